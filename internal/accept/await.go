@@ -1,0 +1,32 @@
+package accept
+
+import "golang.org/x/sys/unix"
+
+// forever is a timeout of poll.
+const forever = -1
+
+// await waits until poll reports one of the events or the milliseconds are
+// over. The first of the events is the wake pipe's; once the loop is stopping
+// the pipe has said what it had to say.
+func (l *Loop) await(events []unix.PollFd, milliseconds int) {
+	if l.state != accepting {
+		events = events[1:]
+	}
+	errno := l.sys.poll(events, milliseconds)
+	switch {
+	case errno == unix.EINTR:
+	case errno != 0:
+		// No memory, or RLIMIT_NOFILE below the number of events.
+		// Whatever is wrong, it must not make a busy loop.
+		l.sys.poll(nil, maxPause)
+	case l.state == accepting && events[0].Revents != 0:
+		l.state = stopping
+	}
+}
+
+// rest pauses, unless the loop is asked to stop.
+func (l *Loop) rest(milliseconds int) {
+	if milliseconds > 0 {
+		l.await(l.wake, milliseconds)
+	}
+}

@@ -1,0 +1,2 @@
+// Package signals keeps the application's signals off Go's threads.
+package signals
