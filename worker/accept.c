@@ -1,0 +1,431 @@
+/*
+ * accept.c --
+ *
+ *	"socket accept": waits for a connection where it is called, in the
+ *	Tcl thread itself, without event loop or helper.
+ */
+
+#include "accept.h"
+#include "connection.h"
+#include "fork.h"
+#include "leave.h"
+#include "result.h"
+#include "slot.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct ThreadData {
+    int initialized;
+    SsWait wait;		/* What this thread waits with. */
+} ThreadData;
+
+static Tcl_ThreadDataKey dataKey;
+
+static SsWait *	GetWait(void);
+static void	ThreadExitProc(void *clientData);
+static int	ReceiveOrWait(Tcl_Interp *interp, SsPort *portPtr,
+		    SsWait *waitPtr, int64_t deadline,
+		    SsReceiveStatus *statusPtr, SsArrival *arrivalPtr);
+static int	Receive(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
+		    SsReceiveStatus *statusPtr, SsArrival *arrivalPtr);
+static int	Sleep(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
+		    int timeout);
+static int	GiveConnection(Tcl_Interp *interp,
+		    const SsArrival *arrivalPtr);
+static int	Ended(Tcl_Interp *interp, SsPort *portPtr,
+		    SsReceiveStatus status, Tcl_Obj *closedPtr);
+static int64_t	Milliseconds(void);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsAccept --
+ *
+ *	See accept.h.
+ *
+ * Results:
+ *	TCL_OK, TCL_ERROR, or what the code of a trapped signal returned.
+ *
+ * Side effects:
+ *	The interpreter has one more channel.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsAccept(
+    Tcl_Interp *interp,
+    SsPort *portPtr,		/* Used by the caller for as long as this
+				 * runs. */
+    int timeout,		/* Milliseconds; -1: for ever. */
+    Tcl_Obj *closedPtr)		/* May be NULL. */
+{
+    int64_t deadline = (timeout < 0) ? -1 : Milliseconds() + timeout;
+    SsReceiveStatus status;
+    SsArrival arrival;
+    int code;
+
+    code = ReceiveOrWait(interp, portPtr, GetWait(), deadline, &status,
+	    &arrival);
+    if (code != TCL_OK) {
+	return code;
+    }
+    switch (status) {
+    case SS_RECEIVE_GOT:
+	return GiveConnection(interp, &arrival);
+    case SS_RECEIVE_END:
+    case SS_RECEIVE_RETIRE:
+	return Ended(interp, portPtr, status, closedPtr);
+    case SS_RECEIVE_LOST:
+	SsConnectionDiscard(-1);
+	return SsErrorPosix(interp, EMFILE,
+		"a connection of port %d was lost for want of a descriptor:"
+		" close files or raise the limit", portPtr->number);
+    case SS_RECEIVE_REJECTED:
+	SsConnectionDiscard(-1);
+	return SsErrorOurs(interp, "MESSAGE",
+		"a message on the queue of port %d is not of this version:"
+		" it was discarded", portPtr->number);
+    default:
+	Tcl_ResetResult(interp);
+	return TCL_OK;
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ReceiveOrWait --
+ *
+ *	Receives, waiting for as long as nothing is there.
+ *
+ * Results:
+ *	A Tcl completion code; with TCL_OK a status, SS_RECEIVE_EMPTY after
+ *	the deadline.
+ *
+ * Side effects:
+ *	Signals that the application traps are handled meanwhile.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+ReceiveOrWait(
+    Tcl_Interp *interp,
+    SsPort *portPtr,
+    SsWait *waitPtr,
+    int64_t deadline,		/* As Milliseconds tells; -1: none. */
+    SsReceiveStatus *statusPtr,
+    SsArrival *arrivalPtr)
+{
+    int64_t left = -1;
+    int code;
+
+    for (;;) {
+	code = Receive(interp, portPtr, waitPtr, statusPtr, arrivalPtr);
+	if (code != TCL_OK || *statusPtr != SS_RECEIVE_EMPTY) {
+	    return code;
+	}
+	if (deadline >= 0) {
+	    left = deadline - Milliseconds();
+	    if (left <= 0) {
+		return TCL_OK;
+	    }
+	}
+	code = Sleep(interp, portPtr, waitPtr, (int) left);
+	if (code != TCL_OK) {
+	    return code;
+	}
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Receive --
+ *
+ *	Tries to receive without waiting.
+ *
+ * Results:
+ *	TCL_ERROR when this process can't; otherwise a status other than
+ *	SS_RECEIVE_FAILED.
+ *
+ * Side effects:
+ *	None but those of receiving.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Receive(
+    Tcl_Interp *interp,
+    SsPort *portPtr,
+    SsWait *waitPtr,
+    SsReceiveStatus *statusPtr,
+    SsArrival *arrivalPtr)
+{
+    int error;
+
+    if (portPtr->ended) {
+	*statusPtr = SS_RECEIVE_END;
+	return TCL_OK;
+    }
+    error = SsSlotHold(&waitPtr->slot, portPtr->queueFd, SsDescriptorBound());
+    if (error == ERANGE) {
+	return SsErrorOurs(interp, "FDSETSIZE",
+		"too many open files for this Tcl, which waits with select:"
+		" have fewer than %d open before you accept a connection",
+		SsDescriptorBound());
+    }
+    if (error == 0) {
+	error = SsSlotRelease(&waitPtr->slot);
+    }
+    if (error == 0) {
+	*statusPtr = SsQueueReceive(portPtr->queueFd, arrivalPtr);
+	if (*statusPtr != SS_RECEIVE_FAILED) {
+	    return TCL_OK;
+	}
+	error = errno;
+    }
+    return SsErrorPosix(interp, error,
+	    "can't take a connection of port %d: %s", portPtr->number,
+	    strerror(error));
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Sleep --
+ *
+ *	Waits until the queue has something, the time is over, or a signal
+ *	that the application traps has been handled.
+ *
+ * Results:
+ *	A Tcl completion code.
+ *
+ * Side effects:
+ *	Evaluates the code of trapped signals.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Sleep(
+    Tcl_Interp *interp,
+    SsPort *portPtr,
+    SsWait *waitPtr,
+    int timeout)		/* Milliseconds; -1: for ever. */
+{
+    SsWaitStatus status = SS_WAIT_SIGNAL;
+    sigset_t all, before;
+    int code, error;
+
+    error = SsWaitOpen(waitPtr);
+    if (error == 0) {
+	error = SsSlotHold(&waitPtr->slot, portPtr->queueFd, 0);
+    }
+    if (error == 0) {
+	/*
+	 * No signal may slip in between the look at what has come and the
+	 * sleep: it would be handled only after the next connection.
+	 */
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!Tcl_AsyncReady()) {
+	    status = SsWaitFor(waitPtr, portPtr->queueFd, timeout, &before);
+	    error = errno;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (status != SS_WAIT_FAILED) {
+	    error = 0;
+	}
+    }
+    if (error != 0) {
+	return SsErrorPosix(interp, error,
+		"can't wait for a connection of port %d: %s",
+		portPtr->number, strerror(error));
+    }
+    if (Tcl_AsyncReady()) {
+	code = Tcl_AsyncInvoke(interp, TCL_OK);
+	if (code != TCL_OK) {
+	    return code;
+	}
+    }
+    return Tcl_Canceled(interp, TCL_LEAVE_ERR_MSG);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * GiveConnection --
+ *
+ *	Makes a connection the result.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The interpreter has one more channel.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+GiveConnection(
+    Tcl_Interp *interp,
+    const SsArrival *arrivalPtr)	/* Its descriptor is given away. */
+{
+    SsConnection *connectionPtr;
+    Tcl_Obj *words[3];
+
+    connectionPtr = SsConnectionOpen(interp, arrivalPtr);
+    if (connectionPtr == NULL) {
+	return TCL_ERROR;
+    }
+    SsConnectionArguments(connectionPtr, arrivalPtr, words);
+    SsConnectionRelease(connectionPtr);
+    Tcl_SetObjResult(interp, Tcl_NewListObj(3, words));
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Ended --
+ *
+ *	The queue has ended, or this worker is asked to retire.  One that
+ *	should leave runs its event loop until its connections are closed.
+ *
+ * Results:
+ *	TCL_OK with an empty result when -closed was evaluated, or
+ *	TCL_ERROR.
+ *
+ * Side effects:
+ *	The process may end.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Ended(
+    Tcl_Interp *interp,
+    SsPort *portPtr,
+    SsReceiveStatus status,
+    Tcl_Obj *closedPtr)		/* May be NULL. */
+{
+    int number = portPtr->number;
+    int done;
+
+    if (status == SS_RECEIVE_END) {
+	SsForkLock();
+	SsPortEndLocked(portPtr);
+	SsForkUnlock();
+    }
+    done = SsWorkerEnd(interp, SsPortInherited(portPtr), closedPtr);
+    while (SsLeaving() && Tcl_DoOneEvent(TCL_ALL_EVENTS)) {
+	/* Until the last connection is closed. */
+    }
+    if (done && closedPtr != NULL) {
+	Tcl_ResetResult(interp);
+	return TCL_OK;
+    }
+    return SsErrorOurs(interp, "CLOSED",
+	    "port %d is closed and its queue is empty: serve it again before"
+	    " you ask for a connection", number);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * GetWait, ThreadExitProc --
+ *
+ *	What this thread waits with, made when first needed, closed when the
+ *	thread ends.
+ *
+ * Results:
+ *	GetWait: the wait.
+ *
+ * Side effects:
+ *	A thread exit handler.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static SsWait *
+GetWait(void)
+{
+    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
+	    sizeof(ThreadData));
+
+    if (!dataPtr->initialized) {
+	dataPtr->initialized = 1;
+	SsWaitInit(&dataPtr->wait, 0);
+	Tcl_CreateThreadExitHandler(ThreadExitProc, dataPtr);
+    }
+    return &dataPtr->wait;
+}
+
+static void
+ThreadExitProc(
+    void *clientData)		/* The thread's data. */
+{
+    ThreadData *dataPtr = (ThreadData *) clientData;
+
+    SsWaitClose(&dataPtr->wait);
+    dataPtr->initialized = 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Milliseconds --
+ *
+ *	A clock that nobody sets.
+ *
+ * Results:
+ *	Milliseconds since some time in the past.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int64_t
+Milliseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}

@@ -1,0 +1,241 @@
+/*
+ * connection.c --
+ *
+ *	A received connection as a Tcl channel.
+ */
+
+#include "connection.h"
+#include "fork.h"
+#include "leave.h"
+#include "result.h"
+
+#include <sys/select.h>
+#include <unistd.h>
+
+static uint64_t received = 0;	/* Guarded by the fork lock. */
+static uint64_t discarded = 0;
+
+static void	ClosedProc(void *clientData);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsConnectionOpen --
+ *
+ *	See connection.h.
+ *
+ * Results:
+ *	A connection, to be released, or NULL.
+ *
+ * Side effects:
+ *	The interpreter has one more channel, and the worker stays at least
+ *	until it is closed.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+SsConnection *
+SsConnectionOpen(
+    Tcl_Interp *interp,
+    const SsArrival *arrivalPtr)	/* Its descriptor becomes the
+					 * channel's. */
+{
+    SsConnection *connectionPtr;
+    int bound = SsDescriptorBound();
+
+    if (bound > 0 && arrivalPtr->fd >= bound) {
+	SsConnectionDiscard(arrivalPtr->fd);
+	SsErrorOurs(interp, "FDSETSIZE",
+		"connection from %s refused: descriptor %d is too high for"
+		" this Tcl, which waits with select: close files or start"
+		" more workers", arrivalPtr->address, arrivalPtr->fd);
+	return NULL;
+    }
+    connectionPtr = (SsConnection *) Tcl_Alloc(sizeof(SsConnection));
+    connectionPtr->channel =
+	    Tcl_MakeTcpClientChannel((void *) (intptr_t) arrivalPtr->fd);
+    connectionPtr->uses = 2;
+    connectionPtr->process = SsForkCount();
+    SsForkLock();
+    received++;
+    SsForkUnlock();
+    SsEngage();
+    Tcl_CreateCloseHandler(connectionPtr->channel, ClosedProc, connectionPtr);
+    Tcl_RegisterChannel(interp, connectionPtr->channel);
+    return connectionPtr;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ClosedProc --
+ *
+ *	The channel is being closed, by whichever thread has it now.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	May let the worker end.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+ClosedProc(
+    void *clientData)		/* The connection. */
+{
+    SsConnection *connectionPtr = (SsConnection *) clientData;
+
+    connectionPtr->channel = NULL;
+    if (connectionPtr->process == SsForkCount()) {
+	SsDisengage();
+    }
+    SsConnectionRelease(connectionPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsConnectionArguments --
+ *
+ *	See connection.h.
+ *
+ * Results:
+ *	Three new values.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsConnectionArguments(
+    const SsConnection *connectionPtr,
+    const SsArrival *arrivalPtr,
+    Tcl_Obj *objv[3])
+{
+    objv[0] = Tcl_NewStringObj(
+	    Tcl_GetChannelName(connectionPtr->channel), -1);
+    objv[1] = Tcl_NewStringObj(arrivalPtr->address, -1);
+    objv[2] = Tcl_NewIntObj(arrivalPtr->port);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsConnectionRelease --
+ *
+ *	See connection.h.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The last to release it frees the structure.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsConnectionRelease(
+    SsConnection *connectionPtr)
+{
+    int uses;
+
+    SsForkLock();
+    uses = --connectionPtr->uses;
+    SsForkUnlock();
+    if (uses == 0) {
+	Tcl_Free((char *) connectionPtr);
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsConnectionDiscard, SsConnectionCounts, SsConnectionsForget --
+ *
+ *	See connection.h.  The last is for a forked child, which counts anew.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The first closes the descriptor; -1: it is lost already.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsConnectionDiscard(
+    int fd)			/* Owned by the caller so far. */
+{
+    if (fd >= 0) {
+	close(fd);
+    }
+    SsForkLock();
+    discarded++;
+    SsForkUnlock();
+}
+
+void
+SsConnectionCounts(
+    uint64_t *receivedPtr,
+    uint64_t *discardedPtr)
+{
+    SsForkLock();
+    *receivedPtr = received;
+    *discardedPtr = discarded;
+    SsForkUnlock();
+}
+
+void
+SsConnectionsForget(void)
+{
+    received = discarded = 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsDescriptorBound --
+ *
+ *	See connection.h.
+ *
+ * Results:
+ *	A number, or 0.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsDescriptorBound(void)
+{
+    int major;
+
+    Tcl_GetVersion(&major, NULL, NULL, NULL);
+    return (major < 9) ? FD_SETSIZE : 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * connection.h --
+ *
+ *	A received connection as a Tcl channel.
+ */
+
+#ifndef SS_CONNECTION_H
+#define SS_CONNECTION_H
+
+#include "queue.h"
+
+#include <stdint.h>
+#include <tcl.h>
+
+typedef struct SsConnection {
+    Tcl_Channel channel;	/* NULL once it is closed. */
+    int uses;			/* Who refers to this structure. */
+    int process;		/* Who received it, as SsForkCount tells: a
+				 * forked child that closes its copy doesn't
+				 * count. */
+} SsConnection;
+
+/*
+ * SsConnectionOpen --
+ *
+ *	Makes a channel of an arrival and registers it in the interpreter.
+ *	The descriptor is the channel's from then on; on failure (NULL, the
+ *	interpreter's result says why) it is closed.  Call
+ *	SsConnectionRelease when done with the structure; the channel stays.
+ *
+ * SsConnectionArguments --
+ *
+ *	The three words that a handler gets: channel, peer's address, port.
+ *
+ * SsConnectionDiscard --
+ *
+ *	Closes and counts an arrival that nobody can serve any more.
+ *
+ * SsDescriptorBound --
+ *
+ *	Descriptors must be below this number, 0: no bound.  Tcl 8.6 waits
+ *	with select, where a descriptor of FD_SETSIZE or above is memory
+ *	overwritten.
+ *
+ * SsConnectionCounts --
+ *
+ *	What this process has received since it began, as a worker.
+ *
+ * Process: worker.
+ */
+
+SsConnection *	SsConnectionOpen(Tcl_Interp *interp,
+		    const SsArrival *arrivalPtr);
+void		SsConnectionArguments(const SsConnection *connectionPtr,
+		    const SsArrival *arrivalPtr, Tcl_Obj *objv[3]);
+void		SsConnectionRelease(SsConnection *connectionPtr);
+void		SsConnectionDiscard(int fd);
+int		SsDescriptorBound(void);
+void		SsConnectionCounts(uint64_t *receivedPtr,
+		    uint64_t *discardedPtr);
+void		SsConnectionsForget(void);
+
+#endif /* SS_CONNECTION_H */

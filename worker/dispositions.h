@@ -1,0 +1,34 @@
+/*
+ * dispositions.h --
+ *
+ *	The signal dispositions that Go's runtime changes when it starts.
+ */
+
+#ifndef SS_DISPOSITIONS_H
+#define SS_DISPOSITIONS_H
+
+/*
+ * SsDispositionsSave --
+ *
+ *	Call before a Go runtime is loaded: notes what holds.
+ *
+ * SsDispositionsCompare --
+ *
+ *	Call when it has started: notes what it changed.  What was ignored
+ *	is ignored again, since a program that is started with exec would
+ *	see the difference; Go itself can do without.
+ *
+ * SsDispositionsGiveBack --
+ *
+ *	Undoes all that Go changed and nobody changed since.  For a forked
+ *	child, where Go's handlers lead into a runtime that is dead; safe
+ *	between fork and exec.
+ *
+ * Process: both; the last, worker only.
+ */
+
+void		SsDispositionsSave(void);
+void		SsDispositionsCompare(void);
+void		SsDispositionsGiveBack(void);
+
+#endif /* SS_DISPOSITIONS_H */

@@ -1,0 +1,240 @@
+/*
+ * leave.c --
+ *
+ *	When a worker whose server is gone ends.
+ */
+
+#include "leave.h"
+#include "fork.h"
+#include "handler.h"
+
+#include <stddef.h>
+
+/*
+ * All guarded by the fork lock.
+ */
+
+static int engagements = 0;	/* What engages the process. */
+static Tcl_Interp *leavingInterp = NULL;
+				/* Evaluates exit, or NULL: stay. */
+static Tcl_ThreadId leavingThread;
+				/* Its thread. */
+
+static void	AlertLocked(void);
+static int	LeaveEventProc(Tcl_Event *evPtr, int flags);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsEngage, SsDisengage --
+ *
+ *	See leave.h.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The last to disengage may end the process, from its event loop.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsEngage(void)
+{
+    SsForkLock();
+    engagements++;
+    SsForkUnlock();
+}
+
+void
+SsDisengage(void)
+{
+    SsForkLock();
+    engagements--;
+    AlertLocked();
+    SsForkUnlock();
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsWorkerEnd --
+ *
+ *	See leave.h.
+ *
+ * Results:
+ *	Whether something is done about it.
+ *
+ * Side effects:
+ *	Whatever the command does; the process may end, from its event loop.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsWorkerEnd(
+    Tcl_Interp *interp,
+    int inherited,		/* Whether the server is another process. */
+    Tcl_Obj *closedPtr)		/* What -closed gave, or NULL. */
+{
+    if (closedPtr != NULL) {
+	if (Tcl_GetCharLength(closedPtr) == 0) {
+	    return 0;
+	}
+	SsHandlerEvaluate(interp, closedPtr);
+	return 1;
+    }
+    if (inherited) {
+	SsLeave(interp);
+    }
+    return inherited;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsLeave, SsLeaving, SsLeaveNever, SsLeaveForget --
+ *
+ *	See leave.h.
+ *
+ * Results:
+ *	SsLeaving: 1 or 0.
+ *
+ * Side effects:
+ *	The process may end, from its event loop.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsLeave(
+    Tcl_Interp *interp)		/* Of this thread. */
+{
+    SsForkLock();
+    leavingInterp = interp;
+    leavingThread = Tcl_GetCurrentThread();
+    AlertLocked();
+    SsForkUnlock();
+}
+
+int
+SsLeaving(void)
+{
+    int leaving;
+
+    SsForkLock();
+    leaving = (leavingInterp != NULL);
+    SsForkUnlock();
+    return leaving;
+}
+
+void
+SsLeaveNever(
+    Tcl_Interp *interp)		/* About to be deleted. */
+{
+    SsForkLock();
+    if (leavingInterp == interp) {
+	leavingInterp = NULL;
+    }
+    SsForkUnlock();
+}
+
+void
+SsLeaveForget(void)
+{
+    engagements = 0;
+    leavingInterp = NULL;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * AlertLocked --
+ *
+ *	Lets the thread that should leave look whether it can.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Queues an event for that thread.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+AlertLocked(void)
+{
+    Tcl_Event *eventPtr;
+
+    if (leavingInterp == NULL || engagements > 0) {
+	return;
+    }
+    eventPtr = (Tcl_Event *) Tcl_Alloc(sizeof(Tcl_Event));
+    eventPtr->proc = LeaveEventProc;
+    Tcl_ThreadQueueEvent(leavingThread, eventPtr, TCL_QUEUE_TAIL);
+    Tcl_ThreadAlert(leavingThread);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * LeaveEventProc --
+ *
+ *	Evaluates "exit 0", so that an application that has wrapped exit to
+ *	tidy up has its way, if still nothing engages the process.
+ *
+ * Results:
+ *	1: the event is done.
+ *
+ * Side effects:
+ *	Most likely the process ends.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+LeaveEventProc(
+    Tcl_Event *evPtr,
+    int flags)
+{
+    Tcl_Interp *interp = NULL;
+    int code;
+
+    (void) evPtr;
+    if (!(flags & TCL_FILE_EVENTS)) {
+	return 0;
+    }
+    SsForkLock();
+    if (engagements == 0 && leavingInterp != NULL) {
+	interp = leavingInterp;
+	leavingInterp = NULL;
+    }
+    SsForkUnlock();
+    if (interp == NULL) {
+	return 1;
+    }
+    Tcl_Preserve(interp);
+    code = Tcl_EvalEx(interp, "::exit 0", -1, TCL_EVAL_GLOBAL);
+    if (code != TCL_OK) {
+	Tcl_BackgroundException(interp, code);
+    }
+    Tcl_Release(interp);
+    return 1;
+}

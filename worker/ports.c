@@ -1,0 +1,292 @@
+/*
+ * ports.c --
+ *
+ *	The ports that this process knows.
+ */
+
+#include "ports.h"
+#include "fork.h"
+#include "queue.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static SsPort *firstPortPtr = NULL;
+
+static int	Superseded(const SsPort *portPtr);
+static void	TidyLocked(SsPort *portPtr);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsPortAddLocked --
+ *
+ *	See ports.h.  One that ended under the same number gives way; one
+ *	whose queue still holds connections stays beside it until it ends.
+ *
+ * Results:
+ *	The port, or NULL.
+ *
+ * Side effects:
+ *	The list grows.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+SsPort *
+SsPortAddLocked(
+    int number,
+    int queueFd)		/* Becomes the port's. */
+{
+    SsPort *portPtr, *olderPtr, **linkPtr;
+
+    portPtr = calloc(1, sizeof(SsPort));
+    if (portPtr == NULL) {
+	return NULL;
+    }
+    portPtr->number = number;
+    portPtr->queueFd = queueFd;
+    portPtr->server = SsForkCount();
+    portPtr->serving = 1;
+
+    olderPtr = SsPortFindLocked(number);
+    for (linkPtr = &firstPortPtr; *linkPtr != NULL;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	/* To the end. */
+    }
+    *linkPtr = portPtr;
+    if (olderPtr != NULL) {
+	TidyLocked(olderPtr);
+    }
+    return portPtr;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsPortFindLocked, SsPortsFirstLocked --
+ *
+ *	See ports.h.
+ *
+ * Results:
+ *	A port or NULL.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+SsPort *
+SsPortFindLocked(
+    int number)			/* 0: the first. */
+{
+    SsPort *portPtr, *foundPtr = NULL;
+
+    for (portPtr = firstPortPtr; portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	if (number == 0 && !portPtr->ended) {
+	    return portPtr;
+	}
+	if (portPtr->number == number) {
+	    foundPtr = portPtr;
+	}
+    }
+    return (number == 0) ? firstPortPtr : foundPtr;
+}
+
+SsPort *
+SsPortsFirstLocked(void)
+{
+    return firstPortPtr;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsPortUseLocked, SsPortDropLocked --
+ *
+ *	See ports.h.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	May close the queue's receive end and free the port.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsPortUseLocked(
+    SsPort *portPtr)
+{
+    portPtr->uses++;
+}
+
+void
+SsPortDropLocked(
+    SsPort *portPtr)
+{
+    portPtr->uses--;
+    TidyLocked(portPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsPortAtEndLocked, SsPortEndLocked --
+ *
+ *	See ports.h.
+ *
+ * Results:
+ *	The first: 1 or 0.
+ *
+ * Side effects:
+ *	May close the queue's receive end and free the port.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsPortAtEndLocked(
+    SsPort *portPtr)
+{
+    if (!portPtr->ended && SsQueueAtEnd(portPtr->queueFd)) {
+	SsPortEndLocked(portPtr);
+	return 1;
+    }
+    return portPtr->ended;
+}
+
+void
+SsPortEndLocked(
+    SsPort *portPtr)
+{
+    portPtr->ended = 1;
+    TidyLocked(portPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsPortServedHere, SsPortInherited --
+ *
+ *	See ports.h.
+ *
+ * Results:
+ *	1 or 0.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsPortServedHere(
+    const SsPort *portPtr)
+{
+    return portPtr->serving && portPtr->server == SsForkCount();
+}
+
+int
+SsPortInherited(
+    const SsPort *portPtr)
+{
+    return portPtr->server != SsForkCount();
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * TidyLocked --
+ *
+ *	Closes the receive end of a queue that ended when nobody uses it, and
+ *	forgets the port if a newer one has its number.  Otherwise it stays,
+ *	so that who asks for it hears that it was closed.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	May free the port.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+TidyLocked(
+    SsPort *portPtr)
+{
+    SsPort **linkPtr;
+
+    if (!portPtr->ended || portPtr->uses > 0) {
+	return;
+    }
+    if (portPtr->queueFd >= 0) {
+	close(portPtr->queueFd);
+	portPtr->queueFd = -1;
+    }
+    if (!Superseded(portPtr)) {
+	return;
+    }
+    for (linkPtr = &firstPortPtr; *linkPtr != portPtr;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	/* To the link that leads to it. */
+    }
+    *linkPtr = portPtr->nextPtr;
+    free(portPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Superseded --
+ *
+ *	Whether a newer port has this one's number.
+ *
+ * Results:
+ *	1 or 0.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Superseded(
+    const SsPort *portPtr)
+{
+    const SsPort *newerPtr;
+
+    for (newerPtr = portPtr->nextPtr; newerPtr != NULL;
+	    newerPtr = newerPtr->nextPtr) {
+	if (newerPtr->number == portPtr->number) {
+	    return 1;
+	}
+    }
+    return 0;
+}

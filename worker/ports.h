@@ -1,0 +1,75 @@
+/*
+ * ports.h --
+ *
+ *	The ports that this process knows: those that it serves and those that
+ *	were served when it was forked.  Nothing here knows Tcl.
+ */
+
+#ifndef SS_PORTS_H
+#define SS_PORTS_H
+
+typedef struct SsPort {
+    struct SsPort *nextPtr;	/* In the order in which they were served. */
+    int number;			/* The TCP port. */
+    int queueFd;		/* The queue's receive end; -1 once it ended
+				 * and nobody uses it. */
+    int server;			/* The process that served it, as
+				 * SsForkCount tells. */
+    int serving;		/* Whether that process listens, as far as
+				 * this one knows. */
+    int ended;			/* The queue's end was seen. */
+    int uses;			/* Who in this process waits or may wait. */
+} SsPort;
+
+/*
+ * All of these want the fork lock held.
+ *
+ * SsPortAddLocked --
+ *
+ *	Makes a port known, which takes over the descriptor.  NULL without
+ *	memory; the descriptor is then still the caller's.
+ *
+ * SsPortFindLocked --
+ *
+ *	The port of this number; with 0 the first that was served and has not
+ *	ended, or else the first.  NULL when there is none.
+ *
+ * SsPortUseLocked, SsPortDropLocked --
+ *
+ *	Keep its descriptor open; the last to drop a port that ended closes
+ *	it.
+ *
+ * SsPortAtEndLocked --
+ *
+ *	Whether the server is gone and nothing is queued any more; notes it.
+ *
+ * SsPortEndLocked --
+ *
+ *	Notes that the queue's end was received.
+ *
+ * SsPortServedHere --
+ *
+ *	Whether it is this process that listens.
+ *
+ * SsPortInherited --
+ *
+ *	Whether this process was forked from the one that served it.
+ *
+ * SsPortsFirstLocked --
+ *
+ *	The list.
+ *
+ * Process: both.
+ */
+
+SsPort *	SsPortAddLocked(int number, int queueFd);
+SsPort *	SsPortFindLocked(int number);
+void		SsPortUseLocked(SsPort *portPtr);
+void		SsPortDropLocked(SsPort *portPtr);
+int		SsPortAtEndLocked(SsPort *portPtr);
+void		SsPortEndLocked(SsPort *portPtr);
+int		SsPortServedHere(const SsPort *portPtr);
+int		SsPortInherited(const SsPort *portPtr);
+SsPort *	SsPortsFirstLocked(void);
+
+#endif /* SS_PORTS_H */

@@ -1,0 +1,761 @@
+/*
+ * request.c --
+ *
+ *	"socket client": a request for one connection, to be served from the
+ *	event loop.
+ *
+ *	A request first tries to receive without waiting, from an event, so
+ *	that a worker takes a connection only when it has come back to its
+ *	event loop; a busy server never pays for more than that.  Only
+ *	when nothing is queued does the helper thread wait.
+ */
+
+#include "request.h"
+#include "connection.h"
+#include "fork.h"
+#include "handler.h"
+#include "helper.h"
+#include "leave.h"
+#include "result.h"
+#include "slot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ASSOC_KEY "socketserver"
+
+/*
+ * How many connections in a row a worker takes before it lets the event loop
+ * look at files and timers: queued events come before those.
+ */
+
+#define TURNS 16
+
+/*
+ * After how many milliseconds a worker that couldn't receive tries again.
+ */
+
+#define RETRY_DELAY 50
+
+typedef struct Request {
+    struct Request *nextPtr;	/* Of the same interpreter. */
+    Tcl_Interp *interp;		/* Who asked. */
+    SsPort *portPtr;		/* Of what; used by this request. */
+    Tcl_Obj *handlerPtr;	/* Called with the connection. */
+    Tcl_Obj *closedPtr;		/* Called at the queue's end, or NULL. */
+    int asked;			/* Whether a connection is asked for... */
+    int process;		/* ...in which process, as SsForkCount tells:
+				 * a forked child hasn't asked. */
+    int waiting;		/* Whether the helper waits. */
+    int turns;			/* Connections since the event loop last
+				 * looked at everything. */
+    int reported;		/* The errno that was reported last, 0: none
+				 * since all went well. */
+    Tcl_TimerToken timer;	/* Looks again later, or NULL. */
+    SsHelper helper;		/* Waits for it. */
+} Request;
+
+typedef struct RequestEvent {
+    Tcl_Event header;
+    Request *requestPtr;
+} RequestEvent;
+
+static Request *GetRequest(Tcl_Interp *interp, SsPort *portPtr);
+static void	SetObj(Tcl_Obj **slotPtr, Tcl_Obj *objPtr);
+static int	IsAsked(const Request *requestPtr);
+static void	Ask(Request *requestPtr);
+static void	Answered(Request *requestPtr);
+static Tcl_Event *NewEvent(Request *requestPtr);
+static void	LookSoon(Request *requestPtr);
+static void	LookLater(Request *requestPtr, int delay);
+static int	LookEventProc(Tcl_Event *evPtr, int flags);
+static void	LookTimerProc(void *clientData);
+static void	Look(Request *requestPtr);
+static SsReceiveStatus Receive(Request *requestPtr, int *errorPtr,
+		    SsArrival *arrivalPtr);
+static void	Act(Request *requestPtr, SsReceiveStatus status, int error,
+		    const SsArrival *arrivalPtr);
+static void	WaitInBackground(Request *requestPtr);
+static void	Ended(Request *requestPtr, SsReceiveStatus status);
+static void	Report(Request *requestPtr, int error);
+static void	DeleteRequest(Request *requestPtr);
+static void	DeleteRequests(void *clientData, Tcl_Interp *interp);
+static int	IsEventOf(Tcl_Event *evPtr, void *clientData);
+static void	ExitProc(void *clientData);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsRequest --
+ *
+ *	See request.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The handler is called from the event loop when a connection comes.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsRequest(
+    Tcl_Interp *interp,
+    SsPort *portPtr,		/* Used by the caller for as long as this
+				 * runs. */
+    Tcl_Obj *handlerPtr,
+    Tcl_Obj *closedPtr)		/* May be NULL. */
+{
+    Request *requestPtr;
+
+    if (SsHandlerCheck(interp, handlerPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    requestPtr = GetRequest(interp, portPtr);
+    if (SsSlotHold(&requestPtr->helper.wait.slot, portPtr->queueFd,
+	    SsDescriptorBound()) == ERANGE) {
+	return SsErrorOurs(interp, "FDSETSIZE",
+		"too many open files for this Tcl, which waits with select:"
+		" have fewer than %d open before you ask for a connection",
+		SsDescriptorBound());
+    }
+    SetObj(&requestPtr->handlerPtr, handlerPtr);
+    SetObj(&requestPtr->closedPtr, closedPtr);
+    if (!IsAsked(requestPtr)) {
+	Ask(requestPtr);
+    }
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * GetRequest --
+ *
+ *	Finds or makes an interpreter's request for a port.
+ *
+ * Results:
+ *	The request.
+ *
+ * Side effects:
+ *	May make one, which lasts as long as the interpreter or the port's
+ *	queue.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static Request *
+GetRequest(
+    Tcl_Interp *interp,
+    SsPort *portPtr)
+{
+    static int exitHandler = 0;	/* Guarded by the fork lock. */
+    Request *firstPtr, *requestPtr;
+    int firstEver;
+
+    firstPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
+    for (requestPtr = firstPtr; requestPtr != NULL;
+	    requestPtr = requestPtr->nextPtr) {
+	if (requestPtr->portPtr == portPtr) {
+	    return requestPtr;
+	}
+    }
+    requestPtr = (Request *) Tcl_Alloc(sizeof(Request));
+    memset(requestPtr, 0, sizeof(Request));
+    requestPtr->interp = interp;
+    requestPtr->portPtr = portPtr;
+    requestPtr->nextPtr = firstPtr;
+    SsHelperInit(&requestPtr->helper);
+    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteRequests, requestPtr);
+    SsForkLock();
+    SsPortUseLocked(portPtr);
+    firstEver = !exitHandler;
+    exitHandler = 1;
+    SsForkUnlock();
+    if (firstEver) {
+	Tcl_CreateExitHandler(ExitProc, NULL);
+    }
+    return requestPtr;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SetObj --
+ *
+ *	Replaces a value that is kept.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The old value may be freed.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+SetObj(
+    Tcl_Obj **slotPtr,		/* Where it is kept. */
+    Tcl_Obj *objPtr)		/* The new one, or NULL. */
+{
+    Tcl_Obj *oldPtr = *slotPtr;
+
+    if (objPtr != NULL) {
+	Tcl_IncrRefCount(objPtr);
+    }
+    *slotPtr = objPtr;
+    if (oldPtr != NULL) {
+	Tcl_DecrRefCount(oldPtr);
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * IsAsked, Ask, Answered --
+ *
+ *	Whether a request waits for a connection; makes it so; ends it.
+ *
+ * Results:
+ *	IsAsked: 1 or 0.
+ *
+ * Side effects:
+ *	A request that waits engages the process.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+IsAsked(
+    const Request *requestPtr)
+{
+    return requestPtr->asked && requestPtr->process == SsForkCount();
+}
+
+static void
+Ask(
+    Request *requestPtr)	/* Not asked. */
+{
+    requestPtr->asked = 1;
+    requestPtr->process = SsForkCount();
+    requestPtr->waiting = 0;
+    SsEngage();
+    LookSoon(requestPtr);
+}
+
+static void
+Answered(
+    Request *requestPtr)	/* Asked. */
+{
+    requestPtr->asked = 0;
+    requestPtr->reported = 0;
+    SsDisengage();
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * LookSoon, LookLater, NewEvent --
+ *
+ *	Let the event loop look at a request: next; after a delay.
+ *
+ * Results:
+ *	NewEvent: an event for Tcl's queue.
+ *
+ * Side effects:
+ *	Queues an event, or starts a timer.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+LookSoon(
+    Request *requestPtr)
+{
+    if (++requestPtr->turns < TURNS) {
+	Tcl_QueueEvent(NewEvent(requestPtr), TCL_QUEUE_TAIL);
+    } else {
+	requestPtr->turns = 0;
+	LookLater(requestPtr, 0);
+    }
+}
+
+static void
+LookLater(
+    Request *requestPtr,
+    int delay)			/* Milliseconds. */
+{
+    if (requestPtr->timer == NULL) {
+	requestPtr->timer = Tcl_CreateTimerHandler(delay, LookTimerProc,
+		requestPtr);
+    }
+}
+
+static Tcl_Event *
+NewEvent(
+    Request *requestPtr)
+{
+    RequestEvent *eventPtr =
+	    (RequestEvent *) Tcl_Alloc(sizeof(RequestEvent));
+
+    eventPtr->header.proc = LookEventProc;
+    eventPtr->requestPtr = requestPtr;
+    return &eventPtr->header;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * LookEventProc, LookTimerProc --
+ *
+ *	The event loop's ways to Look.
+ *
+ * Results:
+ *	The first: whether the event is done.
+ *
+ * Side effects:
+ *	Whatever the handler does.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+LookEventProc(
+    Tcl_Event *evPtr,
+    int flags)
+{
+    if (!(flags & TCL_FILE_EVENTS)) {
+	return 0;
+    }
+    Look(((RequestEvent *) evPtr)->requestPtr);
+    return 1;
+}
+
+static void
+LookTimerProc(
+    void *clientData)		/* The request. */
+{
+    Request *requestPtr = (Request *) clientData;
+
+    requestPtr->timer = NULL;
+    Look(requestPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Look --
+ *
+ *	Looks whether there is a connection for a request and does what is to
+ *	be done.  Being called once too often does no harm.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Whatever the handler does.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Look(
+    Request *requestPtr)
+{
+    SsReceiveStatus status;
+    SsArrival arrival;
+    int error;
+
+    if (!IsAsked(requestPtr)) {
+	return;
+    }
+    if (!requestPtr->waiting) {
+	status = Receive(requestPtr, &error, &arrival);
+    } else if (!SsHelperTake(&requestPtr->helper, &status, &error,
+	    &arrival)) {
+	return;
+    }
+    requestPtr->waiting = 0;
+    Tcl_Preserve(requestPtr);
+    Act(requestPtr, status, error, &arrival);
+    Tcl_Release(requestPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Receive --
+ *
+ *	Tries to receive a connection without waiting.
+ *
+ * Results:
+ *	A status; with SS_RECEIVE_GOT the arrival is the caller's, with
+ *	SS_RECEIVE_FAILED the error is set.
+ *
+ * Side effects:
+ *	None but those of receiving.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static SsReceiveStatus
+Receive(
+    Request *requestPtr,
+    int *errorPtr,		/* Set to an errno. */
+    SsArrival *arrivalPtr)	/* Filled. */
+{
+    SsPort *portPtr = requestPtr->portPtr;
+    int *slotPtr = &requestPtr->helper.wait.slot;
+    SsReceiveStatus status;
+
+    if (portPtr->ended) {
+	return SS_RECEIVE_END;
+    }
+    *errorPtr = SsSlotHold(slotPtr, portPtr->queueFd, SsDescriptorBound());
+    if (*errorPtr == 0) {
+	*errorPtr = SsSlotRelease(slotPtr);
+    }
+    if (*errorPtr != 0) {
+	return SS_RECEIVE_FAILED;
+    }
+    status = SsQueueReceive(portPtr->queueFd, arrivalPtr);
+    *errorPtr = errno;
+    return status;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Act --
+ *
+ *	Does what an outcome asks for.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Whatever the handler does.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Act(
+    Request *requestPtr,	/* Asked, preserved. */
+    SsReceiveStatus status,
+    int error,			/* An errno with SS_RECEIVE_FAILED. */
+    const SsArrival *arrivalPtr)/* Ours with SS_RECEIVE_GOT. */
+{
+    Tcl_Obj *handlerPtr;
+
+    switch (status) {
+    case SS_RECEIVE_GOT:
+	handlerPtr = requestPtr->handlerPtr;
+	Tcl_IncrRefCount(handlerPtr);
+	Answered(requestPtr);
+	SsHandlerCall(requestPtr->interp, handlerPtr, arrivalPtr);
+	Tcl_DecrRefCount(handlerPtr);
+	break;
+    case SS_RECEIVE_EMPTY:
+	requestPtr->turns = 0;
+	WaitInBackground(requestPtr);
+	break;
+    case SS_RECEIVE_END:
+    case SS_RECEIVE_RETIRE:
+	Ended(requestPtr, status);
+	break;
+    case SS_RECEIVE_LOST:
+	SsConnectionDiscard(-1);
+	Report(requestPtr, EMFILE);
+	LookLater(requestPtr, RETRY_DELAY);
+	break;
+    case SS_RECEIVE_REJECTED:
+	SsConnectionDiscard(-1);
+	SsErrorOurs(requestPtr->interp, "MESSAGE",
+		"a message on the queue of port %d is not of this version:"
+		" it was discarded", requestPtr->portPtr->number);
+	Tcl_BackgroundException(requestPtr->interp, TCL_ERROR);
+	LookSoon(requestPtr);
+	break;
+    case SS_RECEIVE_FAILED:
+	Report(requestPtr, error);
+	LookLater(requestPtr, RETRY_DELAY);
+	break;
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * WaitInBackground --
+ *
+ *	Lets the helper wait for a connection.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	May start the helper's thread.  What fails is tried again later.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+WaitInBackground(
+    Request *requestPtr)	/* Asked. */
+{
+    SsHelper *helperPtr = &requestPtr->helper;
+    int queueFd = requestPtr->portPtr->queueFd;
+    Tcl_Event *eventPtr;
+    int error;
+
+    error = SsWaitOpen(&helperPtr->wait);
+    if (error == 0) {
+	error = SsSlotHold(&helperPtr->wait.slot, queueFd,
+		SsDescriptorBound());
+    }
+    if (error == 0) {
+	eventPtr = NewEvent(requestPtr);
+	error = SsHelperWait(helperPtr, queueFd, eventPtr);
+	if (error != 0) {
+	    Tcl_Free((char *) eventPtr);
+	}
+    }
+    if (error == 0) {
+	requestPtr->waiting = 1;
+	requestPtr->reported = 0;
+    } else {
+	Report(requestPtr, error);
+	LookLater(requestPtr, RETRY_DELAY);
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Report --
+ *
+ *	Tells the application once why this worker takes no connections; the
+ *	others do meanwhile.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	A background error, unless it is the one that was reported last.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Report(
+    Request *requestPtr,
+    int error)			/* An errno; ERANGE: a slot at or above
+				 * SsDescriptorBound. */
+{
+    Tcl_Interp *interp = requestPtr->interp;
+
+    if (error == requestPtr->reported) {
+	return;
+    }
+    requestPtr->reported = error;
+    if (error == ERANGE) {
+	SsErrorOurs(interp, "FDSETSIZE",
+		"this worker takes no connections of port %d while it has %d"
+		" files open or more: its Tcl waits with select",
+		requestPtr->portPtr->number, SsDescriptorBound());
+    } else {
+	SsErrorPosix(interp, error,
+		"this worker takes no connections of port %d for the time"
+		" being: %s", requestPtr->portPtr->number, strerror(error));
+    }
+    Tcl_BackgroundException(interp, TCL_ERROR);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Ended --
+ *
+ *	The queue has ended, or this worker is asked to retire.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Forgets the request.  May evaluate what -closed gave, or end the
+ *	process.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Ended(
+    Request *requestPtr,	/* Asked, preserved. */
+    SsReceiveStatus status)
+{
+    Tcl_Interp *interp = requestPtr->interp;
+    Tcl_Obj *closedPtr = requestPtr->closedPtr;
+    int inherited = SsPortInherited(requestPtr->portPtr);
+
+    if (closedPtr != NULL) {
+	Tcl_IncrRefCount(closedPtr);
+    }
+    if (status == SS_RECEIVE_END) {
+	SsForkLock();
+	SsPortEndLocked(requestPtr->portPtr);
+	SsForkUnlock();
+    }
+    DeleteRequest(requestPtr);
+    (void) SsWorkerEnd(interp, inherited, closedPtr);
+    if (closedPtr != NULL) {
+	Tcl_DecrRefCount(closedPtr);
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * DeleteRequest, DeleteRequests, IsEventOf --
+ *
+ *	Forget a request; all of an interpreter that goes away.
+ *
+ * Results:
+ *	IsEventOf: whether an event is of a request.
+ *
+ * Side effects:
+ *	A wait is called off.  A connection that had just come is closed and
+ *	counted: nobody is left to serve it.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+DeleteRequest(
+    Request *requestPtr)
+{
+    Request *firstPtr, **linkPtr;
+    SsArrival arrival;
+
+    firstPtr = (Request *) Tcl_GetAssocData(requestPtr->interp, ASSOC_KEY,
+	    NULL);
+    for (linkPtr = &firstPtr; *linkPtr != NULL;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	if (*linkPtr == requestPtr) {
+	    *linkPtr = requestPtr->nextPtr;
+	    break;
+	}
+    }
+    if (!Tcl_InterpDeleted(requestPtr->interp)) {
+	Tcl_SetAssocData(requestPtr->interp, ASSOC_KEY, DeleteRequests,
+		firstPtr);
+    }
+    if (SsHelperClose(&requestPtr->helper, &arrival)) {
+	SsConnectionDiscard(arrival.fd);
+    }
+    if (IsAsked(requestPtr)) {
+	Answered(requestPtr);
+    }
+    Tcl_DeleteTimerHandler(requestPtr->timer);
+    Tcl_DeleteEvents(IsEventOf, requestPtr);
+    SetObj(&requestPtr->handlerPtr, NULL);
+    SetObj(&requestPtr->closedPtr, NULL);
+    SsForkLock();
+    SsPortDropLocked(requestPtr->portPtr);
+    SsForkUnlock();
+    Tcl_EventuallyFree(requestPtr, TCL_DYNAMIC);
+}
+
+static void
+DeleteRequests(
+    void *clientData,		/* The interpreter's first request. */
+    Tcl_Interp *interp)
+{
+    Request *requestPtr = (Request *) clientData;
+    Request *nextPtr;
+
+    SsLeaveNever(interp);
+    while (requestPtr != NULL) {
+	nextPtr = requestPtr->nextPtr;
+	DeleteRequest(requestPtr);
+	requestPtr = nextPtr;
+    }
+}
+
+static int
+IsEventOf(
+    Tcl_Event *evPtr,
+    void *clientData)		/* The request. */
+{
+    return evPtr->proc == LookEventProc
+	    && ((RequestEvent *) evPtr)->requestPtr == clientData;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ExitProc --
+ *
+ *	The process exits: helpers must not call into a Tcl that is being
+ *	torn down.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	No helper runs any more.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+ExitProc(
+    void *clientData)
+{
+    (void) clientData;
+    SsHelpersStop();
+}

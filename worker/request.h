@@ -1,0 +1,29 @@
+/*
+ * request.h --
+ *
+ *	"socket client": a request for one connection, to be served from the
+ *	event loop.
+ */
+
+#ifndef SS_REQUEST_H
+#define SS_REQUEST_H
+
+#include "ports.h"
+
+#include <tcl.h>
+
+/*
+ * SsRequest --
+ *
+ *	Asks for one connection of a port, on behalf of an interpreter.  An
+ *	interpreter has one request for a port at most: asking again before a
+ *	connection has come replaces the handler.  closedPtr may be NULL.
+ *	TCL_ERROR leaves a message in the interpreter.
+ *
+ * Process: worker.
+ */
+
+int		SsRequest(Tcl_Interp *interp, SsPort *portPtr,
+		    Tcl_Obj *handlerPtr, Tcl_Obj *closedPtr);
+
+#endif /* SS_REQUEST_H */

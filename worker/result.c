@@ -1,0 +1,96 @@
+/*
+ * result.c --
+ *
+ *	Errors as Tcl sees them.
+ */
+
+#include "result.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void	SetMessage(Tcl_Interp *interp, const char *format,
+		    va_list args);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsErrorOurs, SsErrorPosix --
+ *
+ *	See result.h.
+ *
+ * Results:
+ *	TCL_ERROR.
+ *
+ * Side effects:
+ *	The interpreter's result and errorCode are set.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsErrorOurs(
+    Tcl_Interp *interp,
+    const char *reason,		/* Second word of the errorCode. */
+    const char *format,		/* As for printf. */
+    ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    SetMessage(interp, format, args);
+    va_end(args);
+    Tcl_SetErrorCode(interp, "SOCKETSERVER", reason, NULL);
+    return TCL_ERROR;
+}
+
+int
+SsErrorPosix(
+    Tcl_Interp *interp,
+    int error,			/* An errno. */
+    const char *format,		/* As for printf. */
+    ...)
+{
+    va_list args;
+
+    Tcl_SetErrno(error);
+    Tcl_PosixError(interp);
+    va_start(args, format);
+    SetMessage(interp, format, args);
+    va_end(args);
+    return TCL_ERROR;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SetMessage --
+ *
+ *	Makes a formatted message the interpreter's result.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The result is set; the errorCode stays.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+SetMessage(
+    Tcl_Interp *interp,
+    const char *format,
+    va_list args)
+{
+    char message[512];
+
+    vsnprintf(message, sizeof(message), format, args);
+    Tcl_SetObjResult(interp, Tcl_NewStringObj(message, -1));
+}

@@ -1,0 +1,37 @@
+/*
+ * result.h --
+ *
+ *	Errors as Tcl sees them: a message that says what to do and an
+ *	errorCode, {POSIX name text} from the system or {SOCKETSERVER reason}
+ *	from us.
+ */
+
+#ifndef SS_RESULT_H
+#define SS_RESULT_H
+
+#include <tcl.h>
+
+#ifndef TCL_SIZE_MAX
+typedef int Tcl_Size;		/* As in Tcl 9; 8.6 counts with int. */
+#endif
+
+/*
+ * SsErrorOurs --
+ *
+ *	Sets an error of ours; the format is that of Tcl_ObjPrintf.
+ *
+ * SsErrorPosix --
+ *
+ *	Sets an error of the system.
+ *
+ * Both return TCL_ERROR.
+ *
+ * Process: both.
+ */
+
+int		SsErrorOurs(Tcl_Interp *interp, const char *reason,
+		    const char *format, ...);
+int		SsErrorPosix(Tcl_Interp *interp, int error,
+		    const char *format, ...);
+
+#endif /* SS_RESULT_H */

@@ -1,0 +1,91 @@
+/*
+ * slot.c --
+ *
+ *	Room for a descriptor.
+ */
+
+#include "slot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSlotHold --
+ *
+ *	See slot.h.
+ *
+ * Results:
+ *	0 or an errno.
+ *
+ * Side effects:
+ *	May take a descriptor, which *slotPtr then owns.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsSlotHold(
+    int *slotPtr,		/* Holds the slot; -1: none. */
+    int queueFd,		/* Any open descriptor, to duplicate. */
+    int bound)			/* The slot must be below; 0: no bound. */
+{
+    if (*slotPtr < 0) {
+	*slotPtr = fcntl(queueFd, F_DUPFD_CLOEXEC, 3);
+	if (*slotPtr < 0) {
+	    /*
+	     * EINVAL says that the limit is 3 or less.
+	     */
+
+	    return (errno == EINVAL) ? EMFILE : errno;
+	}
+    }
+    if (bound > 0 && *slotPtr >= bound) {
+	close(*slotPtr);
+	*slotPtr = -1;
+	return ERANGE;
+    }
+    return 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSlotRelease --
+ *
+ *	See slot.h.
+ *
+ * Results:
+ *	0 or EMFILE.
+ *
+ * Side effects:
+ *	Closes the slot.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsSlotRelease(
+    int *slotPtr)		/* Holds the slot. */
+{
+    struct rlimit limit;
+    int slot = *slotPtr;
+
+    *slotPtr = -1;
+    close(slot);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0
+	    && limit.rlim_cur != RLIM_INFINITY
+	    && (rlim_t) slot >= limit.rlim_cur) {
+	return EMFILE;
+    }
+    return 0;
+}

@@ -1,0 +1,324 @@
+package wiretest
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"socketserver/internal/accept"
+	"socketserver/internal/descriptor"
+	"socketserver/internal/handoff"
+	"socketserver/internal/leaktest"
+	"socketserver/internal/listen"
+)
+
+// queue is a queue that the test closes.
+func queue(t *testing.T) (send, receive int) {
+	t.Helper()
+	leaktest.Check(t)
+	send, receive, err := handoff.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { descriptor.Close(send, receive) })
+	return send, receive
+}
+
+// sendRaw sends bytes that handoff would not.
+func sendRaw(t *testing.T, send int, bytes []byte, fds ...int) {
+	t.Helper()
+	var control []byte
+	if len(fds) > 0 {
+		control = unix.UnixRights(fds...)
+	}
+	if err := unix.Sendmsg(send, bytes, control, nil, unix.MSG_NOSIGNAL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wire is a connection's message as handoff encodes it.
+func wire() []byte {
+	m := handoff.Message{
+		Kind: handoff.KindConnection, Family: 4, Port: 1234, Accepted: 5678,
+		Address: [16]byte{192, 0, 2, 1},
+	}
+	var bytes [handoff.Size]byte
+	m.Encode(&bytes)
+	return bytes[:]
+}
+
+// wantThenEmpty receives one message, and then nothing: no place was lost.
+func wantThenEmpty(t *testing.T, receive int, want Status) Arrival {
+	t.Helper()
+	arrival, status, errno := Receive(receive)
+	if status != want {
+		t.Errorf("got %d (%v), want %d", status, errno, want)
+	}
+	if _, status, errno := Receive(receive); status != Empty {
+		t.Errorf("afterwards %d (%v), want %d", status, errno, Empty)
+	}
+	return arrival
+}
+
+func TestEmptyAndEnd(t *testing.T) {
+	leaktest.Check(t)
+	send, receive, err := handoff.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer descriptor.Close(receive)
+	if _, status, _ := Receive(receive); status != Empty {
+		t.Errorf("got %d", status)
+	}
+	descriptor.Close(send)
+	for range 2 {
+		if _, status, _ := Receive(receive); status != End {
+			t.Errorf("got %d", status)
+		}
+	}
+	if _, status, errno := Receive(-1); status != Failed || errno != unix.EBADF {
+		t.Errorf("got %d, %v", status, errno)
+	}
+}
+
+func TestRetire(t *testing.T) {
+	send, receive := queue(t)
+	m := handoff.Message{Kind: handoff.KindRetire}
+	if errno := handoff.NewSender().Send(send, &m, handoff.NoConnection); errno != 0 {
+		t.Fatal(errno)
+	}
+	wantThenEmpty(t, receive, Retire)
+}
+
+func TestGarbageOfEachLength(t *testing.T) {
+	send, receive := queue(t)
+	for length := 0; length <= 2*handoff.Size; length++ {
+		bytes := make([]byte, length)
+		for i := range bytes {
+			bytes[i] = byte(0xa5 + i)
+		}
+		if length > 0 {
+			sendRaw(t, send, bytes)
+			wantThenEmpty(t, receive, Rejected)
+		}
+		sendRaw(t, send, bytes, send)
+		wantThenEmpty(t, receive, Rejected)
+	}
+}
+
+func TestRejectedClosesWhatCame(t *testing.T) {
+	send, receive := queue(t)
+	for offset, value := range map[int]byte{0: handoff.Version + 1, 1: 77, 2: 5} {
+		bytes := wire()
+		bytes[offset] = value
+		sendRaw(t, send, bytes, send)
+		wantThenEmpty(t, receive, Rejected)
+		sendRaw(t, send, bytes, send, receive, send)
+		wantThenEmpty(t, receive, Rejected)
+	}
+	sendRaw(t, send, append(wire(), 0), send)
+	wantThenEmpty(t, receive, Rejected)
+}
+
+func TestRetireWithADescriptor(t *testing.T) {
+	send, receive := queue(t)
+	m := handoff.Message{Kind: handoff.KindRetire}
+	if errno := handoff.NewSender().Send(send, &m, send); errno != 0 {
+		t.Fatal(errno)
+	}
+	wantThenEmpty(t, receive, Retire)
+}
+
+func TestConnectionWithoutItsDescriptor(t *testing.T) {
+	send, receive := queue(t)
+	sendRaw(t, send, wire())
+	wantThenEmpty(t, receive, Lost)
+}
+
+func TestSurplusDescriptorsAreClosed(t *testing.T) {
+	send, receive := queue(t)
+	for n := 1; n <= 5; n++ {
+		fds := make([]int, n)
+		for i := range fds {
+			fds[i] = send
+		}
+		sendRaw(t, send, wire(), fds...)
+		arrival := wantThenEmpty(t, receive, Got)
+		if arrival.Port != 1234 || arrival.Accepted != 5678 || arrival.Address != "192.0.2.1" {
+			t.Errorf("got %+v", arrival)
+		}
+		flags, err := unix.FcntlInt(uintptr(arrival.Fd), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC == 0 || arrival.Fd < 3 {
+			t.Errorf("descriptor %d: %#x, %v", arrival.Fd, flags, err)
+		}
+		descriptor.Close(arrival.Fd)
+	}
+}
+
+// TestAcceptedConnections goes all the way: listen, accept loop, queue, C.
+func TestAcceptedConnections(t *testing.T) {
+	for _, c := range []struct{ name, listen, dial, want string }{
+		{"IPv4", "127.0.0.1", "127.0.0.1", "127.0.0.1"},
+		{"IPv6", "::1", "::1", "::1"},
+		{"mapped", "", "127.0.0.1", "127.0.0.1"},
+	} {
+		t.Run(c.name, func(t *testing.T) { acceptedConnection(t, c.listen, c.dial, c.want) })
+	}
+}
+
+func acceptedConnection(t *testing.T, where, dial, want string) {
+	send, receive := queue(t)
+	options := listen.Options{Backlog: 8}
+	if where != "" {
+		options.Addresses = []netip.Addr{netip.MustParseAddr(where)}
+	}
+	listeners, port, err := listen.Listen(options)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer descriptor.Close(listeners...)
+	defer startLoop(t, listeners, send)()
+	client, err := net.Dial("tcp", net.JoinHostPort(dial, strconv.Itoa(port)))
+	if err != nil {
+		t.Skip(err)
+	}
+	defer client.Close()
+	arrival := awaitOne(t, receive)
+	defer descriptor.Close(arrival.Fd)
+	if arrival.Address != want || arrival.Port != client.LocalAddr().(*net.TCPAddr).Port {
+		t.Errorf("got %+v from %v", arrival, client.LocalAddr())
+	}
+	if _, err := unix.Write(arrival.Fd, []byte("hello")); err != nil {
+		t.Error(err)
+	}
+	said := make([]byte, 5)
+	if _, err := client.Read(said); err != nil || string(said) != "hello" {
+		t.Errorf("the client read %q, %v", said, err)
+	}
+}
+
+// startLoop runs an accept loop; the result ends it.
+func startLoop(t *testing.T, listeners []int, send int) (stop func()) {
+	t.Helper()
+	read, write, err := descriptor.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := accept.Start(accept.Options{Listeners: listeners, Queue: send, Wake: read, Backlog: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.Private() {
+		t.Fatal("no descriptor table of its own here")
+	}
+	return func() {
+		if err := l.Stop(write); err != nil {
+			t.Error(err)
+		}
+		<-l.Done()
+		descriptor.Close(read, write)
+	}
+}
+
+// awaitOne waits for a connection.
+func awaitOne(t *testing.T, receive int) Arrival {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for time.Now().Before(deadline) {
+		arrival, status, errno := Receive(receive)
+		if status == Got {
+			return arrival
+		}
+		if status != Empty {
+			t.Fatalf("got %d, %v", status, errno)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("nothing came")
+	return Arrival{}
+}
+
+func TestLinkLocalAddress(t *testing.T) {
+	loopback, err := net.InterfaceByIndex(1)
+	if err != nil {
+		t.Skip(err)
+	}
+	m := handoff.Message{
+		Kind: handoff.KindConnection, Family: 6, Scope: 1,
+		Address: netip.MustParseAddr("fe80::1").As16(),
+	}
+	var bytes [handoff.Size]byte
+	m.Encode(&bytes)
+	if arrival, status := Decode(bytes[:]); status != Got || arrival.Address != "fe80::1%"+loopback.Name {
+		t.Errorf("got %d, %+v", status, arrival)
+	}
+}
+
+// FuzzDecode holds the two decoders together.
+func FuzzDecode(f *testing.F) {
+	f.Add(wire())
+	f.Add([]byte{})
+	f.Add(append(wire(), 0))
+	retire := wire()
+	retire[1] = handoff.KindRetire
+	f.Add(retire)
+	scoped := wire()
+	scoped[2] = 6
+	binary.NativeEndian.PutUint32(scoped[32:], ^uint32(0))
+	f.Add(scoped)
+	f.Fuzz(compareDecoders)
+}
+
+func compareDecoders(t *testing.T, bytes []byte) {
+	arrival, status := Decode(bytes)
+	m, err := handoff.Decode(bytes)
+	want := Rejected
+	if err == nil && m.Kind == handoff.KindRetire {
+		want = Retire
+	} else if err == nil {
+		want = Got
+	}
+	if status != want {
+		t.Fatalf("C says %d, Go %+v, %v", status, m, err)
+	}
+	if status != Got {
+		return
+	}
+	if arrival.Port != int(m.Port) || arrival.Accepted != m.Accepted {
+		t.Errorf("C says %+v, Go %+v", arrival, m)
+	}
+	if got := goAddress(t, arrival.Address, m); got != m.Address {
+		t.Errorf("C says %+v, Go %+v", arrival, m)
+	}
+}
+
+// goAddress reads the address that C wrote, as it would stand in a message.
+// What the family doesn't use is taken from m.
+func goAddress(t *testing.T, text string, m handoff.Message) [16]byte {
+	t.Helper()
+	if m.Family == 0 {
+		if text != "" {
+			t.Errorf("an address of no family: %q", text)
+		}
+		return m.Address
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Family == 6 {
+		if hasZone := address.Zone() != ""; hasZone != (m.Scope != 0) {
+			// An IPv4-mapped address has no zone for netip.
+			t.Errorf("scope %d in %q", m.Scope, text)
+		}
+		return address.As16()
+	}
+	four := address.As4()
+	copy(m.Address[:], four[:])
+	return m.Address
+}
