@@ -1,0 +1,28 @@
+/*
+ * address.h --
+ *
+ *	What the user calls an address, as numbers.
+ */
+
+#ifndef SS_ADDRESS_H
+#define SS_ADDRESS_H
+
+#include <tcl.h>
+
+#define SS_ADDRESSES_SIZE 512	/* Eight numeric addresses and commas. */
+
+/*
+ * SsResolve --
+ *
+ *	Resolves a host name or address to numeric addresses of this machine's
+ *	families, separated by commas, as the system's resolver orders them,
+ *	so that -myaddr means what it means to Tcl's socket.  TCL_ERROR
+ *	leaves a message in the interpreter.
+ *
+ * Process: server.
+ */
+
+int		SsResolve(Tcl_Interp *interp, const char *name,
+		    char addresses[SS_ADDRESSES_SIZE]);
+
+#endif /* SS_ADDRESS_H */

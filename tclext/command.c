@@ -1,0 +1,717 @@
+/*
+ * command.c --
+ *
+ *	The command ::socketserver::socket: arguments in, results and error
+ *	codes out.
+ */
+
+#include "command.h"
+#include "accept.h"
+#include "address.h"
+#include "connection.h"
+#include "fork.h"
+#include "queue.h"
+#include "request.h"
+#include "result.h"
+#include "service.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+#define DEFAULT_BACKLOG 4096	/* The system cuts it to what it allows. */
+
+typedef int (SubcommandProc)(Tcl_Interp *interp, int objc,
+	Tcl_Obj *const objv[]);
+
+typedef struct Subcommand {
+    const char *name;
+    SubcommandProc *proc;
+    const char *usage;		/* What follows the name. */
+} Subcommand;
+
+/*
+ * The options of the subcommands that take a connection.
+ */
+
+typedef struct TakeOptions {
+    int port;			/* 0: the first. */
+    int timeout;		/* Milliseconds; -1: none. */
+    Tcl_Obj *closedPtr;		/* NULL: not given. */
+} TakeOptions;
+
+static SubcommandProc AcceptSubcommand;
+static SubcommandProc ClientSubcommand;
+static SubcommandProc CloseSubcommand;
+static SubcommandProc PortsSubcommand;
+static SubcommandProc ServerSubcommand;
+static SubcommandProc StatusSubcommand;
+
+static const Subcommand subcommands[] = {
+    { "accept", AcceptSubcommand,
+	"?-port port? ?-timeout ms? ?-closed cmd?" },
+    { "client", ClientSubcommand, "?-port port? ?-closed cmd? handlerProc" },
+    { "close", CloseSubcommand, "?-port port?" },
+    { "ports", PortsSubcommand, "" },
+    { "server", ServerSubcommand,
+	"?-myaddr addr? ?-backlog n? ?-reuseport bool? port" },
+    { "status", StatusSubcommand, "?-port port?" },
+    { NULL, NULL, NULL }
+};
+
+static int	UsageError(Tcl_Interp *interp);
+static int	WrongArgs(Tcl_Interp *interp, int count,
+		    Tcl_Obj *const objv[], const char *usage);
+static int	GetIndex(Tcl_Interp *interp, Tcl_Obj *objPtr,
+		    const char *const *tablePtr, int *indexPtr);
+static int	GetNumber(Tcl_Interp *interp, Tcl_Obj *objPtr,
+		    const char *what, int least, int most, int *numberPtr);
+static int	GetServerOption(Tcl_Interp *interp, Tcl_Obj *namePtr,
+		    Tcl_Obj *valuePtr, SsServeRequest *requestPtr,
+		    Tcl_Obj **addressPtr);
+static int	GetTakeOptions(Tcl_Interp *interp, int count,
+		    Tcl_Obj *const objv[], const char *const *names,
+		    TakeOptions *optionsPtr);
+static SsPort *	UsePort(Tcl_Interp *interp, int number);
+static void	DropPort(SsPort *portPtr);
+static int	CheckOpen(Tcl_Interp *interp, const SsPort *portPtr,
+		    Tcl_Obj *closedPtr);
+static void	PutNumber(Tcl_Obj *dictPtr, const char *key,
+		    Tcl_WideInt value);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSocketObjCmd --
+ *
+ *	See command.h.
+ *
+ * Results:
+ *	A Tcl completion code.
+ *
+ * Side effects:
+ *	Those of the subcommand.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsSocketObjCmd(
+    void *clientData,
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int index;
+
+    (void) clientData;
+    if (objc < 2) {
+	return WrongArgs(interp, 1, objv, "subcommand ?arg ...?");
+    }
+    if (Tcl_GetIndexFromObjStruct(interp, objv[1], subcommands,
+	    sizeof(Subcommand), "subcommand", 0, &index) != TCL_OK) {
+	return UsageError(interp);
+    }
+    return subcommands[index].proc(interp, objc, objv);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ServerSubcommand --
+ *
+ *	socket server ?-myaddr addr? ?-backlog n? ?-reuseport bool? port
+ *
+ * Results:
+ *	TCL_OK with the port as result, or TCL_ERROR.
+ *
+ * Side effects:
+ *	The process listens.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+ServerSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    SsServeRequest request = { .backlog = DEFAULT_BACKLOG };
+    Tcl_Obj *addressPtr = NULL;
+    char addresses[SS_ADDRESSES_SIZE] = "";
+    int i, port;
+
+    if (objc < 3 || objc % 2 == 0) {
+	return WrongArgs(interp, 2, objv,
+		"?-myaddr addr? ?-backlog n? ?-reuseport bool? port");
+    }
+    for (i = 2; i < objc - 1; i += 2) {
+	if (GetServerOption(interp, objv[i], objv[i + 1], &request,
+		&addressPtr) != TCL_OK) {
+	    return TCL_ERROR;
+	}
+    }
+    if (GetNumber(interp, objv[objc - 1], "port", 0, 65535, &request.port)
+	    != TCL_OK) {
+	return TCL_ERROR;
+    }
+    if (addressPtr != NULL && SsResolve(interp, Tcl_GetString(addressPtr),
+	    addresses) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    request.addresses = addresses;
+    if (SsServe(interp, &request, &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(port));
+    return TCL_OK;
+}
+
+static int
+GetServerOption(
+    Tcl_Interp *interp,
+    Tcl_Obj *namePtr,		/* The option... */
+    Tcl_Obj *valuePtr,		/* ...and its value. */
+    SsServeRequest *requestPtr,	/* Set from it, or... */
+    Tcl_Obj **addressPtr)	/* ...this is. */
+{
+    static const char *const names[] = {
+	"-backlog", "-myaddr", "-reuseport", NULL
+    };
+    enum { BACKLOG, MYADDR, REUSEPORT };
+    int index;
+
+    if (GetIndex(interp, namePtr, names, &index) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    switch (index) {
+    case BACKLOG:
+	return GetNumber(interp, valuePtr, "backlog", 1, INT_MAX,
+		&requestPtr->backlog);
+    case MYADDR:
+	*addressPtr = valuePtr;
+	return TCL_OK;
+    default:
+	if (Tcl_GetBooleanFromObj(interp, valuePtr, &requestPtr->reusePort)
+		!= TCL_OK) {
+	    return UsageError(interp);
+	}
+	return TCL_OK;
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ClientSubcommand --
+ *
+ *	socket client ?-port port? ?-closed cmd? handlerProc
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The handler is called from the event loop when a connection comes.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+ClientSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    static const char *const names[] = { "-closed", "-port", NULL };
+    TakeOptions options;
+    SsPort *portPtr;
+    int code;
+
+    if (objc < 3 || objc % 2 == 0) {
+	return WrongArgs(interp, 2, objv,
+		"?-port port? ?-closed cmd? handlerProc");
+    }
+    if (GetTakeOptions(interp, objc - 3, objv + 2, names, &options)
+	    != TCL_OK) {
+	return TCL_ERROR;
+    }
+    portPtr = UsePort(interp, options.port);
+    if (portPtr == NULL) {
+	return TCL_ERROR;
+    }
+    code = CheckOpen(interp, portPtr, options.closedPtr);
+    if (code == TCL_OK) {
+	code = SsRequest(interp, portPtr, objv[objc - 1], options.closedPtr);
+    }
+    DropPort(portPtr);
+    return code;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * AcceptSubcommand --
+ *
+ *	socket accept ?-port port? ?-timeout ms? ?-closed cmd?
+ *
+ * Results:
+ *	TCL_OK with {channel address port} or {} as result, or another
+ *	completion code.
+ *
+ * Side effects:
+ *	The interpreter has one more channel.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+AcceptSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    static const char *const names[] = {
+	"-closed", "-port", "-timeout", NULL
+    };
+    TakeOptions options;
+    SsPort *portPtr;
+    int code;
+
+    if (objc % 2 != 0) {
+	return WrongArgs(interp, 2, objv,
+		"?-port port? ?-timeout ms? ?-closed cmd?");
+    }
+    if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
+	    != TCL_OK) {
+	return TCL_ERROR;
+    }
+    portPtr = UsePort(interp, options.port);
+    if (portPtr == NULL) {
+	return TCL_ERROR;
+    }
+    code = SsAccept(interp, portPtr, options.timeout, options.closedPtr);
+    DropPort(portPtr);
+    return code;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * GetTakeOptions --
+ *
+ *	Reads the options of "client" and "accept".
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	Sets all of the options.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+GetTakeOptions(
+    Tcl_Interp *interp,
+    int count,			/* How many words, an even number. */
+    Tcl_Obj *const objv[],	/* Options and values. */
+    const char *const *names,	/* -closed, -port, perhaps -timeout. */
+    TakeOptions *optionsPtr)
+{
+    enum { CLOSED, PORT, TIMEOUT };
+    int i, index;
+    Tcl_Size length;
+
+    optionsPtr->port = 0;
+    optionsPtr->timeout = -1;
+    optionsPtr->closedPtr = NULL;
+    for (i = 0; i < count; i += 2) {
+	if (GetIndex(interp, objv[i], names, &index) != TCL_OK) {
+	    return TCL_ERROR;
+	}
+	if (index == PORT && GetNumber(interp, objv[i + 1], "port", 1, 65535,
+		&optionsPtr->port) != TCL_OK) {
+	    return TCL_ERROR;
+	}
+	if (index == TIMEOUT && GetNumber(interp, objv[i + 1], "timeout", 0,
+		INT_MAX, &optionsPtr->timeout) != TCL_OK) {
+	    return TCL_ERROR;
+	}
+	if (index == CLOSED) {
+	    optionsPtr->closedPtr = objv[i + 1];
+	    if (Tcl_ListObjLength(interp, objv[i + 1], &length) != TCL_OK) {
+		return UsageError(interp);
+	    }
+	}
+    }
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * UsePort, DropPort --
+ *
+ *	Find a port and keep it for the time of a command.
+ *
+ * Results:
+ *	UsePort: the port, or NULL with a message in the interpreter.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static SsPort *
+UsePort(
+    Tcl_Interp *interp,
+    int number)			/* 0: the first. */
+{
+    SsPort *portPtr;
+
+    SsForkLock();
+    portPtr = SsPortFindLocked(number);
+    if (portPtr != NULL) {
+	SsPortUseLocked(portPtr);
+    }
+    SsForkUnlock();
+    if (portPtr == NULL && number == 0) {
+	SsErrorOurs(interp, "NOPORT", "no port is served: call"
+		" \"::socketserver::socket server\" before the fork");
+    } else if (portPtr == NULL) {
+	SsErrorOurs(interp, "NOPORT", "port %d is not served: call"
+		" \"::socketserver::socket server %d\" before the fork",
+		number, number);
+    }
+    return portPtr;
+}
+
+static void
+DropPort(
+    SsPort *portPtr)
+{
+    SsForkLock();
+    SsPortDropLocked(portPtr);
+    SsForkUnlock();
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * CheckOpen --
+ *
+ *	Asking for a connection that can't come any more is an error where
+ *	nobody would hear of the queue's end otherwise.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+CheckOpen(
+    Tcl_Interp *interp,
+    const SsPort *portPtr,
+    Tcl_Obj *closedPtr)		/* What -closed gave, or NULL. */
+{
+    int told = (closedPtr == NULL) ? SsPortInherited(portPtr)
+	    : Tcl_GetCharLength(closedPtr) > 0;
+
+    if (portPtr->ended && !told) {
+	return SsErrorOurs(interp, "CLOSED",
+		"port %d is closed and its queue is empty: serve it again"
+		" before you ask for a connection", portPtr->number);
+    }
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * CloseSubcommand --
+ *
+ *	socket close ?-port port?
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The process stops listening.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+CloseSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    static const char *const names[] = { "-closed", "-port", NULL };
+    TakeOptions options;
+    SsPort *portPtr;
+    int number;
+
+    if (objc != 2 && objc != 4) {
+	return WrongArgs(interp, 2, objv, "?-port port?");
+    }
+    if (GetTakeOptions(interp, objc - 2, objv + 2, names + 1, &options)
+	    != TCL_OK) {
+	return TCL_ERROR;
+    }
+    portPtr = UsePort(interp, options.port);
+    if (portPtr == NULL) {
+	return TCL_ERROR;
+    }
+    number = portPtr->number;
+    DropPort(portPtr);
+    return SsServeClose(interp, number);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * PortsSubcommand --
+ *
+ *	socket ports
+ *
+ * Results:
+ *	TCL_OK with a list of ports, in the order in which they were served.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+PortsSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj *listPtr;
+    SsPort *portPtr, *nextPtr;
+
+    if (objc != 2) {
+	return WrongArgs(interp, 2, objv, "");
+    }
+    listPtr = Tcl_NewListObj(0, NULL);
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	if (SsPortServedHere(portPtr) || (SsPortInherited(portPtr)
+		&& portPtr->serving && !SsPortAtEndLocked(portPtr))) {
+	    Tcl_ListObjAppendElement(NULL, listPtr,
+		    Tcl_NewIntObj(portPtr->number));
+	}
+    }
+    SsForkUnlock();
+    Tcl_SetObjResult(interp, listPtr);
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * StatusSubcommand --
+ *
+ *	socket status ?-port port?
+ *
+ * Results:
+ *	TCL_OK with a dict, or TCL_ERROR.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+StatusSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    static const char *const names[] = { "-closed", "-port", NULL };
+    SsServeCounts counts;
+    TakeOptions options;
+    SsPort *portPtr;
+    Tcl_Obj *dictPtr;
+    uint64_t received, discarded;
+    int serving;
+
+    if (objc != 2 && objc != 4) {
+	return WrongArgs(interp, 2, objv, "?-port port?");
+    }
+    if (GetTakeOptions(interp, objc - 2, objv + 2, names + 1, &options)
+	    != TCL_OK) {
+	return TCL_ERROR;
+    }
+    portPtr = UsePort(interp, options.port);
+    if (portPtr == NULL) {
+	return TCL_ERROR;
+    }
+    serving = SsPortServedHere(portPtr);
+    if (serving && SsServeStatus(interp, portPtr->number, &counts)
+	    != TCL_OK) {
+	DropPort(portPtr);
+	return TCL_ERROR;
+    }
+    dictPtr = Tcl_NewDictObj();
+    PutNumber(dictPtr, "port", portPtr->number);
+    PutNumber(dictPtr, "serving", serving);
+    PutNumber(dictPtr, "queued",
+	    portPtr->ended ? 0 : SsQueueLength(portPtr->queueFd));
+    if (serving) {
+	PutNumber(dictPtr, "accepted", counts.accepted);
+	PutNumber(dictPtr, "handedOver", counts.handedOver);
+	PutNumber(dictPtr, "held", counts.held);
+	PutNumber(dictPtr, "lost", counts.lost);
+	PutNumber(dictPtr, "waits", counts.waits);
+	PutNumber(dictPtr, "retries", counts.retries);
+	PutNumber(dictPtr, "pauses", counts.pauses);
+    }
+    SsConnectionCounts(&received, &discarded);
+    PutNumber(dictPtr, "received", received);
+    PutNumber(dictPtr, "discarded", discarded);
+    DropPort(portPtr);
+    Tcl_SetObjResult(interp, dictPtr);
+    return TCL_OK;
+}
+
+static void
+PutNumber(
+    Tcl_Obj *dictPtr,
+    const char *key,
+    Tcl_WideInt value)
+{
+    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj(key, -1),
+	    Tcl_NewWideIntObj(value));
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * GetIndex, GetNumber --
+ *
+ *	Read an option's name; a number within bounds.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR with errorCode SOCKETSERVER USAGE.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+GetIndex(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    const char *const *tablePtr,
+    int *indexPtr)
+{
+    if (Tcl_GetIndexFromObj(interp, objPtr, tablePtr, "option", 0, indexPtr)
+	    != TCL_OK) {
+	return UsageError(interp);
+    }
+    return TCL_OK;
+}
+
+static int
+GetNumber(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    const char *what,		/* What the number is, for the message. */
+    int least,
+    int most,
+    int *numberPtr)
+{
+    if (Tcl_GetIntFromObj(NULL, objPtr, numberPtr) != TCL_OK
+	    || *numberPtr < least || *numberPtr > most) {
+	return SsErrorOurs(interp, "USAGE",
+		"bad %s \"%.100s\": must be a number from %d to %d", what,
+		Tcl_GetString(objPtr), least, most);
+    }
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * WrongArgs, UsageError --
+ *
+ *	Tell of a wrong number of arguments; give Tcl's own message our
+ *	errorCode.
+ *
+ * Results:
+ *	TCL_ERROR.
+ *
+ * Side effects:
+ *	The interpreter's result and errorCode are set.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+WrongArgs(
+    Tcl_Interp *interp,
+    int count,			/* How many words to repeat. */
+    Tcl_Obj *const objv[],
+    const char *usage)		/* What follows them. */
+{
+    Tcl_WrongNumArgs(interp, count, objv, usage[0] ? usage : NULL);
+    return UsageError(interp);
+}
+
+static int
+UsageError(
+    Tcl_Interp *interp)
+{
+    Tcl_SetErrorCode(interp, "SOCKETSERVER", "USAGE", NULL);
+    return TCL_ERROR;
+}

@@ -1,0 +1,228 @@
+/*
+ * copy_linux.c --
+ *
+ *	Loading a fresh copy of this library.  The linker takes a file that it
+ *	has loaded already for the same library; a copy in memory
+ *	(memfd_create) is another file.
+ */
+
+#include "copy.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[PATH_MAX];	/* Where this library was loaded from... */
+static struct stat identity;	/* ...and which file that was. */
+
+static int	OpenLibrary(SsGoError *errorPtr);
+static int	CopyToMemory(int fd, SsGoError *errorPtr);
+static int	Failed(SsGoError *errorPtr, const char *what);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsCopyInit --
+ *
+ *	See copy.h.
+ *
+ * Results:
+ *	0 or an errno.
+ *
+ * Side effects:
+ *	None but on the variables above.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsCopyInit(void)
+{
+    Dl_info info;
+
+    if (dladdr(path, &info) == 0) {
+	return ENOENT;
+    }
+    if (realpath(info.dli_fname, path) == NULL || stat(path, &identity) < 0) {
+	return errno;
+    }
+    return 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsCopyLoad --
+ *
+ *	See copy.h.
+ *
+ * Results:
+ *	A library or NULL.
+ *
+ * Side effects:
+ *	The copy's constructors run; its Go runtime starts.
+ *
+ * Process:
+ *	Server, in a forked child that becomes one.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void *
+SsCopyLoad(
+    SsGoError *errorPtr)
+{
+    char name[32];
+    void *library;
+    int fd, memoryFd;
+
+    fd = OpenLibrary(errorPtr);
+    if (fd < 0) {
+	return NULL;
+    }
+    memoryFd = CopyToMemory(fd, errorPtr);
+    close(fd);
+    if (memoryFd < 0) {
+	return NULL;
+    }
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", memoryFd);
+    library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    close(memoryFd);
+    if (library == NULL) {
+	errorPtr->posix = 0;
+	snprintf(errorPtr->message, SS_ERROR_SIZE,
+		"a forked process can't load its copy of %.100s: %.100s", path,
+		dlerror());
+    }
+    return library;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * OpenLibrary --
+ *
+ *	Opens the file that this library was loaded from, if it is still the
+ *	same.
+ *
+ * Results:
+ *	A descriptor that the caller owns, or -1.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Server, in a forked child that becomes one.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+OpenLibrary(
+    SsGoError *errorPtr)
+{
+    struct stat now;
+    int fd;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+	return Failed(errorPtr, "can't open it");
+    }
+    if (fstat(fd, &now) < 0 || now.st_dev != identity.st_dev
+	    || now.st_ino != identity.st_ino
+	    || now.st_size != identity.st_size
+	    || now.st_mtime != identity.st_mtime) {
+	close(fd);
+	errno = ESTALE;
+	return Failed(errorPtr, "it was replaced; start the program anew");
+    }
+    return fd;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * CopyToMemory --
+ *
+ *	Copies the library's file to a file in memory.
+ *
+ * Results:
+ *	A descriptor that the caller owns, or -1.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Server, in a forked child that becomes one.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+CopyToMemory(
+    int fd,			/* The library's file. */
+    SsGoError *errorPtr)
+{
+    off_t done = 0;
+    ssize_t sent = 1;
+    int memoryFd;
+
+    memoryFd = memfd_create("socketserver", MFD_CLOEXEC);
+    if (memoryFd < 0) {
+	return Failed(errorPtr, "this system has no memory files");
+    }
+    while (done < identity.st_size && sent > 0) {
+	sent = sendfile(memoryFd, fd, &done, identity.st_size - done);
+    }
+    if (done < identity.st_size) {
+	if (sent == 0) {
+	    errno = EIO;
+	}
+	Failed(errorPtr, "can't copy it");
+	close(memoryFd);
+	return -1;
+    }
+    return memoryFd;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Failed --
+ *
+ *	Fills an error from errno.
+ *
+ * Results:
+ *	-1.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Server, in a forked child that becomes one.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Failed(
+    SsGoError *errorPtr,
+    const char *what)
+{
+    errorPtr->posix = errno;
+    snprintf(errorPtr->message, SS_ERROR_SIZE,
+	    "a forked process needs a copy of %.100s to listen: %s: %s", path,
+	    what, strerror(errno));
+    return -1;
+}

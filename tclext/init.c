@@ -1,0 +1,199 @@
+/*
+ * init.c --
+ *
+ *	What happens when the library is loaded.
+ */
+
+#include "command.h"
+#include "connection.h"
+#include "dispositions.h"
+#include "fork.h"
+#include "gate.h"
+#include "helper.h"
+#include "leave.h"
+#include "result.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+/*
+ * Constructors of a lower priority run earlier; those below 101 belong to the
+ * compiler, and Go's has none, so it comes after ours.
+ */
+
+#define BEFORE_GO 101
+
+static sigset_t loadersMask;	/* Signals blocked in the thread that loads. */
+static int prepared = 0;	/* Whether Prepare succeeded; guarded by... */
+static pthread_mutex_t prepareMutex = PTHREAD_MUTEX_INITIALIZER;
+
+static int	Prepare(Tcl_Interp *interp);
+static void	InChild(void);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * BeforeGo --
+ *
+ *	Runs when the library is loaded, before Go starts its threads.  They
+ *	inherit the mask of this thread, so that the application's signals
+ *	never reach them.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Blocks signals until Prepare.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void __attribute__((constructor(BEFORE_GO)))
+BeforeGo(void)
+{
+    sigset_t all;
+
+    SsDispositionsSave();
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &loadersMask);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Socketserver_Init --
+ *
+ *	Called by Tcl when an interpreter loads the library.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The interpreter has our command.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+DLLEXPORT int
+Socketserver_Init(
+    Tcl_Interp *interp)
+{
+    if (Tcl_InitStubs(interp, "8.6-", 0) == NULL
+	    || Prepare(interp) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    Tcl_CreateObjCommand(interp, "::socketserver::socket", SsSocketObjCmd,
+	    NULL, NULL);
+    return Tcl_PkgProvide(interp, "socketserver", PACKAGE_VERSION);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Socketserver_SafeInit --
+ *
+ *	Called by Tcl when a safe interpreter loads the library.
+ *
+ * Results:
+ *	TCL_ERROR.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+DLLEXPORT int
+Socketserver_SafeInit(
+    Tcl_Interp *interp)
+{
+    if (Tcl_InitStubs(interp, "8.6-", 0) == NULL
+	    || Prepare(interp) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return SsErrorOurs(interp, "SAFE",
+	    "socketserver can't be loaded into a safe interpreter: load it"
+	    " into the parent and alias what the safe one may do");
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Prepare --
+ *
+ *	Readies the process, once: Go has started, forks are taken care of,
+ *	signals are as the application had them.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	Fork handlers.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Prepare(
+    Tcl_Interp *interp)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&prepareMutex);
+    if (!prepared) {
+	error = SsGateInit();
+	pthread_sigmask(SIG_SETMASK, &loadersMask, NULL);
+	if (error == 0) {
+	    error = SsForkInstall(InChild);
+	}
+	prepared = (error == 0);
+    }
+    pthread_mutex_unlock(&prepareMutex);
+    if (error != 0) {
+	return SsErrorPosix(interp, error, "can't start socketserver: %s",
+		strerror(error));
+    }
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * InChild --
+ *
+ *	A forked child's last step before it goes on: what its parent asked
+ *	for, received and started is not its own.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Closes descriptors.
+ *
+ * Process:
+ *	Worker, in the child's fork handler.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+InChild(void)
+{
+    SsHelpersForget();
+    SsConnectionsForget();
+    SsLeaveForget();
+    SsGateForget();
+}

@@ -1,0 +1,36 @@
+// The runtime would look for a changed processor limit every second, on a
+// thread that is open to SIGCHLD, and stop the world to follow it; it would keep
+// the control group's file open for that, too.
+
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
+// Package main is the cgo boundary: the one package where C and Go meet. Built
+// as a c-shared library it is the Tcl extension socketserver.
+//
+//	init.c      Socketserver_Init: what Tcl calls when it loads the library
+//	command.c   the commands: arguments, results and error codes
+//	gate.c      the only C that calls exports.go, and only in a process whose
+//	            Go runtime is alive; after a fork it loads a fresh copy
+//	signals.c   keeps the application's signals off the threads that Go starts
+//	boundary.h  what crosses: integers and character arrays
+//	exports.go  what the gate calls
+//	host.go     what Go calls in the process that loaded it
+//	main.go     this map, and what the build is told
+//
+// Dependencies run one way: command.c, gate.c, exports.go, internal/service,
+// and on from there. What runs in workers is in package worker, which is C and
+// never calls Go.
+//
+// Tcl's flags come from the environment: CGO_CFLAGS and CGO_LDFLAGS, which the
+// Makefile sets.
+package main
+
+// #cgo CFLAGS: -D_GNU_SOURCE -I${SRCDIR} -I${SRCDIR}/../worker
+// #cgo LDFLAGS:
+import "C"
+
+import _ "socketserver/worker"
+
+// main is never called: a c-shared library must have one.
+func main() {}

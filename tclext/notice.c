@@ -1,0 +1,143 @@
+/*
+ * notice.c --
+ *
+ *	What an accept loop has to tell the application while it runs.
+ */
+
+#include "notice.h"
+#include "boundary.h"
+#include "fork.h"
+#include "result.h"
+#include "service.h"
+
+#include <string.h>
+
+typedef struct NoticeEvent {
+    Tcl_Event header;
+    int port;
+    int notice;			/* SS_NOTICE_... */
+    int posix;			/* Why, an errno. */
+} NoticeEvent;
+
+static int	NoticeEventProc(Tcl_Event *evPtr, int flags);
+static const char *Explain(int notice);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsNoticePost --
+ *
+ *	See notice.h.  The lock is held so that no fork happens while Tcl's
+ *	allocator and event queue are in use by a thread that a child
+ *	wouldn't have.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Queues an event for the thread that serves.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsNoticePost(
+    int port,
+    int notice,
+    int posix)
+{
+    NoticeEvent *eventPtr;
+    Tcl_ThreadId thread;
+
+    SsForkLock();
+    if (SsServeOwnerLocked(port, &thread) != NULL) {
+	eventPtr = (NoticeEvent *) Tcl_Alloc(sizeof(NoticeEvent));
+	eventPtr->header.proc = NoticeEventProc;
+	eventPtr->port = port;
+	eventPtr->notice = notice;
+	eventPtr->posix = posix;
+	Tcl_ThreadQueueEvent(thread, &eventPtr->header, TCL_QUEUE_TAIL);
+	Tcl_ThreadAlert(thread);
+    }
+    SsForkUnlock();
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * NoticeEventProc --
+ *
+ *	Reports a notice in the thread that serves.
+ *
+ * Results:
+ *	Whether the event is done.
+ *
+ * Side effects:
+ *	A background error, if the interpreter still exists.
+ *
+ * Process:
+ *	Server; in a forked child that got a copy of the event it does
+ *	nothing.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+NoticeEventProc(
+    Tcl_Event *evPtr,
+    int flags)
+{
+    NoticeEvent *eventPtr = (NoticeEvent *) evPtr;
+    Tcl_Interp *interp;
+    Tcl_ThreadId thread;
+
+    if (!(flags & TCL_FILE_EVENTS)) {
+	return 0;
+    }
+    SsForkLock();
+    interp = SsServeOwnerLocked(eventPtr->port, &thread);
+    SsForkUnlock();
+    if (interp != NULL && thread == Tcl_GetCurrentThread()) {
+	SsErrorPosix(interp, eventPtr->posix, "port %d: %s: %s",
+		eventPtr->port, Explain(eventPtr->notice),
+		strerror(eventPtr->posix));
+	Tcl_BackgroundException(interp, TCL_ERROR);
+    }
+    return 1;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Explain --
+ *
+ *	Says what a notice means to the user.
+ *
+ * Results:
+ *	A text.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static const char *
+Explain(
+    int notice)			/* SS_NOTICE_... */
+{
+    switch (notice) {
+    case SS_NOTICE_PAUSED:
+	return "accepting pauses, and goes on by itself";
+    case SS_NOTICE_HELD:
+	return "a connection can't be handed over yet and is held";
+    default:
+	return "accepting has ended; close the port and serve it again";
+    }
+}

@@ -1,0 +1,506 @@
+/*
+ * service.c --
+ *
+ *	The ports that this process serves.
+ */
+
+#include "service.h"
+#include "fork.h"
+#include "gate.h"
+#include "result.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Service {
+    struct Service *nextPtr;
+    int process;		/* Who serves, as SsForkCount tells: a forked
+				 * child serves nothing of its parent's. */
+    SsServeReply reply;		/* The handle, and this process's copies of
+				 * the descriptors, on the list of those that
+				 * a child closes. */
+    Tcl_Interp *interp;		/* Who hears of trouble, or NULL. */
+    Tcl_ThreadId thread;	/* Its thread. */
+} Service;
+
+static Service *firstServicePtr = NULL;
+				/* Guarded by the fork lock. */
+
+static int	AlreadyServed(int port);
+static int	Register(Tcl_Interp *interp, const SsServeReply *replyPtr);
+static void	Abandon(SsServeReply *replyPtr);
+static void	ReleaseListenersLocked(SsServeReply *replyPtr);
+static Service *TakeService(int port);
+static int	ReportError(Tcl_Interp *interp, const SsGoError *errorPtr);
+static void	ForgetOwner(void *clientData, Tcl_Interp *interp);
+static void	TidyPorts(void);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsServe --
+ *
+ *	See service.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The process listens; an accept loop runs.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsServe(
+    Tcl_Interp *interp,
+    SsServeRequest *requestPtr,
+    int *portPtr)		/* Set to the port that listens. */
+{
+    SsServeReply reply;
+    SsGoError error;
+    int code = TCL_OK;
+
+    TidyPorts();
+
+    /*
+     * Descriptors that are open but not yet on the list must not be copied
+     * by another thread's fork.
+     */
+
+    SsForkDefer();
+    if (AlreadyServed(requestPtr->port)) {
+	*portPtr = requestPtr->port;
+    } else if (SsGateServe(requestPtr, &reply, &error) < 0) {
+	code = ReportError(interp, &error);
+    } else {
+	*portPtr = reply.port;
+	code = Register(interp, &reply);
+    }
+    SsForkResume();
+    return code;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * AlreadyServed --
+ *
+ *	Whether this process or a living one that it was forked from serves a
+ *	port.
+ *
+ * Results:
+ *	1 or 0.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+AlreadyServed(
+    int number)			/* 0: a free port, which isn't. */
+{
+    SsPort *portPtr;
+    int served;
+
+    if (number == 0) {
+	return 0;
+    }
+    SsForkLock();
+    portPtr = SsPortFindLocked(number);
+    served = portPtr != NULL && (SsPortServedHere(portPtr)
+	    || (SsPortInherited(portPtr) && !SsPortAtEndLocked(portPtr)));
+    SsForkUnlock();
+    return served;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Register --
+ *
+ *	Notes a new service and its port.
+ *
+ * Results:
+ *	TCL_OK, or TCL_ERROR, after which nothing of the service is left.
+ *
+ * Side effects:
+ *	Takes over the descriptors.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Register(
+    Tcl_Interp *interp,
+    const SsServeReply *replyPtr)
+{
+    Service *servicePtr = (Service *) calloc(1, sizeof(Service));
+    SsPort *portPtr = NULL;
+    int i;
+
+    if (servicePtr != NULL) {
+	servicePtr->process = SsForkCount();
+	servicePtr->reply = *replyPtr;
+	servicePtr->interp = interp;
+	servicePtr->thread = Tcl_GetCurrentThread();
+	SsForkLock();
+	portPtr = SsPortAddLocked(replyPtr->port, replyPtr->queueFd);
+	for (i = 0; portPtr != NULL && i < replyPtr->numListenFds; i++) {
+	    SsForkCloses(replyPtr->listenFds[i]);
+	}
+	if (portPtr != NULL) {
+	    SsForkCloses(replyPtr->wakeFd);
+	    servicePtr->nextPtr = firstServicePtr;
+	    firstServicePtr = servicePtr;
+	}
+	SsForkUnlock();
+    }
+    if (portPtr == NULL) {
+	SsServeReply reply = *replyPtr;
+
+	free(servicePtr);
+	Abandon(&reply);
+	return SsErrorPosix(interp, ENOMEM, "can't serve port %d: %s",
+		replyPtr->port, strerror(ENOMEM));
+    }
+    Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
+    Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Abandon --
+ *
+ *	Ends a service that could not be noted.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Closes everything of it.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Abandon(
+    SsServeReply *replyPtr)
+{
+    SsGoError error;
+
+    SsForkLock();
+    ReleaseListenersLocked(replyPtr);
+    SsForkUnlock();
+    SsGateClose(replyPtr->handle, &error);
+    close(replyPtr->wakeFd);
+    close(replyPtr->queueFd);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ReleaseListenersLocked --
+ *
+ *	Closes this process's copies of the listening sockets; the accept
+ *	loop has its own.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	They are off the list of those that a child closes.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+ReleaseListenersLocked(
+    SsServeReply *replyPtr)
+{
+    int i;
+
+    for (i = 0; i < replyPtr->numListenFds; i++) {
+	SsForkKeeps(replyPtr->listenFds[i]);
+	close(replyPtr->listenFds[i]);
+    }
+    replyPtr->numListenFds = 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsServeClose --
+ *
+ *	See service.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The port is free; the queue ends when the accept loop has put on it
+ *	what it had accepted.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsServeClose(
+    Tcl_Interp *interp,
+    int port)
+{
+    Service *servicePtr = TakeService(port);
+    SsGoError error;
+    int code;
+
+    if (servicePtr == NULL) {
+	return SsErrorOurs(interp, "NOTSERVER",
+		"port %d is not served by this process: close it where"
+		" \"::socketserver::socket server\" was called", port);
+    }
+    code = SsGateClose(servicePtr->reply.handle, &error);
+    SsForkLock();
+    SsForkKeeps(servicePtr->reply.wakeFd);
+    close(servicePtr->reply.wakeFd);
+    SsForkUnlock();
+    free(servicePtr);
+    TidyPorts();
+    return (code < 0) ? ReportError(interp, &error) : TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * TakeService --
+ *
+ *	Finds the service of a port in this process and takes it off the list.
+ *
+ * Results:
+ *	The service, which is the caller's to free, or NULL.
+ *
+ * Side effects:
+ *	The port counts as not served; this process's listening sockets are
+ *	closed.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static Service *
+TakeService(
+    int port)
+{
+    Service **linkPtr, *servicePtr;
+    SsPort *portPtr;
+
+    SsForkLock();
+    for (linkPtr = &firstServicePtr; *linkPtr != NULL;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	if ((*linkPtr)->reply.port == port
+		&& (*linkPtr)->process == SsForkCount()) {
+	    break;
+	}
+    }
+    servicePtr = *linkPtr;
+    if (servicePtr != NULL) {
+	*linkPtr = servicePtr->nextPtr;
+	portPtr = SsPortFindLocked(port);
+	portPtr->serving = 0;
+	ReleaseListenersLocked(&servicePtr->reply);
+    }
+    SsForkUnlock();
+    return servicePtr;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsServeStatus --
+ *
+ *	See service.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsServeStatus(
+    Tcl_Interp *interp,
+    int port,
+    SsServeCounts *countsPtr)
+{
+    Service *servicePtr;
+    SsGoError error;
+    int handle = 0;
+
+    SsForkLock();
+    for (servicePtr = firstServicePtr; servicePtr != NULL;
+	    servicePtr = servicePtr->nextPtr) {
+	if (servicePtr->reply.port == port
+		&& servicePtr->process == SsForkCount()) {
+	    handle = servicePtr->reply.handle;
+	}
+    }
+    SsForkUnlock();
+    if (SsGateCounts(handle, countsPtr, &error) < 0) {
+	return ReportError(interp, &error);
+    }
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ReportError --
+ *
+ *	Makes Go's error Tcl's.
+ *
+ * Results:
+ *	TCL_ERROR.
+ *
+ * Side effects:
+ *	The interpreter's result and errorCode are set.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+ReportError(
+    Tcl_Interp *interp,
+    const SsGoError *errorPtr)
+{
+    if (errorPtr->posix != 0) {
+	return SsErrorPosix(interp, errorPtr->posix, "%s",
+		errorPtr->message);
+    }
+    return SsErrorOurs(interp, "SERVER", "%s", errorPtr->message);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsServeOwnerLocked, ForgetOwner --
+ *
+ *	Who hears of trouble with a port.  A port is served on when the
+ *	interpreter that began it is deleted; its troubles are then only
+ *	counted.
+ *
+ * Results:
+ *	The interpreter or NULL.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+Tcl_Interp *
+SsServeOwnerLocked(
+    int port,
+    Tcl_ThreadId *threadPtr)	/* Set to its thread. */
+{
+    Service *servicePtr;
+
+    for (servicePtr = firstServicePtr; servicePtr != NULL;
+	    servicePtr = servicePtr->nextPtr) {
+	if (servicePtr->reply.port == port
+		&& servicePtr->process == SsForkCount()) {
+	    *threadPtr = servicePtr->thread;
+	    return servicePtr->interp;
+	}
+    }
+    return NULL;
+}
+
+static void
+ForgetOwner(
+    void *clientData,
+    Tcl_Interp *interp)		/* About to be deleted. */
+{
+    Service *servicePtr;
+
+    (void) clientData;
+    SsForkLock();
+    for (servicePtr = firstServicePtr; servicePtr != NULL;
+	    servicePtr = servicePtr->nextPtr) {
+	if (servicePtr->interp == interp) {
+	    servicePtr->interp = NULL;
+	}
+    }
+    SsForkUnlock();
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * TidyPorts --
+ *
+ *	A process that serves but doesn't work never receives the end of a
+ *	queue that it closed.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Closes the receive ends of queues that are empty and closed.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+TidyPorts(void)
+{
+    SsPort *portPtr, *nextPtr;
+
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	if (!SsPortInherited(portPtr) && !portPtr->serving) {
+	    SsPortAtEndLocked(portPtr);
+	}
+    }
+    SsForkUnlock();
+}
