@@ -8,19 +8,22 @@
 // Package main is the cgo boundary: the one package where C and Go meet. Built
 // as a c-shared library it is the Tcl extension socketserver.
 //
-//	init.c      Socketserver_Init: what Tcl calls when it loads the library
-//	command.c   the commands: arguments, results and error codes
-//	gate.c      the only C that calls exports.go, and only in a process whose
-//	            Go runtime is alive; after a fork it loads a fresh copy
-//	signals.c   keeps the application's signals off the threads that Go starts
-//	boundary.h  what crosses: integers and character arrays
-//	exports.go  what the gate calls
-//	host.go     what Go calls in the process that loaded it
-//	main.go     this map, and what the build is told
+//	init.c        Socketserver_Init: what Tcl calls when it loads the library
+//	command.c     the command: arguments, results and error codes
+//	address.c     the address that a user names, as numbers
+//	service.c     the ports that this process serves
+//	notice.c      what an accept loop has to say, as a background error
+//	gate.c        the only C that calls exports.go, each time on a thread of
+//	              its own, and only where the Go runtime is alive
+//	copy_linux.c  a fresh copy of this library for a forked process
+//	boundary.h    what crosses: integers and character arrays
+//	exports.go    what the gate calls
+//	host.go       what Go calls in the process that loaded it
+//	main.go       this map, and what the build is told
 //
-// Dependencies run one way: command.c, gate.c, exports.go, internal/service,
-// and on from there. What runs in workers is in package worker, which is C and
-// never calls Go.
+// Dependencies run one way: command.c, service.c, gate.c, exports.go,
+// internal/service, and on from there. What runs in workers is in package
+// worker, which is C and never calls Go.
 //
 // Tcl's flags come from the environment: CGO_CFLAGS and CGO_LDFLAGS, which the
 // Makefile sets.

@@ -20,6 +20,14 @@ type Guard interface {
 	Keeps(fd int)
 }
 
+// unguarded is the guard of a process that doesn't fork.
+type unguarded struct{}
+
+func (unguarded) Lock()      {}
+func (unguarded) Unlock()    {}
+func (unguarded) Closes(int) {}
+func (unguarded) Keeps(int)  {}
+
 // Disown takes descriptors off the guard's list and closes them.
 func Disown(guard Guard, fds ...int) {
 	guard.Lock()

@@ -19,7 +19,7 @@ type Options struct {
 	Queue     int                           // The queue's send end.
 	Wake      int                           // The wake pipe's read end.
 	Backlog   int                           // The length of each socket's backlog.
-	Guard     Guard                         // Used without a table of its own.
+	Guard     Guard                         // Used without a table of its own; nil: nobody forks.
 	Notice    func(kind Kind, _ unix.Errno) // Called on another thread.
 }
 
@@ -49,6 +49,9 @@ func newLoop(options Options, sys system) (*Loop, error) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		return nil, fmt.Errorf("can't read the clock: %w", err)
+	}
+	if options.Guard == nil {
+		options.Guard = unguarded{}
 	}
 	room := min((max(options.Backlog, 0)+1)*len(options.Listeners), maxBacklog)
 	l := &Loop{

@@ -81,20 +81,25 @@ func runtimeDescriptors() (found []int, known bool) {
 	if !hasRoom(roomForPoller) {
 		return nil, false
 	}
-	entries, err := os.ReadDir(table)
+	listing, err := os.Open(table) // ReadDir would not start the poller.
 	if err != nil {
 		return nil, false
 	}
-	for _, entry := range entries {
-		target, err := os.Readlink(table + "/" + entry.Name())
+	defer listing.Close()
+	names, err := listing.Readdirnames(-1)
+	if err != nil {
+		return nil, false
+	}
+	for _, name := range names {
+		target, err := os.Readlink(table + "/" + name)
 		if err != nil || target != "anon_inode:[eventpoll]" && target != "anon_inode:[eventfd]" {
 			continue
 		}
-		if fd, err := strconv.Atoi(entry.Name()); err == nil {
+		if fd, err := strconv.Atoi(name); err == nil {
 			found = append(found, fd)
 		}
 	}
-	return found, true
+	return found, len(found) > 0
 }
 
 // roomForPoller is how many descriptors it takes to start the poller and list

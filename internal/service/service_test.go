@@ -165,9 +165,8 @@ func TestServeWithoutDescriptors(t *testing.T) {
 	closeAll(t, reply)
 
 	// At each limit another step fails, until none does.
-	for limit := uint64(0); limit < 100; limit++ {
-		few := before
-		few.Cur = limit
+	few := before
+	for few.Cur = 0; few.Cur < 100; few.Cur++ {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +179,7 @@ func TestServeWithoutDescriptors(t *testing.T) {
 			return
 		}
 		if !errors.Is(err, unix.EMFILE) {
-			t.Errorf("limit %d: %v", limit, err)
+			t.Errorf("limit %d: %v", few.Cur, err)
 		}
 	}
 	t.Error("it never succeeded")

@@ -182,7 +182,7 @@ func acceptedConnection(t *testing.T, where, dial, want string) {
 		t.Skip(err)
 	}
 	defer descriptor.Close(listeners...)
-	defer startLoop(t, listeners, send)()
+	defer startLoop(t, listeners[0], send)()
 	client, err := net.Dial("tcp", net.JoinHostPort(dial, strconv.Itoa(port)))
 	if err != nil {
 		t.Skip(err)
@@ -202,27 +202,37 @@ func acceptedConnection(t *testing.T, where, dial, want string) {
 	}
 }
 
-// startLoop runs an accept loop; the result ends it.
-func startLoop(t *testing.T, listeners []int, send int) (stop func()) {
+// startLoop runs an accept loop on copies of these; the result ends it.
+func startLoop(t *testing.T, listener, send int) (stop func()) {
 	t.Helper()
 	read, write, err := descriptor.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := accept.Start(accept.Options{Listeners: listeners, Queue: send, Wake: read, Backlog: 8})
+	listener, send = copied(t, listener), copied(t, send)
+	l, err := accept.Start(accept.Options{Listeners: []int{listener}, Queue: send, Wake: read, Backlog: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !l.Private() {
-		t.Fatal("no descriptor table of its own here")
+	if l.Private() {
+		descriptor.Close(listener, send, read)
 	}
 	return func() {
 		if err := l.Stop(write); err != nil {
 			t.Error(err)
 		}
 		<-l.Done()
-		descriptor.Close(read, write)
+		descriptor.Close(write)
 	}
+}
+
+func copied(t *testing.T, fd int) int {
+	t.Helper()
+	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return duplicate
 }
 
 // awaitOne waits for a connection.
