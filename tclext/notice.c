@@ -16,7 +16,7 @@ typedef struct NoticeEvent {
     Tcl_Event header;
     int port;
     int notice;			/* SS_NOTICE_... */
-    int posix;			/* Why, an errno. */
+    int posix;			/* Why, an errno; 0: an internal error. */
 } NoticeEvent;
 
 static int	NoticeEventProc(Tcl_Event *evPtr, int flags);
@@ -53,6 +53,9 @@ SsNoticePost(
     Tcl_ThreadId thread;
 
     SsForkLock();
+    if (notice == SS_NOTICE_FAILED) {
+	SsServeFailedLocked(port);
+    }
     if (SsServeOwnerLocked(port, &thread) != NULL) {
 	eventPtr = (NoticeEvent *) Tcl_Alloc(sizeof(NoticeEvent));
 	eventPtr->header.proc = NoticeEventProc;
@@ -100,12 +103,22 @@ NoticeEventProc(
     SsForkLock();
     interp = SsServeOwnerLocked(eventPtr->port, &thread);
     SsForkUnlock();
-    if (interp != NULL && thread == Tcl_GetCurrentThread()) {
+    if (interp == NULL || thread != Tcl_GetCurrentThread()) {
+	return 1;
+    }
+    if (eventPtr->notice == SS_NOTICE_FAILED) {
+	(void) SsServeClose(interp, eventPtr->port);
+    }
+    Tcl_ResetResult(interp);
+    if (eventPtr->posix != 0) {
 	SsErrorPosix(interp, eventPtr->posix, "port %d: %s: %s",
 		eventPtr->port, Explain(eventPtr->notice),
 		strerror(eventPtr->posix));
-	Tcl_BackgroundException(interp, TCL_ERROR);
+    } else {
+	SsErrorOurs(interp, "SERVER", "port %d: %s: internal error",
+		eventPtr->port, Explain(eventPtr->notice));
     }
+    Tcl_BackgroundException(interp, TCL_ERROR);
     return 1;
 }
 
@@ -138,6 +151,6 @@ Explain(
     case SS_NOTICE_HELD:
 	return "a connection can't be handed over yet and is held";
     default:
-	return "accepting has ended; close the port and serve it again";
+	return "accepting has ended and the port is closed; serve it again";
     }
 }

@@ -32,6 +32,7 @@ static int	AlreadyServed(int port);
 static int	Register(Tcl_Interp *interp, const SsServeReply *replyPtr);
 static void	Abandon(SsServeReply *replyPtr);
 static void	ReleaseListenersLocked(SsServeReply *replyPtr);
+static Service *FindLocked(int port);
 static Service *TakeService(int port);
 static int	ReportError(Tcl_Interp *interp, const SsGoError *errorPtr);
 static void	ForgetOwner(void *clientData, Tcl_Interp *interp);
@@ -320,15 +321,12 @@ TakeService(
     SsPort *portPtr;
 
     SsForkLock();
-    for (linkPtr = &firstServicePtr; *linkPtr != NULL;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	if ((*linkPtr)->reply.port == port
-		&& (*linkPtr)->process == SsForkCount()) {
-	    break;
-	}
-    }
-    servicePtr = *linkPtr;
+    servicePtr = FindLocked(port);
     if (servicePtr != NULL) {
+	for (linkPtr = &firstServicePtr; *linkPtr != servicePtr;
+		linkPtr = &(*linkPtr)->nextPtr) {
+	    /* To the link that leads to it. */
+	}
 	*linkPtr = servicePtr->nextPtr;
 	portPtr = SsPortFindLocked(port);
 	portPtr->serving = 0;
@@ -336,6 +334,52 @@ TakeService(
     }
     SsForkUnlock();
     return servicePtr;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * FindLocked, SsServeFailedLocked --
+ *
+ *	Find the service of a port in this process; see service.h.
+ *
+ * Results:
+ *	FindLocked: the service or NULL.
+ *
+ * Side effects:
+ *	The second closes descriptors.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static Service *
+FindLocked(
+    int port)
+{
+    Service *servicePtr;
+
+    for (servicePtr = firstServicePtr; servicePtr != NULL;
+	    servicePtr = servicePtr->nextPtr) {
+	if (servicePtr->reply.port == port
+		&& servicePtr->process == SsForkCount()) {
+	    break;
+	}
+    }
+    return servicePtr;
+}
+
+void
+SsServeFailedLocked(
+    int port)
+{
+    Service *servicePtr = FindLocked(port);
+
+    if (servicePtr != NULL) {
+	ReleaseListenersLocked(&servicePtr->reply);
+    }
 }
 
 /*
@@ -368,12 +412,9 @@ SsServeStatus(
     int handle = 0;
 
     SsForkLock();
-    for (servicePtr = firstServicePtr; servicePtr != NULL;
-	    servicePtr = servicePtr->nextPtr) {
-	if (servicePtr->reply.port == port
-		&& servicePtr->process == SsForkCount()) {
-	    handle = servicePtr->reply.handle;
-	}
+    servicePtr = FindLocked(port);
+    if (servicePtr != NULL) {
+	handle = servicePtr->reply.handle;
     }
     SsForkUnlock();
     if (SsGateCounts(handle, countsPtr, &error) < 0) {
@@ -439,17 +480,13 @@ SsServeOwnerLocked(
     int port,
     Tcl_ThreadId *threadPtr)	/* Set to its thread. */
 {
-    Service *servicePtr;
+    Service *servicePtr = FindLocked(port);
 
-    for (servicePtr = firstServicePtr; servicePtr != NULL;
-	    servicePtr = servicePtr->nextPtr) {
-	if (servicePtr->reply.port == port
-		&& servicePtr->process == SsForkCount()) {
-	    *threadPtr = servicePtr->thread;
-	    return servicePtr->interp;
-	}
+    if (servicePtr == NULL) {
+	return NULL;
     }
-    return NULL;
+    *threadPtr = servicePtr->thread;
+    return servicePtr->interp;
 }
 
 static void

@@ -30,10 +30,16 @@
  *
  * All three: TCL_ERROR leaves a message in the interpreter.
  *
- * SsServeOwner --
+ * SsServeOwnerLocked --
  *
  *	The interpreter that serves a port, and its thread; NULL when it is
  *	gone.  The fork lock is held.
+ *
+ * SsServeFailedLocked --
+ *
+ *	The accept loop of a port has ended by itself: closes this process's
+ *	copies of the listening sockets, so that no client waits in a backlog
+ *	that nobody looks at.  The fork lock is held.
  *
  * Process: server.
  */
@@ -43,6 +49,7 @@ int		SsServe(Tcl_Interp *interp, SsServeRequest *requestPtr,
 int		SsServeClose(Tcl_Interp *interp, int port);
 int		SsServeStatus(Tcl_Interp *interp, int port,
 		    SsServeCounts *countsPtr);
+void		SsServeFailedLocked(int port);
 Tcl_Interp *	SsServeOwnerLocked(int port, Tcl_ThreadId *threadPtr);
 
 #endif /* SS_SERVICE_H */
