@@ -22,7 +22,8 @@ static SsHelper *firstHelperPtr = NULL;
 
 static int	StartLocked(SsHelper *helperPtr);
 static void *	HelperMain(void *clientData);
-static void	WaitOnce(SsHelper *helperPtr);
+static void	WokenLocked(SsHelper *helperPtr, SsWaitStatus waited,
+		    int error);
 static int	ReceiveLocked(SsHelper *helperPtr, SsWaitStatus waited,
 		    int error);
 static int	CallOffLocked(SsHelper *helperPtr, SsArrival *arrivalPtr);
@@ -101,11 +102,17 @@ SsHelperWait(
 	error = StartLocked(helperPtr);
     }
     if (error == 0) {
+	/*
+	 * The thread sleeps already: it need not be woken to wait.
+	 */
+
+	error = SsWaitArm(&helperPtr->wait, queueFd);
+    }
+    if (error == 0) {
 	helperPtr->queueFd = queueFd;
 	helperPtr->eventPtr = eventPtr;
 	helperPtr->calledOff = 0;
 	helperPtr->state = SS_HELPER_WAITING;
-	pthread_cond_broadcast(&helperPtr->changed);
     }
     SsForkUnlock();
     return error;
@@ -158,7 +165,9 @@ StartLocked(
  *
  * HelperMain --
  *
- *	The thread: waits whenever it is asked to, until it is told to stop.
+ *	The thread: sleeps until there is something to receive or it is told
+ *	to stop.  The lock is held from before a connection is received until
+ *	it is noted where a forked child finds and closes it.
  *
  * Results:
  *	None.
@@ -177,13 +186,17 @@ HelperMain(
     void *clientData)		/* The helper. */
 {
     SsHelper *helperPtr = (SsHelper *) clientData;
+    SsWaitStatus waited;
+    int error;
 
     SsForkLock();
     while (!helperPtr->stop) {
+	SsForkUnlock();
+	waited = SsWaitSleep(&helperPtr->wait, -1, NULL);
+	error = errno;
+	SsForkLock();
 	if (helperPtr->state == SS_HELPER_WAITING) {
-	    WaitOnce(helperPtr);
-	} else {
-	    SsForkWait(&helperPtr->changed);
+	    WokenLocked(helperPtr, waited, error);
 	}
     }
     helperPtr->running = 0;
@@ -195,19 +208,16 @@ HelperMain(
 /*
  *----------------------------------------------------------------------
  *
- * WaitOnce --
+ * WokenLocked --
  *
- *	Waits until woken and receives what woke it.  The lock, held at entry
- *	and exit but not while waiting, is held from before the connection
- *	is received until it is noted where a forked child finds and closes
- *	it.
+ *	Receives what woke the thread and tells the Tcl thread, or whoever
+ *	called the wait off.
  *
  * Results:
  *	None.
  *
  * Side effects:
- *	Queues the event when there is an outcome.  Without one (another
- *	worker was faster) it goes on waiting.
+ *	Without an outcome (another worker was faster) the wait goes on.
  *
  * Process:
  *	Worker.
@@ -216,19 +226,15 @@ HelperMain(
  */
 
 static void
-WaitOnce(
-    SsHelper *helperPtr)
+WokenLocked(
+    SsHelper *helperPtr,	/* Waiting. */
+    SsWaitStatus waited,	/* How the sleep ended. */
+    int error)			/* errno with SS_WAIT_FAILED. */
 {
-    SsWaitStatus waited;
-    int error;
-
-    SsForkUnlock();
-    waited = SsWaitFor(&helperPtr->wait, helperPtr->queueFd, -1, NULL);
-    error = errno;
-    SsForkLock();
     if (!ReceiveLocked(helperPtr, waited, error) && !helperPtr->calledOff) {
 	return;
     }
+    SsWaitDisarm(&helperPtr->wait, helperPtr->queueFd);
     helperPtr->state = SS_HELPER_DONE;
     if (helperPtr->calledOff) {
 	pthread_cond_broadcast(&helperPtr->changed);
@@ -435,7 +441,9 @@ StopLocked(
     SsHelper *helperPtr)	/* Not waiting. */
 {
     helperPtr->stop = 1;
-    pthread_cond_broadcast(&helperPtr->changed);
+    if (helperPtr->running) {
+	SsWaitCallOff(&helperPtr->wait);
+    }
     while (helperPtr->running) {
 	SsForkWait(&helperPtr->changed);
     }

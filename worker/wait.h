@@ -43,15 +43,30 @@ typedef enum SsWaitStatus {
  *
  *	Opens what the wait needs, if it isn't open.  Returns 0 or an errno.
  *
- * SsWaitFor --
+ * SsWaitArm --
  *
- *	Waits until the queue has something, for at most timeout milliseconds
+ *	Joins the queue's sleepers: from now on a message may be this wait's.
+ *	Another thread may do it for one that sleeps already.  Returns 0 or
+ *	an errno.
+ *
+ * SsWaitSleep --
+ *
+ *	Sleeps until the queue has something, for at most timeout milliseconds
  *	(-1: for ever).  With maskPtr the thread's signals are as this mask
  *	says for as long as it sleeps, set atomically, as with ppoll.
  *
+ * SsWaitDisarm --
+ *
+ *	Leaves the queue's sleepers.  Receive after it if SsWaitSleep was not
+ *	asked since: the message may have been this wait's.
+ *
+ * SsWaitFor --
+ *
+ *	Arms, sleeps and disarms.
+ *
  * SsWaitCallOff --
  *
- *	Ends the wait that another thread is in, or its next one.
+ *	Ends the sleep that another thread is in, or its next one.
  *
  * SsWaitClose --
  *
@@ -62,6 +77,10 @@ typedef enum SsWaitStatus {
 
 void		SsWaitInit(SsWait *waitPtr, int canCallOff);
 int		SsWaitOpen(SsWait *waitPtr);
+int		SsWaitArm(SsWait *waitPtr, int queueFd);
+SsWaitStatus	SsWaitSleep(SsWait *waitPtr, int timeout,
+		    const sigset_t *maskPtr);
+void		SsWaitDisarm(SsWait *waitPtr, int queueFd);
 SsWaitStatus	SsWaitFor(SsWait *waitPtr, int queueFd, int timeout,
 		    const sigset_t *maskPtr);
 void		SsWaitCallOff(SsWait *waitPtr);

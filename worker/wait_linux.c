@@ -23,6 +23,12 @@
 static SsWait *firstWaitPtr = NULL;
 				/* All waits; guarded by the fork lock. */
 
+/*
+ * What an epoll event is of.
+ */
+
+enum { QUEUE, CALL_OFF };
+
 static void	CloseDescriptors(SsWait *waitPtr);
 static void	CloseDescriptor(int *fdPtr);
 
@@ -81,7 +87,7 @@ int
 SsWaitOpen(
     SsWait *waitPtr)
 {
-    struct epoll_event event = { .events = EPOLLIN };
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = CALL_OFF };
     int saved;
 
     if (waitPtr->pollFd >= 0) {
@@ -95,7 +101,6 @@ SsWaitOpen(
 	return 0;
     }
     waitPtr->callOffFd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    event.data.fd = waitPtr->callOffFd;
     if (waitPtr->callOffFd < 0 || epoll_ctl(waitPtr->pollFd, EPOLL_CTL_ADD,
 	    waitPtr->callOffFd, &event) < 0) {
 	saved = errno;
@@ -108,7 +113,49 @@ SsWaitOpen(
 /*
  *----------------------------------------------------------------------
  *
- * SsWaitFor --
+ * SsWaitArm, SsWaitDisarm --
+ *
+ *	See wait.h.
+ *
+ * Results:
+ *	SsWaitArm: 0 or an errno.
+ *
+ * Side effects:
+ *	The queue wakes whoever sleeps with this wait, or doesn't any more.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsWaitArm(
+    SsWait *waitPtr,		/* Open. */
+    int queueFd)		/* The queue's receive end. */
+{
+    struct epoll_event event = {
+	.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = QUEUE
+    };
+
+    if (epoll_ctl(waitPtr->pollFd, EPOLL_CTL_ADD, queueFd, &event) < 0) {
+	return errno;
+    }
+    return 0;
+}
+
+void
+SsWaitDisarm(
+    SsWait *waitPtr,		/* Armed. */
+    int queueFd)
+{
+    epoll_ctl(waitPtr->pollFd, EPOLL_CTL_DEL, queueFd, NULL);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsWaitSleep --
  *
  *	See wait.h.
  *
@@ -126,40 +173,68 @@ SsWaitOpen(
  */
 
 SsWaitStatus
-SsWaitFor(
+SsWaitSleep(
     SsWait *waitPtr,		/* Open. */
-    int queueFd,		/* The queue's receive end. */
     int timeout,		/* Milliseconds; -1: for ever. */
     const sigset_t *maskPtr)	/* Signals blocked meanwhile, or NULL. */
 {
-    struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
     struct epoll_event happened[2];
-    SsWaitStatus status;
+    SsWaitStatus status = SS_WAIT_TIMEOUT;
     uint64_t count;
-    int i, number, saved;
+    int i, number;
 
-    event.data.fd = queueFd;
-    if (epoll_ctl(waitPtr->pollFd, EPOLL_CTL_ADD, queueFd, &event) < 0) {
-	return SS_WAIT_FAILED;
-    }
     number = epoll_pwait(waitPtr->pollFd, happened, 2, timeout, maskPtr);
-    saved = errno;
-    epoll_ctl(waitPtr->pollFd, EPOLL_CTL_DEL, queueFd, NULL);
-
     if (number < 0) {
-	errno = saved;
-	status = (saved == EINTR) ? SS_WAIT_SIGNAL : SS_WAIT_FAILED;
-    } else {
-	status = SS_WAIT_TIMEOUT;
+	return (errno == EINTR) ? SS_WAIT_SIGNAL : SS_WAIT_FAILED;
     }
     for (i = 0; i < number; i++) {
-	if (happened[i].data.fd == queueFd) {
+	if (happened[i].data.u32 == QUEUE) {
 	    status = SS_WAIT_READY;
 	} else if (read(waitPtr->callOffFd, &count, sizeof(count)) > 0
 		&& status != SS_WAIT_READY) {
 	    status = SS_WAIT_CALLED_OFF;
 	}
     }
+    return status;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsWaitFor --
+ *
+ *	See wait.h.
+ *
+ * Results:
+ *	A status.
+ *
+ * Side effects:
+ *	Sleeps.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+SsWaitStatus
+SsWaitFor(
+    SsWait *waitPtr,		/* Open. */
+    int queueFd,		/* The queue's receive end. */
+    int timeout,		/* Milliseconds; -1: for ever. */
+    const sigset_t *maskPtr)	/* Signals blocked meanwhile, or NULL. */
+{
+    SsWaitStatus status;
+    int saved;
+
+    errno = SsWaitArm(waitPtr, queueFd);
+    if (errno != 0) {
+	return SS_WAIT_FAILED;
+    }
+    status = SsWaitSleep(waitPtr, timeout, maskPtr);
+    saved = errno;
+    SsWaitDisarm(waitPtr, queueFd);
+    errno = saved;
     return status;
 }
 
