@@ -27,15 +27,15 @@ typedef struct SsServeRequest {
 
 /*
  * What it answers.  After a success the descriptors here are the caller's to
- * close: listenFds before ssGoClose, wakeFd after it, and queueFd when nobody
- * in this process waits on the queue any more.
+ * close: listenFds before ssGoClose, controlFd after it, and queueFd when
+ * nobody in this process waits on the queue any more.
  */
 
 typedef struct SsServeReply {
     int handle;			/* Names the service in later calls, > 0. */
     int port;			/* The port that listens. */
     int queueFd;		/* The queue's receive end. */
-    int wakeFd;			/* Wakes the accept loop. */
+    int controlFd;		/* Tells the accept loop what to do. */
     int numListenFds;		/* 0 where the accept loop could not get a
 				 * descriptor table of its own and so owns the
 				 * only copies. */
@@ -43,6 +43,16 @@ typedef struct SsServeReply {
 				/* This process's copies of the listening
 				 * sockets. */
 } SsServeReply;
+
+/*
+ * A second queue, made by ssGoRenew; both ends are the caller's.  The send end
+ * goes to ssGoMove, or is closed.
+ */
+
+typedef struct SsRenewReply {
+    int sendFd;
+    int queueFd;		/* The receive end. */
+} SsRenewReply;
 
 /*
  * What the accept loop of a service has counted since it began.

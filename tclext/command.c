@@ -8,6 +8,7 @@
 #include "command.h"
 #include "accept.h"
 #include "address.h"
+#include "arguments.h"
 #include "connection.h"
 #include "fork.h"
 #include "queue.h"
@@ -59,13 +60,6 @@ static const Subcommand subcommands[] = {
     { NULL, NULL, NULL }
 };
 
-static int	UsageError(Tcl_Interp *interp);
-static int	WrongArgs(Tcl_Interp *interp, int count,
-		    Tcl_Obj *const objv[], const char *usage);
-static int	GetIndex(Tcl_Interp *interp, Tcl_Obj *objPtr,
-		    const char *const *tablePtr, int *indexPtr);
-static int	GetNumber(Tcl_Interp *interp, Tcl_Obj *objPtr,
-		    const char *what, int least, int most, int *numberPtr);
 static int	GetServerOption(Tcl_Interp *interp, Tcl_Obj *namePtr,
 		    Tcl_Obj *valuePtr, SsServeRequest *requestPtr,
 		    Tcl_Obj **addressPtr);
@@ -76,8 +70,6 @@ static SsPort *	UsePort(Tcl_Interp *interp, int number);
 static void	DropPort(SsPort *portPtr);
 static int	CheckOpen(Tcl_Interp *interp, const SsPort *portPtr,
 		    Tcl_Obj *closedPtr);
-static void	PutNumber(Tcl_Obj *dictPtr, const char *key,
-		    Tcl_WideInt value);
 
 /*
  *----------------------------------------------------------------------
@@ -109,11 +101,11 @@ SsSocketObjCmd(
 
     (void) clientData;
     if (objc < 2) {
-	return WrongArgs(interp, 1, objv, "subcommand ?arg ...?");
+	return SsWrongArgs(interp, 1, objv, "subcommand ?arg ...?");
     }
     if (Tcl_GetIndexFromObjStruct(interp, objv[1], subcommands,
 	    sizeof(Subcommand), "subcommand", 0, &index) != TCL_OK) {
-	return UsageError(interp);
+	return SsUsageError(interp);
     }
     return subcommands[index].proc(interp, objc, objv);
 }
@@ -149,7 +141,7 @@ ServerSubcommand(
     int i, port;
 
     if (objc < 3 || objc % 2 == 0) {
-	return WrongArgs(interp, 2, objv,
+	return SsWrongArgs(interp, 2, objv,
 		"?-myaddr addr? ?-backlog n? ?-reuseport bool? port");
     }
     for (i = 2; i < objc - 1; i += 2) {
@@ -158,7 +150,7 @@ ServerSubcommand(
 	    return TCL_ERROR;
 	}
     }
-    if (GetNumber(interp, objv[objc - 1], "port", 0, 65535, &request.port)
+    if (SsGetNumber(interp, objv[objc - 1], "port", 0, 65535, &request.port)
 	    != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -188,12 +180,12 @@ GetServerOption(
     enum { BACKLOG, MYADDR, REUSEPORT };
     int index;
 
-    if (GetIndex(interp, namePtr, names, &index) != TCL_OK) {
+    if (SsGetIndex(interp, namePtr, names, "option", &index) != TCL_OK) {
 	return TCL_ERROR;
     }
     switch (index) {
     case BACKLOG:
-	return GetNumber(interp, valuePtr, "backlog", 1, INT_MAX,
+	return SsGetNumber(interp, valuePtr, "backlog", 1, INT_MAX,
 		&requestPtr->backlog);
     case MYADDR:
 	*addressPtr = valuePtr;
@@ -201,7 +193,7 @@ GetServerOption(
     default:
 	if (Tcl_GetBooleanFromObj(interp, valuePtr, &requestPtr->reusePort)
 		!= TCL_OK) {
-	    return UsageError(interp);
+	    return SsUsageError(interp);
 	}
 	return TCL_OK;
     }
@@ -232,13 +224,13 @@ ClientSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    static const char *const names[] = { "-closed", "-port", NULL };
+    static const char *const names[] = { "-port", "-closed", NULL };
     TakeOptions options;
     SsPort *portPtr;
     int code;
 
     if (objc < 3 || objc % 2 == 0) {
-	return WrongArgs(interp, 2, objv,
+	return SsWrongArgs(interp, 2, objv,
 		"?-port port? ?-closed cmd? handlerProc");
     }
     if (GetTakeOptions(interp, objc - 3, objv + 2, names, &options)
@@ -284,14 +276,14 @@ AcceptSubcommand(
     Tcl_Obj *const objv[])
 {
     static const char *const names[] = {
-	"-closed", "-port", "-timeout", NULL
+	"-port", "-closed", "-timeout", NULL
     };
     TakeOptions options;
     SsPort *portPtr;
     int code;
 
     if (objc % 2 != 0) {
-	return WrongArgs(interp, 2, objv,
+	return SsWrongArgs(interp, 2, objv,
 		"?-port port? ?-timeout ms? ?-closed cmd?");
     }
     if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
@@ -312,7 +304,7 @@ AcceptSubcommand(
  *
  * GetTakeOptions --
  *
- *	Reads the options of "client" and "accept".
+ *	Reads the options of "client", "accept", "close" and "status".
  *
  * Results:
  *	TCL_OK or TCL_ERROR.
@@ -331,10 +323,11 @@ GetTakeOptions(
     Tcl_Interp *interp,
     int count,			/* How many words, an even number. */
     Tcl_Obj *const objv[],	/* Options and values. */
-    const char *const *names,	/* -closed, -port, perhaps -timeout. */
+    const char *const *names,	/* The first few of -port, -closed and
+				 * -timeout, in this order. */
     TakeOptions *optionsPtr)
 {
-    enum { CLOSED, PORT, TIMEOUT };
+    enum { PORT, CLOSED, TIMEOUT };
     int i, index;
     Tcl_Size length;
 
@@ -342,21 +335,21 @@ GetTakeOptions(
     optionsPtr->timeout = -1;
     optionsPtr->closedPtr = NULL;
     for (i = 0; i < count; i += 2) {
-	if (GetIndex(interp, objv[i], names, &index) != TCL_OK) {
+	if (SsGetIndex(interp, objv[i], names, "option", &index) != TCL_OK) {
 	    return TCL_ERROR;
 	}
-	if (index == PORT && GetNumber(interp, objv[i + 1], "port", 1, 65535,
+	if (index == PORT && SsGetNumber(interp, objv[i + 1], "port", 1, 65535,
 		&optionsPtr->port) != TCL_OK) {
 	    return TCL_ERROR;
 	}
-	if (index == TIMEOUT && GetNumber(interp, objv[i + 1], "timeout", 0,
+	if (index == TIMEOUT && SsGetNumber(interp, objv[i + 1], "timeout", 0,
 		INT_MAX, &optionsPtr->timeout) != TCL_OK) {
 	    return TCL_ERROR;
 	}
 	if (index == CLOSED) {
 	    optionsPtr->closedPtr = objv[i + 1];
 	    if (Tcl_ListObjLength(interp, objv[i + 1], &length) != TCL_OK) {
-		return UsageError(interp);
+		return SsUsageError(interp);
 	    }
 	}
     }
@@ -477,15 +470,15 @@ CloseSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    static const char *const names[] = { "-closed", "-port", NULL };
+    static const char *const names[] = { "-port", NULL };
     TakeOptions options;
     SsPort *portPtr;
     int number;
 
     if (objc != 2 && objc != 4) {
-	return WrongArgs(interp, 2, objv, "?-port port?");
+	return SsWrongArgs(interp, 2, objv, "?-port port?");
     }
-    if (GetTakeOptions(interp, objc - 2, objv + 2, names + 1, &options)
+    if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
 	    != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -527,7 +520,7 @@ PortsSubcommand(
     SsPort *portPtr, *nextPtr;
 
     if (objc != 2) {
-	return WrongArgs(interp, 2, objv, "");
+	return SsWrongArgs(interp, 2, objv, "");
     }
     listPtr = Tcl_NewListObj(0, NULL);
     SsForkLock();
@@ -569,7 +562,7 @@ StatusSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    static const char *const names[] = { "-closed", "-port", NULL };
+    static const char *const names[] = { "-port", NULL };
     SsServeCounts counts;
     TakeOptions options;
     SsPort *portPtr;
@@ -578,9 +571,9 @@ StatusSubcommand(
     int serving;
 
     if (objc != 2 && objc != 4) {
-	return WrongArgs(interp, 2, objv, "?-port port?");
+	return SsWrongArgs(interp, 2, objv, "?-port port?");
     }
-    if (GetTakeOptions(interp, objc - 2, objv + 2, names + 1, &options)
+    if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
 	    != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -595,123 +588,23 @@ StatusSubcommand(
 	return TCL_ERROR;
     }
     dictPtr = Tcl_NewDictObj();
-    PutNumber(dictPtr, "port", portPtr->number);
-    PutNumber(dictPtr, "serving", serving);
-    PutNumber(dictPtr, "queued",
+    SsPutNumber(dictPtr, "port", portPtr->number);
+    SsPutNumber(dictPtr, "serving", serving);
+    SsPutNumber(dictPtr, "queued",
 	    portPtr->ended ? 0 : SsQueueLength(portPtr->queueFd));
     if (serving) {
-	PutNumber(dictPtr, "accepted", counts.accepted);
-	PutNumber(dictPtr, "handedOver", counts.handedOver);
-	PutNumber(dictPtr, "held", counts.held);
-	PutNumber(dictPtr, "lost", counts.lost);
-	PutNumber(dictPtr, "waits", counts.waits);
-	PutNumber(dictPtr, "retries", counts.retries);
-	PutNumber(dictPtr, "pauses", counts.pauses);
+	SsPutNumber(dictPtr, "accepted", counts.accepted);
+	SsPutNumber(dictPtr, "handedOver", counts.handedOver);
+	SsPutNumber(dictPtr, "held", counts.held);
+	SsPutNumber(dictPtr, "lost", counts.lost);
+	SsPutNumber(dictPtr, "waits", counts.waits);
+	SsPutNumber(dictPtr, "retries", counts.retries);
+	SsPutNumber(dictPtr, "pauses", counts.pauses);
     }
     SsConnectionCounts(&received, &discarded);
-    PutNumber(dictPtr, "received", received);
-    PutNumber(dictPtr, "discarded", discarded);
+    SsPutNumber(dictPtr, "received", received);
+    SsPutNumber(dictPtr, "discarded", discarded);
     DropPort(portPtr);
     Tcl_SetObjResult(interp, dictPtr);
     return TCL_OK;
-}
-
-static void
-PutNumber(
-    Tcl_Obj *dictPtr,
-    const char *key,
-    Tcl_WideInt value)
-{
-    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj(key, -1),
-	    Tcl_NewWideIntObj(value));
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * GetIndex, GetNumber --
- *
- *	Read an option's name; a number within bounds.
- *
- * Results:
- *	TCL_OK or TCL_ERROR with errorCode SOCKETSERVER USAGE.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-GetIndex(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const char *const *tablePtr,
-    int *indexPtr)
-{
-    if (Tcl_GetIndexFromObj(interp, objPtr, tablePtr, "option", 0, indexPtr)
-	    != TCL_OK) {
-	return UsageError(interp);
-    }
-    return TCL_OK;
-}
-
-static int
-GetNumber(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const char *what,		/* What the number is, for the message. */
-    int least,
-    int most,
-    int *numberPtr)
-{
-    if (Tcl_GetIntFromObj(NULL, objPtr, numberPtr) != TCL_OK
-	    || *numberPtr < least || *numberPtr > most) {
-	return SsErrorOurs(interp, "USAGE",
-		"bad %s \"%.100s\": must be a number from %d to %d", what,
-		Tcl_GetString(objPtr), least, most);
-    }
-    return TCL_OK;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * WrongArgs, UsageError --
- *
- *	Tell of a wrong number of arguments; give Tcl's own message our
- *	errorCode.
- *
- * Results:
- *	TCL_ERROR.
- *
- * Side effects:
- *	The interpreter's result and errorCode are set.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-WrongArgs(
-    Tcl_Interp *interp,
-    int count,			/* How many words to repeat. */
-    Tcl_Obj *const objv[],
-    const char *usage)		/* What follows them. */
-{
-    Tcl_WrongNumArgs(interp, count, objv, usage[0] ? usage : NULL);
-    return UsageError(interp);
-}
-
-static int
-UsageError(
-    Tcl_Interp *interp)
-{
-    Tcl_SetErrorCode(interp, "SOCKETSERVER", "USAGE", NULL);
-    return TCL_ERROR;
 }

@@ -22,9 +22,13 @@
 
 static char path[PATH_MAX];	/* Where this library was loaded from... */
 static struct stat identity;	/* ...and which file that was. */
+static int lastFd = 2;		/* No copy that this process has, from those
+				 * that it was forked from too, was loaded
+				 * through a descriptor above. */
 
 static int	OpenLibrary(SsGoError *errorPtr);
 static int	CopyToMemory(int fd, SsGoError *errorPtr);
+static int	Renumber(int fd, SsGoError *errorPtr);
 static int	Failed(SsGoError *errorPtr, const char *what);
 
 /*
@@ -93,6 +97,9 @@ SsCopyLoad(
     }
     memoryFd = CopyToMemory(fd, errorPtr);
     close(fd);
+    if (memoryFd >= 0) {
+	memoryFd = Renumber(memoryFd, errorPtr);
+    }
     if (memoryFd < 0) {
 	return NULL;
     }
@@ -194,6 +201,44 @@ CopyToMemory(
 	return -1;
     }
     return memoryFd;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Renumber --
+ *
+ *	Gives a copy a descriptor that no other was loaded through.  The linker
+ *	takes a name that it knows for the library that it loaded under this
+ *	name, whatever file has it now: a child that serves would get the dead
+ *	Go runtime of a parent that was such a child itself.
+ *
+ * Results:
+ *	A descriptor that the caller owns, or -1.
+ *
+ * Side effects:
+ *	The descriptor that was given is closed.
+ *
+ * Process:
+ *	Server, in a forked child that becomes one.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Renumber(
+    int fd,			/* Of the copy; owned by the caller so far. */
+    SsGoError *errorPtr)
+{
+    int renumbered = fcntl(fd, F_DUPFD_CLOEXEC, lastFd + 1);
+
+    if (renumbered < 0) {
+	Failed(errorPtr, "no descriptor is free for it");
+    } else {
+	lastFd = renumbered;
+    }
+    close(fd);
+    return renumbered;
 }
 
 /*

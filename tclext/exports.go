@@ -77,6 +77,49 @@ func ssGoClose(handle C.int, failure *C.SsGoError) (status C.int) {
 	return succeeded
 }
 
+// ssGoRenew makes another queue for a service; boundary.h says who owns it. Put
+// its send end on the host's list before a fork can happen. It returns 0, or -1
+// and why.
+//
+//export ssGoRenew
+func ssGoRenew(handle C.int, reply *C.SsRenewReply, failure *C.SsGoError) (status C.int) {
+	defer recovered(&status, failure)
+	signals.BlockAsynchronous()
+	send, receive, err := service.Renew(int(handle))
+	if err != nil {
+		return report(failure, err)
+	}
+	*reply = C.SsRenewReply{sendFd: C.int(send), queueFd: C.int(receive)}
+	return succeeded
+}
+
+// ssGoMove returns when the accept loop sends to the queue with this send end
+// and has closed that of the queue before. The send end, on the host's list, is
+// the caller's no more. It returns 0, or -1 and why: then it is.
+//
+//export ssGoMove
+func ssGoMove(handle, send C.int, failure *C.SsGoError) (status C.int) {
+	defer recovered(&status, failure)
+	signals.BlockAsynchronous()
+	if err := service.Move(int(handle), int(send)); err != nil {
+		return report(failure, err)
+	}
+	return succeeded
+}
+
+// ssGoRetire makes the accept loop ask some workers to end. It returns 0, or
+// -1 and why.
+//
+//export ssGoRetire
+func ssGoRetire(handle, workers C.int, failure *C.SsGoError) (status C.int) {
+	defer recovered(&status, failure)
+	signals.BlockAsynchronous()
+	if err := service.Retire(int(handle), int(workers)); err != nil {
+		return report(failure, err)
+	}
+	return succeeded
+}
+
 // ssGoCounts reads the counters of an accept loop. It returns 0, or -1 and
 // why.
 //
@@ -131,7 +174,7 @@ func writeReply(reply *C.SsServeReply, served service.Reply) {
 		handle:       C.int(served.Handle),
 		port:         C.int(served.Port),
 		queueFd:      C.int(served.Queue),
-		wakeFd:       C.int(served.Wake),
+		controlFd:    C.int(served.Control),
 		numListenFds: C.int(len(served.Listeners)),
 	}
 	for i, fd := range served.Listeners {

@@ -35,6 +35,12 @@ typedef struct Exports {
     __typeof__(&ssGoServe) serve;
     __typeof__(&ssGoClose) close;
     __typeof__(&ssGoCounts) counts;
+    __typeof__(&ssGoRenew) renew;
+    __typeof__(&ssGoMove) move;
+    __typeof__(&ssGoRetire) retire;
+    __typeof__(&ssGoSuperviseNew) superviseNew;
+    __typeof__(&ssGoSuperviseStep) superviseStep;
+    __typeof__(&ssGoSuperviseEnd) superviseEnd;
 } Exports;
 
 /*
@@ -45,14 +51,45 @@ typedef struct Call {
     int (*callProc)(struct Call *callPtr);
 				/* Makes the call, in Go. */
     int handle;			/* Arguments; see gate.h. */
+    int number;
+    SsRenewReply *renewPtr;
     SsServeRequest *requestPtr;
     SsServeReply *replyPtr;
     SsServeCounts *countsPtr;
+    const char *text;
+    char **textPtr;
     SsGoError *errorPtr;
     int result;			/* What it returned. */
 } Call;
 
-static Exports go = { ssGoStart, ssGoServe, ssGoClose, ssGoCounts };
+static Exports go = {
+    ssGoStart, ssGoServe, ssGoClose, ssGoCounts,
+    ssGoRenew, ssGoMove, ssGoRetire,
+    ssGoSuperviseNew, ssGoSuperviseStep, ssGoSuperviseEnd
+};
+/*
+ * Where a fresh copy's go.
+ */
+
+typedef struct ExportName {
+    const char *name;
+    size_t offset;		/* In Exports. */
+} ExportName;
+
+static const ExportName exportNames[] = {
+    { "ssGoStart", offsetof(Exports, start) },
+    { "ssGoServe", offsetof(Exports, serve) },
+    { "ssGoClose", offsetof(Exports, close) },
+    { "ssGoCounts", offsetof(Exports, counts) },
+    { "ssGoRenew", offsetof(Exports, renew) },
+    { "ssGoMove", offsetof(Exports, move) },
+    { "ssGoRetire", offsetof(Exports, retire) },
+    { "ssGoSuperviseNew", offsetof(Exports, superviseNew) },
+    { "ssGoSuperviseStep", offsetof(Exports, superviseStep) },
+    { "ssGoSuperviseEnd", offsetof(Exports, superviseEnd) },
+    { NULL, 0 }
+};
+
 static pid_t goPid = 0;		/* The process in which those are alive. */
 
 static pthread_mutex_t gateMutex = PTHREAD_MUTEX_INITIALIZER;
@@ -65,10 +102,17 @@ static SsHost host = {
 static int	Enter(Call *callPtr);
 static void *	CallMain(void *clientData);
 static int	LoadCopy(SsGoError *errorPtr);
+static int	FindExports(void *library, Exports *exportsPtr);
 static int	CallStart(Call *callPtr);
 static int	CallServe(Call *callPtr);
 static int	CallClose(Call *callPtr);
 static int	CallCounts(Call *callPtr);
+static int	CallRenew(Call *callPtr);
+static int	CallMove(Call *callPtr);
+static int	CallRetire(Call *callPtr);
+static int	CallSuperviseNew(Call *callPtr);
+static int	CallSuperviseStep(Call *callPtr);
+static int	CallSuperviseEnd(Call *callPtr);
 
 /*
  *----------------------------------------------------------------------
@@ -161,6 +205,125 @@ SsGateCounts(
     Call call = {
 	.callProc = CallCounts, .handle = handle, .countsPtr = countsPtr,
 	.errorPtr = errorPtr
+    };
+
+    return Enter(&call);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsGateRenew, SsGateMove, SsGateRetire --
+ *
+ *	See gate.h.
+ *
+ * Results:
+ *	0 or -1.
+ *
+ * Side effects:
+ *	Those of the Go functions.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsGateRenew(
+    int handle,
+    SsRenewReply *replyPtr,
+    SsGoError *errorPtr)
+{
+    Call call = {
+	.callProc = CallRenew, .handle = handle, .renewPtr = replyPtr,
+	.errorPtr = errorPtr
+    };
+
+    return Enter(&call);
+}
+
+int
+SsGateMove(
+    int handle,
+    int sendFd,
+    SsGoError *errorPtr)
+{
+    Call call = {
+	.callProc = CallMove, .handle = handle, .number = sendFd,
+	.errorPtr = errorPtr
+    };
+
+    return Enter(&call);
+}
+
+int
+SsGateRetire(
+    int handle,
+    int workers,
+    SsGoError *errorPtr)
+{
+    Call call = {
+	.callProc = CallRetire, .handle = handle, .number = workers,
+	.errorPtr = errorPtr
+    };
+
+    return Enter(&call);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsGateSuperviseNew, SsGateSuperviseStep, SsGateSuperviseEnd --
+ *
+ *	See gate.h.
+ *
+ * Results:
+ *	A number or 0; or -1.
+ *
+ * Side effects:
+ *	Those of the Go functions.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsGateSuperviseNew(
+    const char *config,
+    SsGoError *errorPtr)
+{
+    Call call = {
+	.callProc = CallSuperviseNew, .text = config, .errorPtr = errorPtr
+    };
+
+    return Enter(&call);
+}
+
+int
+SsGateSuperviseStep(
+    int number,
+    const char *snapshot,
+    char **replyPtr,
+    SsGoError *errorPtr)
+{
+    Call call = {
+	.callProc = CallSuperviseStep, .handle = number, .text = snapshot,
+	.textPtr = replyPtr, .errorPtr = errorPtr
+    };
+
+    return Enter(&call);
+}
+
+int
+SsGateSuperviseEnd(
+    int number,
+    SsGoError *errorPtr)
+{
+    Call call = {
+	.callProc = CallSuperviseEnd, .handle = number, .errorPtr = errorPtr
     };
 
     return Enter(&call);
@@ -300,12 +463,7 @@ LoadCopy(
     if (library == NULL) {
 	return -1;
     }
-    fresh.start = (__typeof__(fresh.start)) dlsym(library, "ssGoStart");
-    fresh.serve = (__typeof__(fresh.serve)) dlsym(library, "ssGoServe");
-    fresh.close = (__typeof__(fresh.close)) dlsym(library, "ssGoClose");
-    fresh.counts = (__typeof__(fresh.counts)) dlsym(library, "ssGoCounts");
-    if (fresh.start == NULL || fresh.serve == NULL || fresh.close == NULL
-	    || fresh.counts == NULL || fresh.start(&host) < 0) {
+    if (!FindExports(library, &fresh) || fresh.start(&host) < 0) {
 	errorPtr->posix = 0;
 	snprintf(errorPtr->message, SS_ERROR_SIZE,
 		"the copy of this library for a forked process doesn't"
@@ -321,7 +479,46 @@ LoadCopy(
 /*
  *----------------------------------------------------------------------
  *
- * CallStart, CallServe, CallClose, CallCounts --
+ * FindExports --
+ *
+ *	Finds Go's exports in a library.
+ *
+ * Results:
+ *	1, or 0 when one is missing.
+ *
+ * Side effects:
+ *	Fills the structure.
+ *
+ * Process:
+ *	Server, in a forked child that becomes one.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+FindExports(
+    void *library,
+    Exports *exportsPtr)
+{
+    const ExportName *namePtr;
+    void *symbol;
+
+    for (namePtr = exportNames; namePtr->name != NULL; namePtr++) {
+	symbol = dlsym(library, namePtr->name);
+	if (symbol == NULL) {
+	    return 0;
+	}
+	memcpy((char *) exportsPtr + namePtr->offset, &symbol,
+		sizeof(symbol));
+    }
+    return 1;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * CallStart, CallServe, CallClose, CallCounts, CallRenew, CallMove,
+ * CallRetire --
  *
  *	Enter Go.
  *
@@ -366,4 +563,66 @@ CallCounts(
 {
     return go.counts(callPtr->handle, callPtr->countsPtr,
 	    callPtr->errorPtr);
+}
+
+static int
+CallRenew(
+    Call *callPtr)
+{
+    return go.renew(callPtr->handle, callPtr->renewPtr, callPtr->errorPtr);
+}
+
+static int
+CallMove(
+    Call *callPtr)
+{
+    return go.move(callPtr->handle, callPtr->number, callPtr->errorPtr);
+}
+
+static int
+CallRetire(
+    Call *callPtr)
+{
+    return go.retire(callPtr->handle, callPtr->number, callPtr->errorPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * CallSuperviseNew, CallSuperviseStep, CallSuperviseEnd --
+ *
+ *	Enter Go, whose strings are never written to.
+ *
+ * Results:
+ *	What Go returned.
+ *
+ * Side effects:
+ *	Those of the Go functions.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+CallSuperviseNew(
+    Call *callPtr)
+{
+    return go.superviseNew((char *) callPtr->text, callPtr->errorPtr);
+}
+
+static int
+CallSuperviseStep(
+    Call *callPtr)
+{
+    return go.superviseStep(callPtr->handle, (char *) callPtr->text,
+	    callPtr->textPtr, callPtr->errorPtr);
+}
+
+static int
+CallSuperviseEnd(
+    Call *callPtr)
+{
+    return go.superviseEnd(callPtr->handle, callPtr->errorPtr);
 }

@@ -18,10 +18,16 @@
  *	Waits until the Go runtime of this library has started.  Returns 0 or
  *	an errno.
  *
- * SsGateServe, SsGateClose, SsGateCounts --
+ * SsGateServe, SsGateClose, SsGateCounts, SsGateRenew, SsGateMove,
+ * SsGateRetire --
  *
  *	What exports.go documents.  Return 0, or -1 with the error filled.
  *	A handle is good in the process that got it.
+ *
+ * SsGateSuperviseNew, SsGateSuperviseStep, SsGateSuperviseEnd --
+ *
+ *	What supervise.go documents.  Return 0, the first a number above 0; or
+ *	-1 with the error filled.  The step's reply is the caller's to free.
  *
  * SsGateForget --
  *
@@ -36,6 +42,15 @@ int		SsGateServe(SsServeRequest *requestPtr,
 int		SsGateClose(int handle, SsGoError *errorPtr);
 int		SsGateCounts(int handle, SsServeCounts *countsPtr,
 		    SsGoError *errorPtr);
+int		SsGateRenew(int handle, SsRenewReply *replyPtr,
+		    SsGoError *errorPtr);
+int		SsGateMove(int handle, int sendFd, SsGoError *errorPtr);
+int		SsGateRetire(int handle, int workers, SsGoError *errorPtr);
+int		SsGateSuperviseNew(const char *config,
+		    SsGoError *errorPtr);
+int		SsGateSuperviseStep(int number, const char *snapshot,
+		    char **replyPtr, SsGoError *errorPtr);
+int		SsGateSuperviseEnd(int number, SsGoError *errorPtr);
 void		SsGateForget(void);
 
 #endif /* SS_GATE_H */

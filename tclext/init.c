@@ -4,6 +4,8 @@
  *	What happens when the library is loaded.
  */
 
+#include "board.h"
+#include "closing.h"
 #include "command.h"
 #include "connection.h"
 #include "dispositions.h"
@@ -11,7 +13,10 @@
 #include "gate.h"
 #include "helper.h"
 #include "leave.h"
+#include "primitives.h"
 #include "result.h"
+#include "supervise.h"
+#include "signals.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -27,6 +32,23 @@
 static sigset_t loadersMask;	/* Signals blocked in the thread that loads. */
 static int prepared = 0;	/* Whether Prepare succeeded; guarded by... */
 static pthread_mutex_t prepareMutex = PTHREAD_MUTEX_INITIALIZER;
+
+typedef struct Command {
+    const char *name;
+    Tcl_ObjCmdProc *proc;
+} Command;
+
+static const Command commands[] = {
+    { "::socketserver::socket", SsSocketObjCmd },
+    { "::socketserver::fork", SsForkObjCmd },
+    { "::socketserver::Board", SsBoardObjCmd },
+    { "::socketserver::Process", SsProcessObjCmd },
+    { "::socketserver::Queue", SsQueueObjCmd },
+    { "::socketserver::Signals", SsSignalsObjCmd },
+    { "::socketserver::Closing", SsClosingObjCmd },
+    { "::socketserver::Supervise", SsSuperviseObjCmd },
+    { NULL, NULL }
+};
 
 static int	Prepare(Tcl_Interp *interp);
 static void	InChild(void);
@@ -73,7 +95,7 @@ BeforeGo(void)
  *	TCL_OK or TCL_ERROR.
  *
  * Side effects:
- *	The interpreter has our command.
+ *	The interpreter has our commands.
  *
  * Process:
  *	Both.
@@ -85,12 +107,16 @@ DLLEXPORT int
 Socketserver_Init(
     Tcl_Interp *interp)
 {
+    const Command *commandPtr;
+
     if (Tcl_InitStubs(interp, "8.6-", 0) == NULL
 	    || Prepare(interp) != TCL_OK) {
 	return TCL_ERROR;
     }
-    Tcl_CreateObjCommand(interp, "::socketserver::socket", SsSocketObjCmd,
-	    NULL, NULL);
+    for (commandPtr = commands; commandPtr->name != NULL; commandPtr++) {
+	Tcl_CreateObjCommand(interp, commandPtr->name, commandPtr->proc,
+		NULL, NULL);
+    }
     return Tcl_PkgProvide(interp, "socketserver", PACKAGE_VERSION);
 }
 
@@ -192,8 +218,10 @@ Prepare(
 static void
 InChild(void)
 {
+    SsSignalsGiveBack();
     SsHelpersForget();
     SsConnectionsForget();
+    SsBoardForget();
     SsLeaveForget();
     SsGateForget();
 }

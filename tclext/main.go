@@ -9,7 +9,10 @@
 // as a c-shared library it is the Tcl extension socketserver.
 //
 //	init.c        Socketserver_Init: what Tcl calls when it loads the library
-//	command.c     the command: arguments, results and error codes
+//	command.c     the command socket: arguments, results and error codes
+//	*_command.c   the same for fork and for the private commands (primitives.h)
+//	              that the package's Tcl files are made of
+//	arguments.c   what the commands share
 //	address.c     the address that a user names, as numbers
 //	service.c     the ports that this process serves
 //	notice.c      what an accept loop has to say, as a background error

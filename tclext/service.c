@@ -21,6 +21,9 @@ typedef struct Service {
     SsServeReply reply;		/* The handle, and this process's copies of
 				 * the descriptors, on the list of those that
 				 * a child closes. */
+    int sending;		/* The queue that the accept loop sends to. */
+    int renewFd;		/* The send end of a second queue, on that
+				 * list, too; -1: none. */
     Tcl_Interp *interp;		/* Who hears of trouble, or NULL. */
     Tcl_ThreadId thread;	/* Its thread. */
 } Service;
@@ -34,6 +37,11 @@ static void	Abandon(SsServeReply *replyPtr);
 static void	ReleaseListenersLocked(SsServeReply *replyPtr);
 static Service *FindLocked(int port);
 static Service *TakeService(int port);
+static int	AddQueueLocked(int port, const SsRenewReply *replyPtr);
+static int	TakeRenewed(Tcl_Interp *interp, int port, int *handlePtr);
+static void	PutRenewed(int port, int sendFd);
+static void	CloseSendLocked(int sendFd);
+static int	NotServer(Tcl_Interp *interp, int port, const char *what);
 static int	ReportError(Tcl_Interp *interp, const SsGoError *errorPtr);
 static void	ForgetOwner(void *clientData, Tcl_Interp *interp);
 static void	TidyPorts(void);
@@ -156,6 +164,7 @@ Register(
     if (servicePtr != NULL) {
 	servicePtr->process = SsForkCount();
 	servicePtr->reply = *replyPtr;
+	servicePtr->renewFd = -1;
 	servicePtr->interp = interp;
 	servicePtr->thread = Tcl_GetCurrentThread();
 	SsForkLock();
@@ -164,7 +173,8 @@ Register(
 	    SsForkCloses(replyPtr->listenFds[i]);
 	}
 	if (portPtr != NULL) {
-	    SsForkCloses(replyPtr->wakeFd);
+	    SsForkCloses(replyPtr->controlFd);
+	    servicePtr->sending = portPtr->queue;
 	    servicePtr->nextPtr = firstServicePtr;
 	    firstServicePtr = servicePtr;
 	}
@@ -212,7 +222,7 @@ Abandon(
     ReleaseListenersLocked(replyPtr);
     SsForkUnlock();
     SsGateClose(replyPtr->handle, &error);
-    close(replyPtr->wakeFd);
+    close(replyPtr->controlFd);
     close(replyPtr->queueFd);
 }
 
@@ -279,14 +289,12 @@ SsServeClose(
     int code;
 
     if (servicePtr == NULL) {
-	return SsErrorOurs(interp, "NOTSERVER",
-		"port %d is not served by this process: close it where"
-		" \"::socketserver::socket server\" was called", port);
+	return NotServer(interp, port, "close it");
     }
     code = SsGateClose(servicePtr->reply.handle, &error);
     SsForkLock();
-    SsForkKeeps(servicePtr->reply.wakeFd);
-    close(servicePtr->reply.wakeFd);
+    SsForkKeeps(servicePtr->reply.controlFd);
+    close(servicePtr->reply.controlFd);
     SsForkUnlock();
     free(servicePtr);
     TidyPorts();
@@ -328,9 +336,14 @@ TakeService(
 	    /* To the link that leads to it. */
 	}
 	*linkPtr = servicePtr->nextPtr;
-	portPtr = SsPortFindLocked(port);
-	portPtr->serving = 0;
+	for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+		portPtr = portPtr->nextPtr) {
+	    if (portPtr->number == port && SsPortServedHere(portPtr)) {
+		portPtr->serving = 0;
+	    }
+	}
 	ReleaseListenersLocked(&servicePtr->reply);
+	CloseSendLocked(servicePtr->renewFd);
     }
     SsForkUnlock();
     return servicePtr;
@@ -380,6 +393,335 @@ SsServeFailedLocked(
     if (servicePtr != NULL) {
 	ReleaseListenersLocked(&servicePtr->reply);
     }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsServeRenew, AddQueueLocked --
+ *
+ *	See service.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.  AddQueueLocked: the queue's number, or 0 when
+ *	the port isn't served any more, -1 without memory; the descriptors are
+ *	then still the caller's.
+ *
+ * Side effects:
+ *	The port has one more queue.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsServeRenew(
+    Tcl_Interp *interp,
+    int port,
+    int *queuePtr)		/* Set. */
+{
+    Service *servicePtr;
+    SsRenewReply reply;
+    SsGoError error;
+    int handle = 0, renewed = 0;
+
+    TidyPorts();
+    SsForkLock();
+    servicePtr = FindLocked(port);
+    if (servicePtr != NULL) {
+	handle = servicePtr->reply.handle;
+	renewed = (servicePtr->renewFd >= 0);
+    }
+    SsForkUnlock();
+    if (servicePtr == NULL) {
+	return NotServer(interp, port, "do this");
+    }
+    if (renewed) {
+	return SsErrorOurs(interp, "RENEWED",
+		"port %d has a second queue already: switch to it or abandon"
+		" it first", port);
+    }
+
+    /*
+     * The send end must not be copied by another thread's fork before it is
+     * on the list.
+     */
+
+    SsForkDefer();
+    if (SsGateRenew(handle, &reply, &error) < 0) {
+	SsForkResume();
+	return ReportError(interp, &error);
+    }
+    SsForkLock();
+    *queuePtr = AddQueueLocked(port, &reply);
+    SsForkUnlock();
+    SsForkResume();
+    if (*queuePtr > 0) {
+	return TCL_OK;
+    }
+    close(reply.sendFd);
+    close(reply.queueFd);
+    return (*queuePtr == 0) ? NotServer(interp, port, "do this")
+	    : SsErrorPosix(interp, ENOMEM, "can't renew the queue of port"
+		    " %d: %s", port, strerror(ENOMEM));
+}
+
+static int
+AddQueueLocked(
+    int port,
+    const SsRenewReply *replyPtr)
+{
+    Service *servicePtr = FindLocked(port);
+    SsPort *olderPtr = SsPortFindLocked(port);
+    SsPort *portPtr;
+
+    if (servicePtr == NULL || servicePtr->renewFd >= 0) {
+	return 0;
+    }
+    if (olderPtr != NULL) {
+	olderPtr->serving = 0;
+    }
+    portPtr = SsPortAddLocked(port, replyPtr->queueFd);
+    if (portPtr == NULL) {
+	if (olderPtr != NULL) {
+	    olderPtr->serving = 1;
+	}
+	return -1;
+    }
+    SsForkCloses(replyPtr->sendFd);
+    servicePtr->renewFd = replyPtr->sendFd;
+    return portPtr->queue;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsServeSwitch --
+ *
+ *	See service.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The second queue is the only one that is sent to.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsServeSwitch(
+    Tcl_Interp *interp,
+    int port)
+{
+    Service *servicePtr;
+    SsGoError error;
+    int handle;
+    int sendFd = TakeRenewed(interp, port, &handle);
+
+    if (sendFd < 0) {
+	return TCL_ERROR;
+    }
+    if (SsGateMove(handle, sendFd, &error) < 0) {
+	PutRenewed(port, sendFd);
+	return ReportError(interp, &error);
+    }
+    SsForkLock();
+    servicePtr = FindLocked(port);
+    if (servicePtr != NULL) {
+	servicePtr->sending = SsPortFindLocked(port)->queue;
+    }
+    SsForkUnlock();
+    TidyPorts();
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsServeAbandon --
+ *
+ *	See service.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	Closes both ends of the second queue; workers that have it see its
+ *	end.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsServeAbandon(
+    Tcl_Interp *interp,
+    int port)
+{
+    SsPort *portPtr;
+    int handle;
+    int sendFd = TakeRenewed(interp, port, &handle);
+
+    if (sendFd < 0) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    CloseSendLocked(sendFd);
+    SsPortGiveUpLocked(SsPortFindLocked(port));
+    portPtr = SsPortQueueLocked(port, SsServeSendingLocked(port));
+    if (portPtr != NULL) {
+	portPtr->serving = 1;
+    }
+    SsForkUnlock();
+    TidyPorts();
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * TakeRenewed, PutRenewed, CloseSendLocked --
+ *
+ *	Take the send end of a port's second queue; give it back to the
+ *	service; close it.
+ *
+ * Results:
+ *	TakeRenewed: the descriptor, the caller's until PutRenewed, or -1 with
+ *	a message in the interpreter.
+ *
+ * Side effects:
+ *	While it is taken, nobody else closes it.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+TakeRenewed(
+    Tcl_Interp *interp,
+    int port,
+    int *handlePtr)		/* Set to the service's. */
+{
+    Service *servicePtr;
+    int sendFd = -1;
+
+    SsForkLock();
+    servicePtr = FindLocked(port);
+    if (servicePtr != NULL) {
+	*handlePtr = servicePtr->reply.handle;
+	sendFd = servicePtr->renewFd;
+	servicePtr->renewFd = -1;
+    }
+    SsForkUnlock();
+    if (servicePtr == NULL) {
+	NotServer(interp, port, "do this");
+    } else if (sendFd < 0) {
+	SsErrorOurs(interp, "NOTRENEWED",
+		"port %d has no second queue: renew it first", port);
+    }
+    return sendFd;
+}
+
+static void
+PutRenewed(
+    int port,
+    int sendFd)
+{
+    Service *servicePtr;
+
+    SsForkLock();
+    servicePtr = FindLocked(port);
+    if (servicePtr != NULL) {
+	servicePtr->renewFd = sendFd;
+    } else {
+	CloseSendLocked(sendFd);
+    }
+    SsForkUnlock();
+}
+
+static void
+CloseSendLocked(
+    int sendFd)			/* On the list of those that a child closes;
+				 * -1: none. */
+{
+    if (sendFd >= 0) {
+	SsForkKeeps(sendFd);
+	close(sendFd);
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsServeRetire, SsServeSendingLocked, NotServer --
+ *
+ *	See service.h; tell of a port that isn't this process's.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR; a queue's number or 0; TCL_ERROR.
+ *
+ * Side effects:
+ *	The first: as many workers end, whichever are free first.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsServeRetire(
+    Tcl_Interp *interp,
+    int port,
+    int workers)
+{
+    Service *servicePtr;
+    SsGoError error;
+    int handle = 0;
+
+    SsForkLock();
+    servicePtr = FindLocked(port);
+    if (servicePtr != NULL) {
+	handle = servicePtr->reply.handle;
+    }
+    SsForkUnlock();
+    if (servicePtr == NULL) {
+	return NotServer(interp, port, "do this");
+    }
+    if (SsGateRetire(handle, workers, &error) < 0) {
+	return ReportError(interp, &error);
+    }
+    return TCL_OK;
+}
+
+int
+SsServeSendingLocked(
+    int port)
+{
+    Service *servicePtr = FindLocked(port);
+
+    return (servicePtr == NULL) ? 0 : servicePtr->sending;
+}
+
+static int
+NotServer(
+    Tcl_Interp *interp,
+    int port,
+    const char *what)		/* What to do elsewhere. */
+{
+    return SsErrorOurs(interp, "NOTSERVER",
+	    "port %d is not served by this process: %s where"
+	    " \"::socketserver::socket server\" was called", port, what);
 }
 
 /*

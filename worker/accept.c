@@ -6,10 +6,12 @@
  */
 
 #include "accept.h"
+#include "clock.h"
 #include "connection.h"
 #include "fork.h"
 #include "leave.h"
 #include "result.h"
+#include "signals.h"
 #include "slot.h"
 #include "wait.h"
 
@@ -17,7 +19,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct ThreadData {
     int initialized;
@@ -39,7 +40,6 @@ static int	GiveConnection(Tcl_Interp *interp,
 		    const SsArrival *arrivalPtr);
 static int	Ended(Tcl_Interp *interp, SsPort *portPtr,
 		    SsReceiveStatus status, Tcl_Obj *closedPtr);
-static int64_t	Milliseconds(void);
 
 /*
  *----------------------------------------------------------------------
@@ -68,7 +68,7 @@ SsAccept(
     int timeout,		/* Milliseconds; -1: for ever. */
     Tcl_Obj *closedPtr)		/* May be NULL. */
 {
-    int64_t deadline = (timeout < 0) ? -1 : Milliseconds() + timeout;
+    int64_t deadline = (timeout < 0) ? -1 : SsMilliseconds() + timeout;
     SsReceiveStatus status;
     SsArrival arrival;
     int code;
@@ -109,7 +109,7 @@ SsAccept(
  *
  * Results:
  *	A Tcl completion code; with TCL_OK a status, SS_RECEIVE_EMPTY after
- *	the deadline.
+ *	the deadline or when this worker was asked to stop.
  *
  * Side effects:
  *	Signals that the application traps are handled meanwhile.
@@ -125,20 +125,20 @@ ReceiveOrWait(
     Tcl_Interp *interp,
     SsPort *portPtr,
     SsWait *waitPtr,
-    int64_t deadline,		/* As Milliseconds tells; -1: none. */
+    int64_t deadline,		/* As SsMilliseconds tells; -1: none. */
     SsReceiveStatus *statusPtr,
     SsArrival *arrivalPtr)
 {
     int64_t left = -1;
     int code;
 
-    for (;;) {
+    while (!SsSignalsStopping()) {
 	code = Receive(interp, portPtr, waitPtr, statusPtr, arrivalPtr);
 	if (code != TCL_OK || *statusPtr != SS_RECEIVE_EMPTY) {
 	    return code;
 	}
 	if (deadline >= 0) {
-	    left = deadline - Milliseconds();
+	    left = deadline - SsMilliseconds();
 	    if (left <= 0) {
 		return TCL_OK;
 	    }
@@ -148,6 +148,8 @@ ReceiveOrWait(
 	    return code;
 	}
     }
+    *statusPtr = SS_RECEIVE_EMPTY;
+    return TCL_OK;
 }
 
 /*
@@ -212,7 +214,7 @@ Receive(
  * Sleep --
  *
  *	Waits until the queue has something, the time is over, or a signal
- *	that the application traps has been handled.
+ *	that the application traps or that asks to stop has been handled.
  *
  * Results:
  *	A Tcl completion code.
@@ -249,7 +251,7 @@ Sleep(
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!Tcl_AsyncReady()) {
+	if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
 	    status = SsWaitFor(waitPtr, portPtr->queueFd, timeout, &before);
 	    error = errno;
 	}
@@ -267,6 +269,12 @@ Sleep(
 	code = Tcl_AsyncInvoke(interp, TCL_OK);
 	if (code != TCL_OK) {
 	    return code;
+	}
+	if (Tcl_InterpDeleted(interp)) {
+	    Tcl_SetObjResult(interp, Tcl_NewStringObj(
+		    "the interpreter was deleted while it waited", -1));
+	    Tcl_SetErrorCode(interp, "TCL", "IDELETE", NULL);
+	    return TCL_ERROR;
 	}
     }
     return Tcl_Canceled(interp, TCL_LEAVE_ERR_MSG);
@@ -400,32 +408,4 @@ ThreadExitProc(
 
     SsWaitClose(&dataPtr->wait);
     dataPtr->initialized = 0;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * Milliseconds --
- *
- *	A clock that nobody sets.
- *
- * Results:
- *	Milliseconds since some time in the past.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int64_t
-Milliseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

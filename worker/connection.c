@@ -5,16 +5,30 @@
  */
 
 #include "connection.h"
+#include "board.h"
+#include "clock.h"
 #include "fork.h"
 #include "leave.h"
 #include "result.h"
 
+#include <string.h>
 #include <sys/select.h>
 #include <unistd.h>
 
-static uint64_t received = 0;	/* Guarded by the fork lock. */
-static uint64_t discarded = 0;
+/*
+ * All guarded by the fork lock.
+ */
 
+static uint64_t received = 0;
+static uint64_t discarded = 0;
+static uint64_t closed = 0;	/* Of those received. */
+static SsConnection *oldestPtr = NULL;
+static SsConnection *newestPtr = NULL;
+				/* Ends of the list of the open ones. */
+
+static void	NoteOpened(SsConnection *connectionPtr);
+static void	NoteClosed(SsConnection *connectionPtr);
+static void	ShowLocked(void);
 static void	ClosedProc(void *clientData);
 
 /*
@@ -59,9 +73,10 @@ SsConnectionOpen(
 	    Tcl_MakeTcpClientChannel((void *) (intptr_t) arrivalPtr->fd);
     connectionPtr->uses = 2;
     connectionPtr->process = SsForkCount();
-    SsForkLock();
-    received++;
-    SsForkUnlock();
+    memcpy(connectionPtr->address, arrivalPtr->address,
+	    sizeof(connectionPtr->address));
+    connectionPtr->port = arrivalPtr->port;
+    NoteOpened(connectionPtr);
     SsEngage();
     Tcl_CreateCloseHandler(connectionPtr->channel, ClosedProc, connectionPtr);
     Tcl_RegisterChannel(interp, connectionPtr->channel);
@@ -95,9 +110,81 @@ ClosedProc(
 
     connectionPtr->channel = NULL;
     if (connectionPtr->process == SsForkCount()) {
+	NoteClosed(connectionPtr);
 	SsDisengage();
     }
     SsConnectionRelease(connectionPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * NoteOpened, NoteClosed, ShowLocked --
+ *
+ *	Keep the list of open connections, and show on the scoreboard how many
+ *	there are and which is the oldest.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The slot of this process, if it has one, changes.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+NoteOpened(
+    SsConnection *connectionPtr)
+{
+    connectionPtr->since = SsMilliseconds();
+    connectionPtr->newerPtr = NULL;
+    SsForkLock();
+    received++;
+    connectionPtr->olderPtr = newestPtr;
+    if (newestPtr != NULL) {
+	newestPtr->newerPtr = connectionPtr;
+    } else {
+	oldestPtr = connectionPtr;
+    }
+    newestPtr = connectionPtr;
+    ShowLocked();
+    SsForkUnlock();
+}
+
+static void
+NoteClosed(
+    SsConnection *connectionPtr)
+{
+    SsConnection *olderPtr, *newerPtr;
+
+    SsForkLock();
+    olderPtr = connectionPtr->olderPtr;
+    newerPtr = connectionPtr->newerPtr;
+    closed++;
+    *((olderPtr != NULL) ? &olderPtr->newerPtr : &oldestPtr) = newerPtr;
+    *((newerPtr != NULL) ? &newerPtr->olderPtr : &newestPtr) = olderPtr;
+    ShowLocked();
+    SsForkUnlock();
+}
+
+static void
+ShowLocked(void)
+{
+    SsBoardPeer peer;
+    int open = (int) (received - closed);
+
+    if (oldestPtr == NULL) {
+	SsBoardShowLocked(open, closed, NULL);
+	return;
+    }
+    peer.address = oldestPtr->address;
+    peer.port = oldestPtr->port;
+    peer.since = oldestPtr->since;
+    SsBoardShowLocked(open, closed, &peer);
 }
 
 /*
@@ -209,7 +296,8 @@ SsConnectionCounts(
 void
 SsConnectionsForget(void)
 {
-    received = discarded = 0;
+    received = discarded = closed = 0;
+    oldestPtr = newestPtr = NULL;
 }
 
 /*

@@ -18,6 +18,13 @@ typedef struct SsConnection {
     int process;		/* Who received it, as SsForkCount tells: a
 				 * forked child that closes its copy doesn't
 				 * count. */
+    struct SsConnection *olderPtr, *newerPtr;
+				/* This process's open ones, in the order in
+				 * which they came. */
+    char address[SS_ADDRESS_SIZE];
+				/* The peer's... */
+    int port;			/* ...and its port. */
+    int64_t since;		/* When it came: SsMilliseconds. */
 } SsConnection;
 
 /*
@@ -45,6 +52,10 @@ typedef struct SsConnection {
  * SsConnectionCounts --
  *
  *	What this process has received since it began, as a worker.
+ *
+ * SsConnectionsForget --
+ *
+ *	In a forked child: nothing was received.  Safe between fork and exec.
  *
  * Process: worker.
  */

@@ -156,7 +156,7 @@ SsHandlerCall(
 /*
  *----------------------------------------------------------------------
  *
- * SsHandlerEvaluate --
+ * SsHandlerEvaluate, SsHandlerTell --
  *
  *	See handler.h.
  *
@@ -184,6 +184,24 @@ SsHandlerEvaluate(
     if (code != TCL_OK) {
 	Tcl_BackgroundException(interp, code);
     }
+    Tcl_Release(interp);
+}
+
+void
+SsHandlerTell(
+    Tcl_Interp *interp,
+    Tcl_Obj *prefixPtr,
+    Tcl_Obj *wordPtr)
+{
+    int code;
+
+    Tcl_Preserve(interp);
+    Tcl_IncrRefCount(wordPtr);
+    code = Evaluate(interp, prefixPtr, 1, &wordPtr);
+    if (code != TCL_OK) {
+	Tcl_BackgroundException(interp, code);
+    }
+    Tcl_DecrRefCount(wordPtr);
     Tcl_Release(interp);
 }
 

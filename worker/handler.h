@@ -24,10 +24,10 @@
  *	When the handler fails, the error goes to the background and the
  *	channel is closed.
  *
- * SsHandlerEvaluate --
+ * SsHandlerEvaluate, SsHandlerTell --
  *
- *	Calls a command prefix with nothing more; an error goes to the
- *	background.
+ *	Call a command prefix with nothing more; with one more word, which may
+ *	be new.  An error goes to the background.
  *
  * Process: worker.
  */
@@ -36,5 +36,7 @@ int		SsHandlerCheck(Tcl_Interp *interp, Tcl_Obj *handlerPtr);
 void		SsHandlerCall(Tcl_Interp *interp, Tcl_Obj *handlerPtr,
 		    const SsArrival *arrivalPtr);
 void		SsHandlerEvaluate(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
+void		SsHandlerTell(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
+		    Tcl_Obj *wordPtr);
 
 #endif /* SS_HANDLER_H */

@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 static SsPort *firstPortPtr = NULL;
+static int lastQueue = 0;
 
+static void	Unlink(const SsPort *portPtr);
+static void	Append(SsPort *portPtr);
 static int	Superseded(const SsPort *portPtr);
 static void	TidyLocked(SsPort *portPtr);
 
@@ -41,23 +44,20 @@ SsPortAddLocked(
     int number,
     int queueFd)		/* Becomes the port's. */
 {
-    SsPort *portPtr, *olderPtr, **linkPtr;
+    SsPort *portPtr, *olderPtr;
 
     portPtr = calloc(1, sizeof(SsPort));
     if (portPtr == NULL) {
 	return NULL;
     }
     portPtr->number = number;
+    portPtr->queue = ++lastQueue;
     portPtr->queueFd = queueFd;
     portPtr->server = SsForkCount();
     portPtr->serving = 1;
 
     olderPtr = SsPortFindLocked(number);
-    for (linkPtr = &firstPortPtr; *linkPtr != NULL;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	/* To the end. */
-    }
-    *linkPtr = portPtr;
+    Append(portPtr);
     if (olderPtr != NULL) {
 	TidyLocked(olderPtr);
     }
@@ -67,7 +67,7 @@ SsPortAddLocked(
 /*
  *----------------------------------------------------------------------
  *
- * SsPortFindLocked, SsPortsFirstLocked --
+ * SsPortFindLocked, SsPortQueueLocked, SsPortsFirstLocked --
  *
  *	See ports.h.
  *
@@ -92,13 +92,29 @@ SsPortFindLocked(
     for (portPtr = firstPortPtr; portPtr != NULL;
 	    portPtr = portPtr->nextPtr) {
 	if (number == 0 && !portPtr->ended) {
-	    return portPtr;
+	    number = portPtr->number;
 	}
 	if (portPtr->number == number) {
 	    foundPtr = portPtr;
 	}
     }
     return (number == 0) ? firstPortPtr : foundPtr;
+}
+
+SsPort *
+SsPortQueueLocked(
+    int number,
+    int queue)
+{
+    SsPort *portPtr;
+
+    for (portPtr = firstPortPtr; portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	if (portPtr->number == number && portPtr->queue == queue) {
+	    break;
+	}
+    }
+    return portPtr;
 }
 
 SsPort *
@@ -182,6 +198,52 @@ SsPortEndLocked(
 /*
  *----------------------------------------------------------------------
  *
+ * SsPortGiveUpLocked, SsPortKeepLocked --
+ *
+ *	See ports.h.  What counts as the newest is the last in the list.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	May close receive ends and free ports.
+ *
+ * Process:
+ *	Server; worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsPortGiveUpLocked(
+    SsPort *portPtr)
+{
+    Unlink(portPtr);
+    portPtr->nextPtr = firstPortPtr;
+    firstPortPtr = portPtr;
+    portPtr->serving = 0;
+    SsPortEndLocked(portPtr);
+}
+
+void
+SsPortKeepLocked(
+    SsPort *keptPtr)
+{
+    SsPort *portPtr, *nextPtr;
+
+    Unlink(keptPtr);
+    Append(keptPtr);
+    for (portPtr = firstPortPtr; portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	if (portPtr->number == keptPtr->number && portPtr != keptPtr) {
+	    SsPortEndLocked(portPtr);
+	}
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
  * SsPortServedHere, SsPortInherited --
  *
  *	See ports.h.
@@ -237,8 +299,6 @@ static void
 TidyLocked(
     SsPort *portPtr)
 {
-    SsPort **linkPtr;
-
     if (!portPtr->ended || portPtr->uses > 0) {
 	return;
     }
@@ -246,15 +306,56 @@ TidyLocked(
 	close(portPtr->queueFd);
 	portPtr->queueFd = -1;
     }
-    if (!Superseded(portPtr)) {
-	return;
+    if (Superseded(portPtr)) {
+	Unlink(portPtr);
+	free(portPtr);
     }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Unlink, Append --
+ *
+ *	Take a port out of the list; put it at its end.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The list changes.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Unlink(
+    const SsPort *portPtr)
+{
+    SsPort **linkPtr;
+
     for (linkPtr = &firstPortPtr; *linkPtr != portPtr;
 	    linkPtr = &(*linkPtr)->nextPtr) {
 	/* To the link that leads to it. */
     }
     *linkPtr = portPtr->nextPtr;
-    free(portPtr);
+}
+
+static void
+Append(
+    SsPort *portPtr)
+{
+    SsPort **linkPtr;
+
+    for (linkPtr = &firstPortPtr; *linkPtr != NULL;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	/* To the end. */
+    }
+    *linkPtr = portPtr;
+    portPtr->nextPtr = NULL;
 }
 
 /*

@@ -11,6 +11,7 @@
 typedef struct SsPort {
     struct SsPort *nextPtr;	/* In the order in which they were served. */
     int number;			/* The TCP port. */
+    int queue;			/* Tells its queues apart: higher is newer. */
     int queueFd;		/* The queue's receive end; -1 once it ended
 				 * and nobody uses it. */
     int server;			/* The process that served it, as
@@ -31,8 +32,13 @@ typedef struct SsPort {
  *
  * SsPortFindLocked --
  *
- *	The port of this number; with 0 the first that was served and has not
- *	ended, or else the first.  NULL when there is none.
+ *	The port of this number, with its newest queue; with 0 the first that
+ *	was served and has not ended, or else the first.  NULL when there is
+ *	none.
+ *
+ * SsPortQueueLocked --
+ *
+ *	The port of this number with that queue, or NULL.
  *
  * SsPortUseLocked, SsPortDropLocked --
  *
@@ -46,6 +52,14 @@ typedef struct SsPort {
  * SsPortEndLocked --
  *
  *	Notes that the queue's end was received.
+ *
+ * SsPortGiveUpLocked --
+ *
+ *	Ends a queue that came to nothing; the one before is the newest again.
+ *
+ * SsPortKeepLocked --
+ *
+ *	This process wants no other queue of this port's number.
  *
  * SsPortServedHere --
  *
@@ -64,10 +78,13 @@ typedef struct SsPort {
 
 SsPort *	SsPortAddLocked(int number, int queueFd);
 SsPort *	SsPortFindLocked(int number);
+SsPort *	SsPortQueueLocked(int number, int queue);
 void		SsPortUseLocked(SsPort *portPtr);
 void		SsPortDropLocked(SsPort *portPtr);
 int		SsPortAtEndLocked(SsPort *portPtr);
 void		SsPortEndLocked(SsPort *portPtr);
+void		SsPortGiveUpLocked(SsPort *portPtr);
+void		SsPortKeepLocked(SsPort *portPtr);
 int		SsPortServedHere(const SsPort *portPtr);
 int		SsPortInherited(const SsPort *portPtr);
 SsPort *	SsPortsFirstLocked(void);

@@ -33,7 +33,6 @@ typedef union Control {
 } Control;
 
 static int	TakeDescriptors(struct msghdr *messagePtr);
-static int	MoveAboveStdio(int fd);
 static int	FormatAddress(const SsMessage *messagePtr,
 		    SsArrival *arrivalPtr);
 static void	CloseKeepingErrno(int fd);
@@ -102,7 +101,7 @@ SsQueueReceive(
     if (fd < 0) {
 	return SS_RECEIVE_LOST;
     }
-    arrivalPtr->fd = MoveAboveStdio(fd);
+    arrivalPtr->fd = SsAboveStdio(fd);
     return (arrivalPtr->fd < 0) ? SS_RECEIVE_LOST : SS_RECEIVE_GOT;
 }
 
@@ -156,11 +155,11 @@ TakeDescriptors(
 /*
  *----------------------------------------------------------------------
  *
- * MoveAboveStdio --
+ * SsAboveStdio --
  *
- *	A daemon may have closed its standard channels.  A connection that
- *	took the number of one would become the standard input or output of
- *	the programs that a handler starts.
+ *	See queue.h.  A daemon may have closed its standard channels.  A
+ *	connection that took the number of one would become the standard input
+ *	or output of the programs that a handler starts.
  *
  * Results:
  *	The descriptor, 3 or above, or -1.
@@ -169,18 +168,18 @@ TakeDescriptors(
  *	A descriptor below 3 is closed.
  *
  * Process:
- *	Worker.
+ *	Both.
  *
  *----------------------------------------------------------------------
  */
 
-static int
-MoveAboveStdio(
+int
+SsAboveStdio(
     int fd)			/* Owned by the caller. */
 {
     int moved;
 
-    if (fd >= 3) {
+    if (fd < 0 || fd >= 3) {
 	return fd;
     }
     moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -85,4 +85,15 @@ int SsQueueLength(int queueFd);
 
 int SsQueueAtEnd(int queueFd);
 
+/*
+ * SsAboveStdio --
+ *
+ *	Moves a descriptor to 3 or above, close-on-exec.  It owns fd (-1:
+ *	none): the result replaces it, -1 with errno set when there is none.
+ *
+ * Process: both.
+ */
+
+int SsAboveStdio(int fd);
+
 #endif /* SS_QUEUE_H */

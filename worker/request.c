@@ -134,6 +134,55 @@ SsRequest(
 /*
  *----------------------------------------------------------------------
  *
+ * SsRequestWithdraw --
+ *
+ *	See request.h.
+ *
+ * Results:
+ *	1 or 0.
+ *
+ * Side effects:
+ *	Whatever the handler does.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsRequestWithdraw(
+    Tcl_Interp *interp,
+    int number)			/* The port's. */
+{
+    Request *requestPtr;
+    SsArrival arrival;
+    int came;
+
+    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
+    while (requestPtr != NULL && (requestPtr->portPtr->number != number
+	    || !IsAsked(requestPtr))) {
+	requestPtr = requestPtr->nextPtr;
+    }
+    if (requestPtr == NULL) {
+	return 1;
+    }
+    came = requestPtr->waiting
+	    && SsHelperCallOff(&requestPtr->helper, &arrival);
+    requestPtr->waiting = 0;
+    if (!came) {
+	Answered(requestPtr);
+	return 1;
+    }
+    Tcl_Preserve(requestPtr);
+    Act(requestPtr, SS_RECEIVE_GOT, 0, &arrival);
+    Tcl_Release(requestPtr);
+    return 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
  * GetRequest --
  *
  *	Finds or makes an interpreter's request for a port.

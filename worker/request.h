@@ -23,7 +23,17 @@
  * Process: worker.
  */
 
+/*
+ * SsRequestWithdraw --
+ *
+ *	Takes back what an interpreter asked for of a port.  Returns 1; or 0
+ *	when a connection had come for it, with which the handler was called.
+ *
+ * Process: worker.
+ */
+
 int		SsRequest(Tcl_Interp *interp, SsPort *portPtr,
 		    Tcl_Obj *handlerPtr, Tcl_Obj *closedPtr);
+int		SsRequestWithdraw(Tcl_Interp *interp, int number);
 
 #endif /* SS_REQUEST_H */

@@ -6,8 +6,8 @@ import "golang.org/x/sys/unix"
 const forever = -1
 
 // await waits until poll reports one of the events or the milliseconds are
-// over. The first of the events is the wake pipe's; once the loop is stopping
-// the pipe has said what it had to say.
+// over, and obeys what comes meanwhile. The first of the events is the control
+// socket's; once the loop is stopping nobody has any more to say there.
 func (l *Loop) await(events []unix.PollFd, milliseconds int) {
 	if l.state != accepting {
 		events = events[1:]
@@ -20,13 +20,13 @@ func (l *Loop) await(events []unix.PollFd, milliseconds int) {
 		// Whatever is wrong, it must not make a busy loop.
 		l.sys.poll(nil, maxPause)
 	case l.state == accepting && events[0].Revents != 0:
-		l.state = stopping
+		l.obey()
 	}
 }
 
 // rest pauses, unless the loop is asked to stop.
 func (l *Loop) rest(milliseconds int) {
 	if milliseconds > 0 {
-		l.await(l.wake, milliseconds)
+		l.await(l.control, milliseconds)
 	}
 }

@@ -12,7 +12,7 @@ import (
 const (
 	fakeListener = 1000
 	fakeQueue    = 1001
-	fakeWake     = 1002
+	fakeControl  = 1002
 	fakeFirst    = 2000 // Connections from here on.
 )
 
@@ -24,18 +24,24 @@ type fakeSystem struct {
 	sends   []unix.Errno // Answers of send; then 0.
 	polls   []unix.Errno // Answers of poll; then 0.
 
-	// onPoll is called before each answer of poll and may wake the loop.
+	// What comes on the control socket, one at each wake-up; then to stop.
+	commands []command
+
+	// onPoll is called before each answer of poll and may wake the loop;
+	// awake says that it did.
 	onPoll func(events []unix.PollFd, milliseconds int)
+	awake  bool
 
 	next  int          // The next connection.
 	open  map[int]bool // Connections and the loop's own.
 	sent  []int
+	to    []int // Where each was sent.
 	waits []int // Timeouts of poll.
 }
 
 func newFakeSystem(t *testing.T) *fakeSystem {
 	return &fakeSystem{t: t, next: fakeFirst, open: map[int]bool{
-		fakeListener: true, fakeQueue: true, fakeWake: true,
+		fakeListener: true, fakeQueue: true, fakeControl: true,
 	}}
 }
 
@@ -61,16 +67,30 @@ func (f *fakeSystem) system() system {
 			f.open[f.next] = true
 			return f.next, 0
 		},
-		send: func(_ int, _ *handoff.Message, connection int) unix.Errno {
+		send: func(queue int, _ *handoff.Message, connection int) unix.Errno {
 			errno := pop(&f.sends, 0)
 			if errno == 0 {
 				f.sent = append(f.sent, connection)
+				f.to = append(f.to, queue)
 			}
 			return errno
 		},
-		close: f.close,
-		poll:  f.poll,
+		command: f.command,
+		close:   f.close,
+		poll:    f.poll,
 	}
+}
+
+func (f *fakeSystem) command(_ int, _ bool, c *command) unix.Errno {
+	if !f.awake {
+		return unix.EAGAIN
+	}
+	f.awake = false
+	*c = command{order: stop}
+	if len(f.commands) > 0 {
+		*c, f.commands = f.commands[0], f.commands[1:]
+	}
+	return 0
 }
 
 func (f *fakeSystem) close(fd int) {
@@ -88,6 +108,7 @@ func (f *fakeSystem) poll(events []unix.PollFd, milliseconds int) unix.Errno {
 	if f.onPoll != nil {
 		f.onPoll(events, milliseconds)
 	}
+	f.awake = len(events) > 0 && events[0].Fd == fakeControl && events[0].Revents != 0
 	return pop(&f.polls, 0)
 }
 
@@ -103,7 +124,7 @@ func stopWhenIdle(events []unix.PollFd, milliseconds int) {
 func (f *fakeSystem) ran(backlog int) (*Loop, []notice) {
 	f.t.Helper()
 	l, err := newLoop(Options{
-		Listeners: []int{fakeListener}, Queue: fakeQueue, Wake: fakeWake, Backlog: backlog,
+		Listeners: []int{fakeListener}, Queue: fakeQueue, Control: fakeControl, Backlog: backlog,
 	}, f.system())
 	if err != nil {
 		f.t.Fatal(err)

@@ -1,6 +1,7 @@
 package accept
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,7 @@ func (a *arrival) drop() {
 }
 
 // Loop accepts connections and puts them on a queue. Its goroutine alone
-// touches it, but for counters, stopAsked and the channels.
+// touches it, but for counters, asking, asked and the channels.
 type Loop struct {
 	options Options
 	sys     system
@@ -47,19 +48,25 @@ type Loop struct {
 	current   arrival   // The connection in hand.
 	pending   []arrival // Taken off the backlog while stopping.
 
-	// What to poll for. The wake pipe comes first in each.
-	wake        []unix.PollFd
+	// What to poll for. The control socket comes first in each.
+	control     []unix.PollFd
 	connections []unix.PollFd
 	room        []unix.PollFd
 
 	acceptPace, sendPace pace
 	starved, held        bool // Whether this episode has been told.
 
-	counters  counters
-	stopAsked atomic.Bool
-	notices   chan notice
-	stopped   chan struct{} // Closed when the listening sockets are.
-	done      chan struct{} // Closed by the herald, at the very end.
+	ordered  command         // The command in hand.
+	retiring int             // Workers still to be asked to end...
+	farewell handoff.Message // ...by this.
+
+	counters counters
+	asking   sync.Mutex      // Held by whoever gives a command.
+	asked    atomic.Bool     // One was given.
+	answers  chan unix.Errno // Room for one.
+	notices  chan notice
+	stopped  chan struct{} // Closed when the listening sockets are.
+	done     chan struct{} // Closed by the herald, at the very end.
 }
 
 // run does all of the loop's work.
@@ -86,15 +93,17 @@ func (l *Loop) round() {
 		} else if !l.mend(errno) {
 			idle = false
 		}
-		if l.state == accepting && l.stopAsked.Load() {
-			l.state = stopping
+		if l.state == accepting && l.asked.Load() {
+			l.obey()
 		}
 		if l.state != accepting {
 			return
 		}
 	}
-	if idle {
+	if l.sendRetiring() && idle {
 		l.await(l.connections, forever)
+	} else if idle {
+		l.await(l.connections, maxPause)
 	}
 }
 

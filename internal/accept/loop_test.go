@@ -169,7 +169,7 @@ func TestStopWakesEachWait(t *testing.T) {
 		f := newFakeSystem(t)
 		f.accepts, f.sends = script.accepts, script.sends
 		f.onPoll = func(events []unix.PollFd, _ int) {
-			if len(events) > 0 && events[0].Fd == fakeWake {
+			if len(events) > 0 && events[0].Fd == fakeControl {
 				events[0].Revents = unix.POLLIN
 			}
 		}
@@ -183,11 +183,12 @@ func TestStopWakesEachWait(t *testing.T) {
 func TestStopOfABusyLoop(t *testing.T) {
 	f := newFakeSystem(t)
 	f.accepts = repeat(0, 1000)
-	l, err := newLoop(Options{Listeners: []int{fakeListener}, Queue: fakeQueue, Wake: fakeWake, Backlog: 8}, f.system())
+	l, err := newLoop(Options{Listeners: []int{fakeListener}, Queue: fakeQueue, Control: fakeControl, Backlog: 8}, f.system())
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.stopAsked.Store(true)
+	f.awake = true
+	l.asked.Store(true)
 	runHere(l)
 	if c := l.Counts(); c.Accepted != 10 || c.HandedOver != 10 {
 		t.Errorf("one, and no more than the backlog can hold: %+v", c)
@@ -198,7 +199,7 @@ func TestDrainTakesTheBacklogBeforeAFullQueueHasRoom(t *testing.T) {
 	f := newFakeSystem(t)
 	f.accepts, f.sends = repeat(0, 6), repeat(unix.EAGAIN, 20)
 	f.onPoll = func(events []unix.PollFd, _ int) {
-		if len(events) > 0 && events[0].Fd == fakeWake {
+		if len(events) > 0 && events[0].Fd == fakeControl {
 			events[0].Revents = unix.POLLIN
 			return
 		}
@@ -220,7 +221,7 @@ func TestDrainWithoutDescriptorsMakesRoom(t *testing.T) {
 	f.accepts = []unix.Errno{0, 0, unix.EMFILE, 0, unix.ECONNABORTED, 0}
 	f.sends = []unix.Errno{unix.EAGAIN}
 	f.onPoll = func(events []unix.PollFd, _ int) {
-		if len(events) > 0 && events[0].Fd == fakeWake {
+		if len(events) > 0 && events[0].Fd == fakeControl {
 			events[0].Revents = unix.POLLIN
 		}
 	}
@@ -273,7 +274,7 @@ func (g *fakeGuard) Keeps(fd int) {
 func TestSharedTableIsGuarded(t *testing.T) {
 	f := newFakeSystem(t)
 	f.accepts, f.sends = []unix.Errno{0, unix.EMFILE, 0}, repeat(unix.EAGAIN, 1)
-	g := &fakeGuard{t: t, list: map[int]bool{fakeListener: true, fakeQueue: true, fakeWake: true}}
+	g := &fakeGuard{t: t, list: map[int]bool{fakeListener: true, fakeQueue: true, fakeControl: true}}
 	f.onPoll = func(events []unix.PollFd, milliseconds int) {
 		if g.locked {
 			t.Error("waits with the lock held")
@@ -290,7 +291,7 @@ func TestSharedTableIsGuarded(t *testing.T) {
 		return accept(listener, m)
 	}
 	l, err := newLoop(Options{
-		Listeners: []int{fakeListener}, Queue: fakeQueue, Wake: fakeWake, Backlog: 8, Guard: g,
+		Listeners: []int{fakeListener}, Queue: fakeQueue, Control: fakeControl, Backlog: 8, Guard: g,
 	}, sys)
 	if err != nil {
 		t.Fatal(err)

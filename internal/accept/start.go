@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/handoff"
 	"socketserver/internal/signals"
 )
 
@@ -17,7 +18,7 @@ const maxBacklog = 4096
 type Options struct {
 	Listeners []int                         // Listening sockets, non-blocking.
 	Queue     int                           // The queue's send end.
-	Wake      int                           // The wake pipe's read end.
+	Control   int                           // The control socket's end to read from.
 	Backlog   int                           // The length of each socket's backlog.
 	Guard     Guard                         // Used without a table of its own; nil: nobody forks.
 	Notice    func(kind Kind, _ unix.Errno) // Called on another thread.
@@ -61,16 +62,18 @@ func newLoop(options Options, sys system) (*Loop, error) {
 		base:      uint64(now.Nano()),
 		listeners: append([]int(nil), options.Listeners...),
 		pending:   make([]arrival, 0, room+1),
+		farewell:  handoff.Message{Kind: handoff.KindRetire},
+		answers:   make(chan unix.Errno, 1),
 		notices:   make(chan notice, maxNotices),
 		stopped:   make(chan struct{}),
 		done:      make(chan struct{}),
 	}
 	l.current.drop()
-	l.connections = append(l.connections, pollFd(options.Wake, unix.POLLIN))
+	l.connections = append(l.connections, pollFd(options.Control, unix.POLLIN))
 	for _, listener := range options.Listeners {
 		l.connections = append(l.connections, pollFd(listener, unix.POLLIN))
 	}
-	l.wake = l.connections[:1]
+	l.control = l.connections[:1]
 	l.room = []unix.PollFd{l.connections[0], pollFd(options.Queue, unix.POLLOUT)}
 	return l, nil
 }
@@ -83,7 +86,7 @@ func pollFd(fd int, events int16) unix.PollFd {
 // ends with it.
 func (l *Loop) main(ready chan<- struct{}) {
 	signals.BlockAsynchronous()
-	l.private = l.sys.claim(append([]int{l.options.Queue, l.options.Wake}, l.listeners...))
+	l.private = l.sys.claim(append([]int{l.options.Queue, l.options.Control}, l.listeners...))
 	close(ready)
 	defer l.end()
 	defer l.survive()
@@ -105,7 +108,7 @@ func (l *Loop) end() {
 		l.lose(&l.pending[i])
 	}
 	l.shut(l.options.Queue)
-	l.shut(l.options.Wake)
+	l.shut(l.options.Control)
 	close(l.notices)
 }
 
@@ -122,23 +125,6 @@ func (l *Loop) Private() bool {
 // Counts reads the loop's counters.
 func (l *Loop) Counts() Counts {
 	return l.counters.snapshot()
-}
-
-// Stop asks the loop to take what is in the listen backlog and close the
-// listening sockets, and waits until it has. What the loop holds it delivers
-// later. The wake pipe's write end stays the caller's.
-func (l *Loop) Stop(wake int) error {
-	l.stopAsked.Store(true)
-	select {
-	case <-l.stopped: // It ended by itself.
-		return nil
-	default:
-	}
-	if _, err := unix.Write(wake, []byte{0}); err != nil && err != unix.EPIPE {
-		return fmt.Errorf("can't wake the accept loop: %w", err)
-	}
-	<-l.stopped
-	return nil
 }
 
 // Done is closed when the loop has delivered all, closed all and told all.

@@ -43,14 +43,14 @@ func newBench(t *testing.T, backlog int) *bench {
 	if b.send, b.receive, err = handoff.Pair(); err != nil {
 		t.Fatal(err)
 	}
-	if b.read, b.write, err = descriptor.Pipe(); err != nil {
+	if b.write, b.read, err = handoff.Pair(); err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
 func (b *bench) options(backlog int) Options {
-	return Options{Listeners: []int{b.listener}, Queue: b.send, Wake: b.read, Backlog: backlog}
+	return Options{Listeners: []int{b.listener}, Queue: b.send, Control: b.read, Backlog: backlog}
 }
 
 // dial connects a client, closed at the test's end.
@@ -255,6 +255,93 @@ func TestStopDeliversTheBacklog(t *testing.T) {
 	descriptor.Close(b.receive, b.write)
 }
 
+// TestMoveToAnotherQueue moves a loop with a table of its own.
+func TestMoveToAnotherQueue(t *testing.T) {
+	b := newBench(t, 8)
+	l, err := Start(b.options(8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.requirePrivate(l)
+	descriptor.Close(b.send, b.read)
+	b.dial()
+	_, fd := b.receiveOne()
+	descriptor.Close(fd)
+	send, receive, err := handoff.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Move(b.write, send); err != nil {
+		t.Fatal(err)
+	}
+	descriptor.Close(send)
+	if n, err := unix.Read(b.receive, make([]byte, 1)); n != 0 || err != nil {
+		t.Errorf("the old queue has not ended: %d, %v", n, err)
+	}
+	descriptor.Close(b.receive)
+	b.receive = receive
+	b.dial()
+	_, fd = b.receiveOne()
+	descriptor.Close(fd)
+	if err := l.Retire(b.write, 2); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		bytes := make([]byte, handoff.Size)
+		n, err := unix.Read(b.receive, bytes)
+		m, decoded := handoff.Decode(bytes[:max(n, 0)])
+		if err != nil || decoded != nil || m.Kind != handoff.KindRetire {
+			t.Errorf("got %+v, %v, %v", m, err, decoded)
+		}
+	}
+	descriptor.Close(b.listener)
+	if err := l.Stop(b.write); err != nil {
+		t.Error(err)
+	}
+	finished(t, l)
+	if c := l.Counts(); c.Accepted != 2 || c.HandedOver != 2 {
+		t.Errorf("%+v", c)
+	}
+	descriptor.Close(b.receive, b.write)
+}
+
+// TestMoveWithoutATableOfItsOwn hands the descriptor over to the loop.
+func TestMoveWithoutATableOfItsOwn(t *testing.T) {
+	b := newBench(t, 8)
+	send, receive, err := handoff.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &fakeGuard{t: t, list: map[int]bool{b.listener: true, b.send: true, b.read: true, send: true}}
+	sys := newSystem()
+	sys.claim = func([]int) bool { return false }
+	options := b.options(8)
+	options.Guard = g
+	l, err := start(options, sys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Move(b.write, send); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := unix.Read(b.receive, make([]byte, 1)); n != 0 || err != nil {
+		t.Errorf("the old queue has not ended: %d, %v", n, err)
+	}
+	descriptor.Close(b.receive)
+	b.receive = receive
+	b.dial()
+	_, fd := b.receiveOne()
+	descriptor.Close(fd)
+	if err := l.Stop(b.write); err != nil {
+		t.Error(err)
+	}
+	finished(t, l)
+	if len(g.list) != 0 {
+		t.Errorf("on the list: %v", g.list)
+	}
+	descriptor.Close(b.receive, b.write)
+}
+
 func TestWithoutATableOfItsOwn(t *testing.T) {
 	b := newBench(t, 8)
 	g := &fakeGuard{t: t, list: map[int]bool{b.listener: true, b.send: true, b.read: true}}
@@ -348,4 +435,38 @@ func TestAllocatesNothing(t *testing.T) {
 		}
 	}
 	descriptor.Close(b.listener, b.send, b.receive, b.read, b.write)
+}
+
+// TestObeyAllocatesNothing gives commands to a loop that doesn't run.
+func TestObeyAllocatesNothing(t *testing.T) {
+	const runs = 20
+	b := newBench(t, 2)
+	l, err := newLoop(b.options(2), newSystem())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.private = true
+	given := []command{{retire, 1}, {move, b.send}}
+	for range runs + 1 {
+		for _, c := range given {
+			if err := l.command(b.write, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if l.options.Queue, err = unix.FcntlInt(uintptr(b.send), unix.F_DUPFD_CLOEXEC, 3); err != nil {
+		t.Fatal(err)
+	}
+	obeyed := 0
+	real := l.sys.command
+	l.sys.command = func(control int, private bool, c *command) unix.Errno {
+		if obeyed++; obeyed%(len(given)+1) == 0 {
+			return unix.EAGAIN
+		}
+		return real(control, private, c)
+	}
+	if n := testing.AllocsPerRun(runs, l.obey); n != 0 || obeyed != (runs+1)*(len(given)+1) {
+		t.Errorf("%v allocations, obeyed %d", n, obeyed)
+	}
+	descriptor.Close(l.options.Queue, b.listener, b.send, b.receive, b.read, b.write)
 }

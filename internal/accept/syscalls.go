@@ -21,6 +21,10 @@ type system struct {
 	// send puts a message and a copy of the connection on the queue.
 	send func(queue int, m *handoff.Message, connection int) unix.Errno
 
+	// command takes what the loop is asked off its control socket, without
+	// waiting; with private, a descriptor comes along.
+	command func(control int, private bool, c *command) unix.Errno
+
 	// close closes a descriptor.
 	close func(fd int)
 

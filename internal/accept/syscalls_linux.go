@@ -20,11 +20,12 @@ type peerName struct {
 func newSystem() system {
 	name := &peerName{}
 	return system{
-		claim:  claimTable,
-		accept: name.accept,
-		send:   handoff.NewSender().Send,
-		close:  rawClose,
-		poll:   poll,
+		claim:   claimTable,
+		accept:  name.accept,
+		send:    handoff.NewSender().Send,
+		command: newCommandReader().read,
+		close:   rawClose,
+		poll:    poll,
 	}
 }
 

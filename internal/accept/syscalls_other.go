@@ -14,11 +14,12 @@ import (
 // newSystem makes the calls of one loop.
 func newSystem() system {
 	return system{
-		claim:  claimTable,
-		accept: accept,
-		send:   handoff.NewSender().Send,
-		close:  func(fd int) { _ = unix.Close(fd) },
-		poll:   poll,
+		claim:   claimTable,
+		accept:  accept,
+		send:    handoff.NewSender().Send,
+		command: readCommand,
+		close:   func(fd int) { _ = unix.Close(fd) },
+		poll:    poll,
 	}
 }
 

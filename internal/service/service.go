@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"socketserver/internal/accept"
+	"socketserver/internal/handoff"
 	"socketserver/internal/listen"
 )
 
@@ -32,20 +33,21 @@ type Host interface {
 type Options = listen.Options
 
 // Reply is a new service. The descriptors are the caller's, and on no list of
-// the host's: Listeners to close before Close, Wake after it, Queue when
+// the host's: Listeners to close before Close, Control after it, Queue when
 // nobody in this process waits on it any more.
 type Reply struct {
 	Handle    int   // Names the service in later calls, above 0.
 	Port      int   // The port that listens.
 	Listeners []int // None where the accept loop has no table of its own.
 	Queue     int   // The queue's receive end.
-	Wake      int   // Wakes the accept loop.
+	Control   int   // Tells the accept loop what to do.
 }
 
-// running is a service in the table. Its wake end is the caller's of Serve.
+// running is a service in the table. Its control end is the caller's of Serve.
 type running struct {
-	loop *accept.Loop
-	wake int
+	host    Host
+	loop    *accept.Loop
+	control int
 }
 
 // table has all services; its mutex is held for moments only.
@@ -85,7 +87,7 @@ func Serve(options Options) (Reply, error) {
 	defer table.Unlock()
 	table.last++
 	reply.Handle = table.last
-	table.all[reply.Handle] = running{loop: loop, wake: reply.Wake}
+	table.all[reply.Handle] = running{host: host, loop: loop, control: reply.Control}
 	return reply, nil
 }
 
@@ -100,16 +102,60 @@ func Close(handle int) error {
 	if !known {
 		return ErrHandle
 	}
-	return service.loop.Stop(service.wake)
+	return service.loop.Stop(service.control)
 }
 
 // Counts reads what the accept loop of a service has counted.
 func Counts(handle int) (accept.Counts, error) {
-	table.Lock()
-	service, known := table.all[handle]
-	table.Unlock()
-	if !known {
-		return accept.Counts{}, ErrHandle
+	service, err := find(handle)
+	if err != nil {
+		return accept.Counts{}, err
 	}
 	return service.loop.Counts(), nil
+}
+
+// Renew makes another queue for a service. Both ends are the caller's: the
+// send end goes on the host's list at once, and to Move, or is closed.
+func Renew(handle int) (send, receive int, err error) {
+	if _, err := find(handle); err != nil {
+		return -1, -1, err
+	}
+	return handoff.Pair()
+}
+
+// Move makes the accept loop of a service send to another queue from now on
+// and close the old one. The send end, which is on the host's list, is the
+// caller's no more; after an error it is, and all is as before.
+func Move(handle, send int) error {
+	service, err := find(handle)
+	if err != nil {
+		return err
+	}
+	if err := service.loop.Move(service.control, send); err != nil {
+		return err
+	}
+	if service.loop.Private() {
+		accept.Disown(service.host, send)
+	}
+	return nil
+}
+
+// Retire makes the accept loop of a service ask workers to end, by messages
+// behind what is queued.
+func Retire(handle, workers int) error {
+	service, err := find(handle)
+	if err != nil {
+		return err
+	}
+	return service.loop.Retire(service.control, workers)
+}
+
+func find(handle int) (running, error) {
+	table.Lock()
+	defer table.Unlock()
+	service, known := table.all[handle]
+	if !known {
+		return running{}, ErrHandle
+	}
+	return service, nil
 }

@@ -82,7 +82,7 @@ func closeAll(t *testing.T, reply Reply) {
 	if err := Close(reply.Handle); err != nil {
 		t.Error(err)
 	}
-	descriptor.Close(reply.Wake, reply.Queue)
+	descriptor.Close(reply.Control, reply.Queue)
 	if known {
 		select {
 		case <-service.loop.Done():
@@ -141,7 +141,59 @@ func TestStaleHandle(t *testing.T) {
 		if _, err := Counts(handle); !errors.Is(err, unix.EBADF) {
 			t.Errorf("Counts(%d): %v", handle, err)
 		}
+		if _, _, err := Renew(handle); !errors.Is(err, unix.EBADF) {
+			t.Errorf("Renew(%d): %v", handle, err)
+		}
+		if err := Move(handle, -1); !errors.Is(err, unix.EBADF) {
+			t.Errorf("Move(%d): %v", handle, err)
+		}
+		if err := Retire(handle, 1); !errors.Is(err, unix.EBADF) {
+			t.Errorf("Retire(%d): %v", handle, err)
+		}
 	}
+}
+
+func TestRenewAndMove(t *testing.T) {
+	h := newHost(t)
+	reply := serve(t, loopback(8))
+	for range 3 {
+		send, receive, err := Renew(reply.Handle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Lock()
+		h.Closes(send)
+		h.Unlock()
+		if err := Move(reply.Handle, send); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := unix.Read(reply.Queue, make([]byte, 1)); n != 0 || err != nil {
+			t.Errorf("the old queue has not ended: %d, %v", n, err)
+		}
+		descriptor.Close(reply.Queue)
+		reply.Queue = receive
+		if err := Retire(reply.Handle, 1); err != nil {
+			t.Error(err)
+		}
+		if n, err := unix.Read(reply.Queue, make([]byte, 64)); n == 0 || err != nil {
+			t.Errorf("nobody was asked to end: %d, %v", n, err)
+		}
+	}
+	closeAll(t, reply)
+}
+
+func TestRenewWithoutMove(t *testing.T) {
+	newHost(t)
+	reply := serve(t, loopback(8))
+	send, receive, err := Renew(reply.Handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Move(reply.Handle, -1); !errors.Is(err, unix.EBADF) {
+		t.Errorf("moved to no queue: %v", err)
+	}
+	descriptor.Close(send, receive)
+	closeAll(t, reply)
 }
 
 func TestPortTaken(t *testing.T) {

@@ -18,13 +18,13 @@ type sockets struct {
 	listeners []int
 	send      int // The queue's ends.
 	receive   int
-	wakeRead  int // The wake pipe's ends.
-	wakeWrite int
+	control   int // The control socket's ends: the caller's...
+	obeyed    int // ...and the loop's.
 }
 
 // open makes the descriptors; after an error none is left.
 func open(host Host, options Options) (*sockets, error) {
-	s := &sockets{host: host, send: -1, receive: -1, wakeRead: -1, wakeWrite: -1}
+	s := &sockets{host: host, send: -1, receive: -1, control: -1, obeyed: -1}
 
 	// None of this waits, so fork may wait for it.
 	host.Lock()
@@ -51,13 +51,13 @@ func (s *sockets) openLocked(options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	s.wakeRead, s.wakeWrite, err = descriptor.Pipe()
+	s.control, s.obeyed, err = handoff.Pair()
 	return err
 }
 
 // servers are those on the host's list.
 func (s *sockets) servers() []int {
-	return append([]int{s.send, s.wakeRead, s.wakeWrite}, s.listeners...)
+	return append([]int{s.send, s.control, s.obeyed}, s.listeners...)
 }
 
 // closeAll closes all of a service that did not come to be.
@@ -67,13 +67,13 @@ func (s *sockets) closeAll() {
 }
 
 // startLoop starts the accept loop. The loop then owns the queue's send end
-// and the wake pipe's read end, alone; without a table of its own the
+// and its end of the control socket, alone; without a table of its own the
 // listening sockets too.
 func (s *sockets) startLoop(backlog int) (*accept.Loop, error) {
 	loop, err := accept.Start(accept.Options{
 		Listeners: s.listeners,
 		Queue:     s.send,
-		Wake:      s.wakeRead,
+		Control:   s.obeyed,
 		Backlog:   backlog,
 		Guard:     s.host,
 		Notice: func(kind accept.Kind, errno unix.Errno) {
@@ -84,20 +84,20 @@ func (s *sockets) startLoop(backlog int) (*accept.Loop, error) {
 		return nil, err
 	}
 	if loop.Private() {
-		accept.Disown(s.host, s.send, s.wakeRead)
+		accept.Disown(s.host, s.send, s.obeyed)
 	}
 	return loop, nil
 }
 
 // reply hands over to the caller what the loop doesn't own.
 func (s *sockets) reply(private bool) Reply {
-	reply := Reply{Port: s.port, Queue: s.receive, Wake: s.wakeWrite}
+	reply := Reply{Port: s.port, Queue: s.receive, Control: s.control}
 	if private {
 		reply.Listeners = s.listeners
 	}
 	s.host.Lock()
 	defer s.host.Unlock()
-	for _, fd := range append([]int{reply.Wake}, reply.Listeners...) {
+	for _, fd := range append([]int{reply.Control}, reply.Listeners...) {
 		s.host.Keeps(fd)
 	}
 	return reply

@@ -205,12 +205,12 @@ func acceptedConnection(t *testing.T, where, dial, want string) {
 // startLoop runs an accept loop on copies of these; the result ends it.
 func startLoop(t *testing.T, listener, send int) (stop func()) {
 	t.Helper()
-	read, write, err := descriptor.Pipe()
+	write, read, err := handoff.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
 	listener, send = copied(t, listener), copied(t, send)
-	l, err := accept.Start(accept.Options{Listeners: []int{listener}, Queue: send, Wake: read, Backlog: 8})
+	l, err := accept.Start(accept.Options{Listeners: []int{listener}, Queue: send, Control: read, Backlog: 8})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,83 @@
+package supervise
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// sorted is every worker that is there, the oldest first.
+func (s *Supervisor) sorted() []*worker {
+	all := make([]*worker, 0, len(s.workers))
+	for _, w := range s.workers {
+		all = append(all, w)
+	}
+	slices.SortFunc(all, func(a, b *worker) int {
+		return cmp.Or(cmp.Compare(a.forked, b.forked), cmp.Compare(a.Pid, b.Pid))
+	})
+	return all
+}
+
+// killLate kills those whose time is up.
+func (s *Supervisor) killLate() {
+	for _, w := range s.sorted() {
+		switch {
+		case w.killed:
+		case w.killAt <= s.now:
+			s.kill(w, w.reason)
+		case w.killAt != never:
+			s.within(w.killAt - s.now)
+		case w.Connections > 0:
+			s.killAt(w, s.config.Timeout, ForTimeout)
+		case w.State == Starting:
+			s.killAt(w, s.config.Start, ForStart)
+		}
+	}
+	if s.config.Timeout > 0 {
+		s.within(s.config.Timeout)
+	}
+}
+
+// killAt kills a worker whose age has passed a limit; 0 is none.
+func (s *Supervisor) killAt(w *worker, limit time.Duration, reason Reason) {
+	if limit <= 0 {
+		return
+	}
+	if w.Age >= limit {
+		s.kill(w, reason)
+		return
+	}
+	s.within(limit - w.Age)
+}
+
+// kill sends SIGKILL, once.
+func (s *Supervisor) kill(w *worker, reason Reason) {
+	w.killed, w.asked = true, true
+	s.act(Action{Kind: Kill, Pid: w.Pid, Signal: "KILL", Reason: reason})
+}
+
+// terminate sends SIGTERM now and SIGKILL after a while, unless that is under
+// way.
+func (s *Supervisor) terminate(w *worker, reason Reason) {
+	if w.killed || w.killAt != never {
+		return
+	}
+	w.asked, w.killAt, w.reason = true, s.now+killPause, reason
+	s.act(Action{Kind: Kill, Pid: w.Pid, Signal: "TERM", Reason: reason})
+	s.within(killPause)
+}
+
+// act adds to what is to be done.
+func (s *Supervisor) act(a Action) {
+	s.actions = append(s.actions, a)
+}
+
+// log has something told.
+func (s *Supervisor) log(level, text string, args ...int) {
+	s.act(Action{Kind: Log, Level: level, Text: text, Args: args})
+}
+
+// within makes the next step come in time.
+func (s *Supervisor) within(pause time.Duration) {
+	s.wake = min(s.wake, max(pause, 0))
+}

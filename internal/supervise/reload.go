@@ -1,0 +1,105 @@
+package supervise
+
+// progress is how far a reload is.
+type progress int
+
+const (
+	settled   progress = iota // There is none.
+	renewing                  // The queue is being opened.
+	starting                  // The workers are coming up.
+	switching                 // The accept loop is being moved.
+)
+
+// reload brings up a new generation beside the current one.
+type reload struct {
+	asked      bool // One is to begin.
+	phase      progress
+	generation int  // The new one.
+	failed     bool // One of it did not come up.
+}
+
+// stepReload takes a reload as far as it goes.
+func (s *Supervisor) stepReload(seen Snapshot) {
+	for _, outcome := range seen.Outcomes {
+		s.outcome(outcome)
+	}
+	if s.reload.phase == settled && s.reload.asked && !s.stop.asked {
+		s.newest++
+		s.reload = reload{phase: renewing, generation: s.newest}
+		s.log("info", "reload", s.newest)
+		s.act(Action{Kind: Renew, Generation: s.newest})
+	}
+	if s.reload.phase != starting {
+		return
+	}
+	switch {
+	case s.reload.failed:
+		s.abandon("failed")
+	case s.stop.asked:
+		s.abandon("stop")
+	default:
+		s.bringUp()
+	}
+}
+
+// outcome goes on where the supervisor waited for somebody else.
+func (s *Supervisor) outcome(o Outcome) {
+	switch {
+	case o.Kind == Renew && s.reload.phase == renewing && o.OK:
+		s.reload.phase = starting
+	case o.Kind == Renew && s.reload.phase == renewing:
+		s.notReloaded("queue")
+	case o.Kind == Switch && s.reload.phase == switching && o.OK:
+		s.takeOver()
+	case o.Kind == Switch && s.reload.phase == switching:
+		s.reload.phase, s.reload.failed = starting, true
+	}
+}
+
+// bringUp forks the workers of the new generation; when all are ready it may
+// take over.
+func (s *Supervisor) bringUp() {
+	c := s.countOf(s.reload.generation)
+	if c.serving >= s.wanted && c.starting == 0 {
+		s.reload.phase = switching
+		s.act(Action{Kind: Switch})
+		return
+	}
+	forked := s.fork(s.reload.generation, s.wanted-c.serving)
+	if forked == 0 && c.starting == 0 {
+		s.abandon("room")
+		return
+	}
+	s.within(soon)
+}
+
+// takeOver makes the new generation the current one.
+func (s *Supervisor) takeOver() {
+	s.draining[s.generation] = s.countOf(s.generation).all
+	s.log("info", "reloaded", s.reload.generation, s.generation)
+	s.generation = s.reload.generation
+	s.reload = reload{asked: s.reload.asked}
+	s.retiring, s.emptySince, s.idleSince = 0, never, never
+	s.backoff = newBackoff()
+}
+
+// abandon gives up the new generation; the current one goes on.
+func (s *Supervisor) abandon(why string) {
+	s.act(Action{Kind: Abandon})
+	for _, w := range s.sorted() {
+		if w.Generation == s.reload.generation {
+			s.terminate(w, ForReload)
+		}
+	}
+	s.notReloaded(why)
+}
+
+// notReloaded tells that a reload has failed, and why.
+func (s *Supervisor) notReloaded(why string) {
+	level := "error"
+	if s.stop.asked {
+		level = "info"
+	}
+	s.log(level, "reload-"+why, s.reload.generation, s.generation)
+	s.reload = reload{asked: s.reload.asked && !s.stop.asked}
+}

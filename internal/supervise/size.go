@@ -1,0 +1,141 @@
+package supervise
+
+// count is how the workers of a generation stand.
+type count struct {
+	all      int // All that are there.
+	starting int
+	idle     int
+	serving  int // All that go on taking connections, now or soon.
+}
+
+// countOf counts the workers of a generation.
+func (s *Supervisor) countOf(generation int) count {
+	var c count
+	for _, w := range s.workers {
+		if w.Generation != generation {
+			continue
+		}
+		c.all++
+		if w.killed || w.asked || w.State == Retiring {
+			continue
+		}
+		c.serving++
+		switch w.State {
+		case Starting:
+			c.starting++
+		case Idle:
+			c.idle++
+		}
+	}
+	return c
+}
+
+// resize decides how many workers there should be.
+func (s *Supervisor) resize() {
+	if s.config.Min == s.config.Max {
+		return
+	}
+	c := s.countOf(s.generation)
+	waiting := s.queues[s.generation] > 0 && c.idle == 0 && s.retiring == 0
+	switch {
+	case !waiting:
+		if s.now-s.grown >= 5*growPause {
+			s.step = 1
+		}
+	case c.starting == 0 && c.serving >= s.wanted:
+		s.grow()
+	}
+	if waiting || s.wanted < s.config.Max {
+		s.within(growPause)
+	}
+	s.shrink(c)
+}
+
+// grow adds workers, twice as many as the time before.
+func (s *Supervisor) grow() {
+	if s.now-s.grown < growPause || s.wanted >= s.config.Max {
+		return
+	}
+	before := s.wanted
+	s.wanted = min(s.wanted+s.step, s.config.Max)
+	s.step, s.grown, s.idleSince = 2*s.step, s.now, never
+	s.log("info", "grown", before, s.wanted)
+}
+
+// shrink gives up one worker when one has had nothing to do all the time.
+func (s *Supervisor) shrink(c count) {
+	switch {
+	case c.idle == 0 || s.wanted <= s.config.Min || s.queues[s.generation] > 0 || s.config.Idle == 0:
+		s.idleSince = never
+	case s.idleSince == never:
+		s.idleSince = s.now
+		s.within(s.config.Idle)
+	case s.now-s.idleSince >= s.config.Idle:
+		s.wanted--
+		s.idleSince = s.now
+		s.log("info", "shrunk", s.wanted+1, s.wanted)
+	default:
+		s.within(s.idleSince + s.config.Idle - s.now)
+	}
+}
+
+// replace makes the current generation as many as are wanted.
+func (s *Supervisor) replace() {
+	c := s.countOf(s.generation)
+	missing := s.wanted - (c.serving - s.retiring)
+	switch {
+	case missing > 0:
+		s.fork(s.generation, s.backoff.allowed(s.now, missing, c.starting))
+		if s.backoff.delay > 0 {
+			s.within(max(s.backoff.next-s.now, soon))
+		}
+	case missing < 0:
+		s.retiring += -missing
+		s.act(Action{Kind: Dismiss, N: -missing})
+	}
+	if s.retiring > 0 {
+		s.within(settle)
+	}
+}
+
+// fork starts workers, as many as there is room for, and returns how many.
+func (s *Supervisor) fork(generation, n int) (forked int) {
+	if n > maxForks {
+		n = maxForks
+		s.within(0)
+	}
+	taken := make(map[int]bool, len(s.workers))
+	for _, w := range s.workers {
+		taken[w.Slot] = true
+	}
+	for _, a := range s.actions {
+		if a.Kind == Fork {
+			taken[a.Slot] = true
+		}
+	}
+	for slot := 0; forked < n && slot < s.config.Slots; slot++ {
+		if !taken[slot] {
+			s.act(Action{Kind: Fork, Generation: generation, Slot: slot})
+			forked++
+		}
+	}
+	return forked
+}
+
+// drain keeps workers at the queues that have ended while these hold
+// connections, and forgets the generations that are done.
+func (s *Supervisor) drain() {
+	for generation, size := range s.draining {
+		length, open := s.queues[generation]
+		c := s.countOf(generation)
+		if !open && c.all == 0 {
+			delete(s.draining, generation)
+			continue
+		}
+		if open && !s.stop.late(s.now) {
+			want := min(size, max(length, 1))
+			s.fork(generation, s.backoff.allowed(s.now, want-c.serving, c.starting))
+			s.within(growPause)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package supervise
+
+import "time"
+
+// stop is the end of a pool.
+type stop struct {
+	asked    bool
+	closed   bool          // Close has been answered.
+	deadline time.Duration // When the grace time is up.
+	told     bool          // That it is.
+	over     bool
+}
+
+// late tells whether the grace time is up.
+func (s *stop) late(now time.Duration) bool {
+	return s.asked && now >= s.deadline
+}
+
+// askStop begins the end. Asked again it may shorten the grace time; when that
+// is up already, it kills at once.
+func (s *Supervisor) askStop(grace time.Duration) {
+	if s.stop.late(s.now) {
+		for _, w := range s.workers {
+			w.killAt, w.reason = s.now, ForGrace
+		}
+		return
+	}
+	deadline := s.now + grace
+	if s.stop.asked {
+		deadline = min(deadline, s.stop.deadline)
+	}
+	s.stop.asked, s.stop.deadline = true, deadline
+}
+
+// stepStop closes the port once, lets the workers finish, and ends them when
+// the grace time is up.
+func (s *Supervisor) stepStop() {
+	if s.reload.phase == renewing || s.reload.phase == switching {
+		return // Until that is known; the outcome comes at once.
+	}
+	if !s.stop.closed {
+		s.stop.closed = true
+		s.draining[s.generation] = max(s.wanted, 1)
+		s.log("info", "stop", int(s.stop.deadline-s.now)/int(time.Millisecond))
+		s.act(Action{Kind: Close})
+		s.within(soon)
+		return
+	}
+	if s.stop.late(s.now) {
+		s.endWorkers()
+	} else {
+		s.within(s.stop.deadline - s.now)
+	}
+	if len(s.workers) == 0 && (len(s.queues) == 0 || s.stop.late(s.now)) {
+		s.stop.over = true
+		s.act(Action{Kind: Stopped})
+	}
+	s.within(growPause)
+}
+
+// endWorkers ends all that are still there.
+func (s *Supervisor) endWorkers() {
+	if !s.stop.told && len(s.workers) > 0 {
+		s.stop.told = true
+		s.log("warning", "grace", len(s.workers))
+	}
+	for _, w := range s.sorted() {
+		s.terminate(w, ForGrace)
+	}
+}

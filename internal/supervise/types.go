@@ -1,0 +1,141 @@
+package supervise
+
+import "time"
+
+// Config says what a pool should be like. It may change from step to step.
+type Config struct {
+	Min     int           // Workers at least...
+	Max     int           // ...and at most; equal: no scaling.
+	Slots   int           // Processes at most, of all generations.
+	Idle    time.Duration // How long a worker too many is kept; 0: for ever.
+	Timeout time.Duration // How long one connection may take; 0: for ever.
+	Start   time.Duration // How long a worker may take until it is ready.
+}
+
+// State is what a worker does.
+type State int
+
+// A worker's states, in the words of the scoreboard.
+const (
+	Starting State = iota
+	Idle
+	Busy
+	Retiring // It takes no more connections.
+)
+
+// Worker is a process that is there.
+type Worker struct {
+	Pid         int
+	Slot        int
+	Generation  int
+	State       State
+	Age         time.Duration // Of its oldest connection, or else of its state.
+	Connections int           // Open now.
+	Served      int           // Closed so far.
+}
+
+// Death is a process that has ended since the step before.
+type Death struct {
+	Pid        int
+	Slot       int
+	Generation int
+	Served     int
+	Clean      bool // It exited with status 0.
+}
+
+// Verb is what is asked of a pool.
+type Verb int
+
+// What is asked of a pool.
+const (
+	Add    Verb = iota // N workers more.
+	Retire             // N workers fewer.
+	Reload             // A new generation.
+	Stop               // The end, within Grace.
+)
+
+// Request is something asked of a pool since the step before.
+type Request struct {
+	Verb  Verb
+	N     int
+	Grace time.Duration
+}
+
+// Outcome is what came of a Renew or Switch.
+type Outcome struct {
+	Kind Kind
+	OK   bool
+}
+
+// Snapshot is what there is to see.
+type Snapshot struct {
+	Config   *Config // When it is new.
+	Workers  []Worker
+	Deaths   []Death
+	Queues   map[int]int // Generation: length, for each queue that has not ended.
+	Unforked []int       // Generations of forks that failed.
+	Retired  []int       // Pids of workers that took a message to retire.
+	Requests []Request
+	Outcomes []Outcome
+}
+
+// Kind is what is to be done.
+type Kind int
+
+// What is to be done.
+const (
+	Fork    Kind = iota // A worker of Generation in Slot.
+	Dismiss             // N messages to retire, on the current queue.
+	Kill                // Send Signal to Pid, because of Reason.
+	Renew               // Open a queue for Generation; wants an Outcome.
+	Switch              // Let the accept loop send to that; wants an Outcome.
+	Abandon             // Close it again.
+	Close               // Listen no more.
+	Log                 // Tell Text with Args.
+	Stopped             // It is over.
+)
+
+// Reason is why a worker is killed.
+type Reason string
+
+// Why a worker is killed.
+const (
+	ForTimeout Reason = "timeout" // Its connection took too long.
+	ForStart   Reason = "start"   // It did not become ready.
+	ForReload  Reason = "reload"  // The generation it belongs to failed.
+	ForGrace   Reason = "grace"   // The pool's time to stop is up.
+)
+
+// Action is one thing to be done.
+type Action struct {
+	Kind       Kind
+	Generation int
+	Slot       int
+	N          int
+	Pid        int
+	Signal     string // TERM or KILL.
+	Reason     Reason
+	Level      string // error, warning or info.
+	Text       string // A keyword.
+	Args       []int
+}
+
+// Phase is what a pool is about.
+type Phase string
+
+// What a pool is about.
+const (
+	Running   Phase = "running"
+	Reloading Phase = "reloading"
+	Stopping  Phase = "stopping"
+	Over      Phase = "stopped"
+)
+
+// Standing is how things stand after a step.
+type Standing struct {
+	Phase      Phase
+	Generation int // The current one.
+	Wanted     int // Workers of it.
+	Min, Max   int
+	Wake       time.Duration // Step again after this time at the latest.
+}

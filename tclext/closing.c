@@ -1,0 +1,153 @@
+/*
+ * closing.c --
+ *
+ *	The command ::socketserver::Closing, which tells a worker that a
+ *	connection is closed.
+ */
+
+#include "closing.h"
+#include "arguments.h"
+#include "fork.h"
+#include "handler.h"
+
+/*
+ * Made when the command is called, queued when the channel is closed.
+ */
+
+typedef struct ClosingEvent {
+    Tcl_Event header;
+    Tcl_Interp *interp;		/* Preserved. */
+    Tcl_Obj *prefixPtr;		/* What to evaluate in it. */
+    Tcl_ThreadId thread;	/* Whose interpreter it is. */
+    int process;		/* Whose channel, as SsForkCount tells. */
+} ClosingEvent;
+
+static void	ClosedProc(void *clientData);
+static int	ClosingEventProc(Tcl_Event *evPtr, int flags);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsClosingObjCmd --
+ *
+ *	See closing.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	The channel has a close handler.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsClosingObjCmd(
+    void *clientData,
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    ClosingEvent *eventPtr;
+    Tcl_Channel channel;
+
+    (void) clientData;
+    if (objc != 3) {
+	return SsWrongArgs(interp, 1, objv, "channel cmdPrefix");
+    }
+    channel = Tcl_GetChannel(interp, Tcl_GetString(objv[1]), NULL);
+    if (channel == NULL) {
+	return SsUsageError(interp);
+    }
+    if (SsCheckPrefix(interp, objv[2]) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    eventPtr = (ClosingEvent *) Tcl_Alloc(sizeof(ClosingEvent));
+    eventPtr->header.proc = ClosingEventProc;
+    eventPtr->interp = interp;
+    eventPtr->prefixPtr = objv[2];
+    eventPtr->thread = Tcl_GetCurrentThread();
+    eventPtr->process = SsForkCount();
+    Tcl_Preserve(interp);
+    Tcl_IncrRefCount(eventPtr->prefixPtr);
+    Tcl_CreateCloseHandler(channel, ClosedProc, eventPtr);
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ClosedProc --
+ *
+ *	The channel is being closed, by whichever thread has it now.  A child
+ *	that the worker forked closes its copy alone.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Queues the event for the thread that asked.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+ClosedProc(
+    void *clientData)		/* The event. */
+{
+    ClosingEvent *eventPtr = (ClosingEvent *) clientData;
+
+    if (eventPtr->process != SsForkCount()) {
+	return;
+    }
+    SsForkLock();
+    Tcl_ThreadQueueEvent(eventPtr->thread, &eventPtr->header,
+	    TCL_QUEUE_TAIL);
+    Tcl_ThreadAlert(eventPtr->thread);
+    SsForkUnlock();
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * ClosingEventProc --
+ *
+ *	Evaluates the prefix.
+ *
+ * Results:
+ *	Whether the event is done.
+ *
+ * Side effects:
+ *	Whatever the command does.
+ *
+ * Process:
+ *	Worker; in a forked child that got a copy of the event it does
+ *	nothing.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+ClosingEventProc(
+    Tcl_Event *evPtr,
+    int flags)
+{
+    ClosingEvent *eventPtr = (ClosingEvent *) evPtr;
+
+    if (!(flags & TCL_FILE_EVENTS)) {
+	return 0;
+    }
+    if (eventPtr->process == SsForkCount()
+	    && !Tcl_InterpDeleted(eventPtr->interp)) {
+	SsHandlerEvaluate(eventPtr->interp, eventPtr->prefixPtr);
+    }
+    Tcl_DecrRefCount(eventPtr->prefixPtr);
+    Tcl_Release(eventPtr->interp);
+    return 1;
+}

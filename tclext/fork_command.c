@@ -1,0 +1,113 @@
+/*
+ * fork_command.c --
+ *
+ *	The command ::socketserver::fork.
+ */
+
+#include "primitives.h"
+#include "arguments.h"
+#include "process.h"
+#include "result.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static int	FlushStandard(Tcl_Interp *interp, int type,
+		    const char *name);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsForkObjCmd --
+ *
+ *	See primitives.h.
+ *
+ * Results:
+ *	A Tcl completion code.
+ *
+ * Side effects:
+ *	One more process.  Signals are blocked until the child's fork handler
+ *	has given the application's dispositions back.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsForkObjCmd(
+    void *clientData,
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    sigset_t all, before;
+    pid_t pid;
+    int error;
+
+    (void) clientData;
+    if (objc != 1) {
+	return SsWrongArgs(interp, 1, objv, "");
+    }
+    if (FlushStandard(interp, TCL_STDOUT, "stdout") != TCL_OK
+	    || FlushStandard(interp, TCL_STDERR, "stderr") != TCL_OK) {
+	return TCL_ERROR;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (pid < 0) {
+	return SsErrorPosix(interp, error, "can't fork: %s",
+		strerror(error));
+    }
+    if (pid == 0) {
+	SsProcessesForget();
+	SsSignalsForget();
+    }
+    Tcl_SetObjResult(interp, Tcl_NewIntObj((int) pid));
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * FlushStandard --
+ *
+ *	Writes out what a standard channel holds back, or both processes would
+ *	write it.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	Output.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+FlushStandard(
+    Tcl_Interp *interp,
+    int type,			/* TCL_STDOUT or TCL_STDERR. */
+    const char *name)		/* What the user calls it. */
+{
+    Tcl_Channel channel = Tcl_GetStdChannel(type);
+    int error;
+
+    if (channel == NULL || !(Tcl_GetChannelMode(channel) & TCL_WRITABLE)
+	    || Tcl_Flush(channel) == TCL_OK) {
+	return TCL_OK;
+    }
+    error = Tcl_GetErrno();
+    return SsErrorPosix(interp, error, "can't flush %s before the fork: %s",
+	    name, strerror(error));
+}

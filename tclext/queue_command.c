@@ -1,0 +1,411 @@
+/*
+ * queue_command.c --
+ *
+ *	The command ::socketserver::Queue.
+ */
+
+#include "primitives.h"
+#include "arguments.h"
+#include "fork.h"
+#include "ports.h"
+#include "queue.h"
+#include "request.h"
+#include "result.h"
+#include "service.h"
+
+#include <limits.h>
+
+static SsSubcommandProc AbandonSubcommand;
+static SsSubcommandProc LengthSubcommand;
+static SsSubcommandProc ListSubcommand;
+static SsSubcommandProc NumberSubcommand;
+static SsSubcommandProc RenewSubcommand;
+static SsSubcommandProc RetireSubcommand;
+static SsSubcommandProc SwitchSubcommand;
+static SsSubcommandProc UseSubcommand;
+static SsSubcommandProc WithdrawSubcommand;
+
+static const SsSubcommand subcommands[] = {
+    { "abandon", AbandonSubcommand, 1, 1, "port" },
+    { "length", LengthSubcommand, 1, 1, "port" },
+    { "list", ListSubcommand, 1, 1, "port" },
+    { "number", NumberSubcommand, 1, 1, "port" },
+    { "renew", RenewSubcommand, 1, 1, "port" },
+    { "retire", RetireSubcommand, 1, 2, "port ?n?" },
+    { "switch", SwitchSubcommand, 1, 1, "port" },
+    { "use", UseSubcommand, 2, 2, "port number" },
+    { "withdraw", WithdrawSubcommand, 1, 1, "port" },
+    { NULL, NULL, 0, 0, NULL }
+};
+
+#define MOST_RETIRED 65535	/* At once. */
+
+static int	GetPort(Tcl_Interp *interp, Tcl_Obj *objPtr, int *portPtr);
+static int	QueueLengthLocked(SsPort *portPtr);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsQueueObjCmd --
+ *
+ *	See primitives.h.
+ *
+ * Results:
+ *	A Tcl completion code.
+ *
+ * Side effects:
+ *	Those of the subcommand.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsQueueObjCmd(
+    void *clientData,
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    (void) clientData;
+    return SsCallSubcommand(interp, subcommands, objc, objv);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * RenewSubcommand, SwitchSubcommand, AbandonSubcommand, RetireSubcommand --
+ *
+ *	Queue renew port; Queue switch port; Queue abandon port; Queue retire
+ *	port ?n?
+ *
+ * Results:
+ *	TCL_OK, the first with the queue's number as result, or TCL_ERROR.
+ *
+ * Side effects:
+ *	See service.h.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+RenewSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int port, queue;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK
+	    || SsServeRenew(interp, port, &queue) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(queue));
+    return TCL_OK;
+}
+
+static int
+SwitchSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int port;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return SsServeSwitch(interp, port);
+}
+
+static int
+AbandonSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int port;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return SsServeAbandon(interp, port);
+}
+
+static int
+RetireSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int port, workers = 1;
+
+    if (GetPort(interp, objv[2], &port) != TCL_OK || (objc > 3
+	    && SsGetNumber(interp, objv[3], "number of workers", 0,
+		    MOST_RETIRED, &workers) != TCL_OK)) {
+	return TCL_ERROR;
+    }
+    return SsServeRetire(interp, port, workers);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * LengthSubcommand, ListSubcommand --
+ *
+ *	Queue length port; Queue list port
+ *
+ * Results:
+ *	TCL_OK with a dict, or TCL_ERROR.
+ *
+ * Side effects:
+ *	Queues that are found to have ended are closed.
+ *
+ * Process:
+ *	Both; in a worker the newest queue counts as the current.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+LengthSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    SsPort *portPtr, *nextPtr;
+    Tcl_Obj *dictPtr;
+    Tcl_WideInt current = 0, old = 0;
+    int port, sending, queue, length;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    sending = SsServeSendingLocked(port);
+    if (sending == 0) {
+	sending = SsPortFindLocked(port)->queue;
+    }
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	queue = portPtr->queue;
+	if (portPtr->number != port || queue > sending) {
+	    continue;
+	}
+	length = QueueLengthLocked(portPtr);
+	if (length >= 0) {
+	    *((queue == sending) ? &current : &old) += length;
+	}
+    }
+    SsForkUnlock();
+    dictPtr = Tcl_NewDictObj();
+    SsPutNumber(dictPtr, "current", current);
+    SsPutNumber(dictPtr, "old", old);
+    Tcl_SetObjResult(interp, dictPtr);
+    return TCL_OK;
+}
+
+static int
+ListSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    SsPort *portPtr, *nextPtr;
+    Tcl_Obj *dictPtr;
+    int port, queue, length;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    dictPtr = Tcl_NewDictObj();
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	queue = portPtr->queue;
+	if (portPtr->number != port) {
+	    continue;
+	}
+	length = QueueLengthLocked(portPtr);
+	if (length >= 0) {
+	    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewIntObj(queue),
+		    Tcl_NewIntObj(length));
+	}
+    }
+    SsForkUnlock();
+    Tcl_SetObjResult(interp, dictPtr);
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * NumberSubcommand, UseSubcommand --
+ *
+ *	Queue number port; Queue use port number
+ *
+ * Results:
+ *	TCL_OK, the first with a queue's number as result, or TCL_ERROR.
+ *
+ * Side effects:
+ *	The second closes this process's copies of the port's other queues.
+ *
+ * Process:
+ *	Both; worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+NumberSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int port, queue;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    queue = SsPortFindLocked(port)->queue;
+    SsForkUnlock();
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(queue));
+    return TCL_OK;
+}
+
+static int
+UseSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    SsPort *portPtr;
+    int port, queue, inherited = 1;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK
+	    || SsGetNumber(interp, objv[3], "queue", 1, INT_MAX, &queue)
+		    != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    portPtr = SsPortQueueLocked(port, queue);
+    if (portPtr != NULL) {
+	inherited = SsPortInherited(portPtr);
+    }
+    if (portPtr != NULL && inherited) {
+	SsPortKeepLocked(portPtr);
+    }
+    SsForkUnlock();
+    if (portPtr == NULL) {
+	return SsErrorOurs(interp, "NOQUEUE", "port %d has no queue %d",
+		port, queue);
+    }
+    if (!inherited) {
+	return SsErrorOurs(interp, "SERVER",
+		"port %d is served by this process, which needs all of its"
+		" queues: do this in a worker", port);
+    }
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * WithdrawSubcommand --
+ *
+ *	Queue withdraw port
+ *
+ * Results:
+ *	TCL_OK with 1 or, when the handler was called, 0 as result; or
+ *	TCL_ERROR.
+ *
+ * Side effects:
+ *	See request.h.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+WithdrawSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int port, withdrawn;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    withdrawn = SsRequestWithdraw(interp, port);
+    Tcl_SetObjResult(interp, Tcl_NewBooleanObj(withdrawn));
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * GetPort, QueueLengthLocked --
+ *
+ *	Read the number of a port that this process knows; ask how many
+ *	messages wait in a queue.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR; a number, or -1 when the queue has ended.
+ *
+ * Side effects:
+ *	The second closes a queue that has ended, and may free its port.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+GetPort(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    int *portPtr)		/* Set. */
+{
+    int known;
+
+    if (SsGetNumber(interp, objPtr, "port", 1, 65535, portPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    known = (SsPortFindLocked(*portPtr) != NULL);
+    SsForkUnlock();
+    if (!known) {
+	return SsErrorOurs(interp, "NOPORT", "port %d is not served",
+		*portPtr);
+    }
+    return TCL_OK;
+}
+
+static int
+QueueLengthLocked(
+    SsPort *portPtr)
+{
+    if (portPtr->ended
+	    || (!portPtr->serving && SsPortAtEndLocked(portPtr))) {
+	return -1;
+    }
+    return SsQueueLength(portPtr->queueFd);
+}

@@ -1,0 +1,210 @@
+/*
+ * signals_command.c --
+ *
+ *	The command ::socketserver::Signals.
+ */
+
+#include "primitives.h"
+#include "arguments.h"
+#include "names.h"
+#include "result.h"
+#include "signals.h"
+
+#include <signal.h>
+
+static SsSubcommandProc CatchSubcommand;
+static SsSubcommandProc RestoreSubcommand;
+static SsSubcommandProc StoppingSubcommand;
+static SsSubcommandProc WorkerSubcommand;
+
+static const SsSubcommand subcommands[] = {
+    { "catch", CatchSubcommand, 2, 2, "names cmdPrefix" },
+    { "restore", RestoreSubcommand, 0, 0, "" },
+    { "stopping", StoppingSubcommand, 0, 0, "" },
+    { "worker", WorkerSubcommand, 0, 1, "?cmdPrefix?" },
+    { NULL, NULL, 0, 0, NULL }
+};
+
+static int	GetSignal(Tcl_Interp *interp, Tcl_Obj *objPtr,
+		    int *numberPtr);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSignalsObjCmd --
+ *
+ *	See primitives.h.
+ *
+ * Results:
+ *	A Tcl completion code.
+ *
+ * Side effects:
+ *	Those of the subcommand.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsSignalsObjCmd(
+    void *clientData,
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    (void) clientData;
+    return SsCallSubcommand(interp, subcommands, objc, objv);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * CatchSubcommand, WorkerSubcommand, RestoreSubcommand --
+ *
+ *	Signals catch names cmdPrefix; Signals worker ?cmdPrefix?; Signals
+ *	restore
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	See signals.h.
+ *
+ * Process:
+ *	Server; worker; both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+CatchSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj **names;
+    Tcl_Size i, count;
+    int numbers[NSIG];
+
+    (void) objc;
+    if (Tcl_ListObjGetElements(interp, objv[2], &count, &names) != TCL_OK) {
+	return SsUsageError(interp);
+    }
+    if (count >= NSIG) {
+	return SsErrorOurs(interp, "USAGE", "too many signals");
+    }
+    for (i = 0; i < count; i++) {
+	if (GetSignal(interp, names[i], &numbers[i]) != TCL_OK) {
+	    return TCL_ERROR;
+	}
+    }
+    if (SsCheckPrefix(interp, objv[3]) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return SsSignalsCatch(interp, (int) count, numbers, objv[3]);
+}
+
+static int
+WorkerSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj *prefixPtr = (objc > 2) ? objv[2] : NULL;
+
+    if (prefixPtr != NULL && SsCheckPrefix(interp, prefixPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return SsSignalsWorker(interp, prefixPtr);
+}
+
+static int
+RestoreSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    (void) objc;
+    (void) objv;
+    SsSignalsRestore(interp);
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * StoppingSubcommand --
+ *
+ *	Signals stopping
+ *
+ * Results:
+ *	TCL_OK with 1 or 0 as result.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+StoppingSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    (void) objc;
+    (void) objv;
+    Tcl_SetObjResult(interp, Tcl_NewBooleanObj(SsSignalsStopping()));
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * GetSignal --
+ *
+ *	Reads the name of a signal that people send to steer a program; those
+ *	that tell of a fault or of a child are not for the event loop.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+GetSignal(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    int *numberPtr)		/* Set. */
+{
+    int number = SsSignalNumber(Tcl_GetString(objPtr));
+
+    switch (number) {
+    case SIGHUP:
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTERM:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGUSR1:
+    case SIGUSR2:
+	*numberPtr = number;
+	return TCL_OK;
+    default:
+	return SsErrorOurs(interp, "USAGE",
+		"bad signal \"%.100s\": must be HUP, INT, QUIT, TERM, TTIN,"
+		" TTOU, USR1 or USR2", Tcl_GetString(objPtr));
+    }
+}

@@ -1,0 +1,507 @@
+/*
+ * signals.c --
+ *
+ *	Signals that steer a server or a worker.
+ *
+ *	A handler does next to nothing: it writes the signal's number to a
+ *	pipe, whose other end the event loop reads.
+ */
+
+#include "signals.h"
+#include "connection.h"
+#include "fork.h"
+#include "handler.h"
+#include "names.h"
+#include "queue.h"
+#include "result.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASSOC_KEY "socketserver::Signals"
+
+/*
+ * Who hears of signals in this process.
+ */
+
+typedef struct Catcher {
+    int process;		/* Of which process, as SsForkCount tells. */
+    Tcl_Interp *interp;
+    Tcl_Obj *prefixPtr;		/* Called with a signal's name; NULL: none. */
+    int readFd;			/* The pipe's read end, owned; -1: none. */
+} Catcher;
+
+static Catcher *catcherPtr = NULL;
+				/* Guarded by the fork lock. */
+
+/*
+ * What held before, for each signal that is taken.
+ */
+
+typedef struct Taken {
+    int taken;
+    struct sigaction before;
+} Taken;
+
+static Taken signals[NSIG];
+
+/*
+ * What the handlers use.
+ */
+
+static volatile sig_atomic_t writeFd = -1;
+				/* The pipe's write end, owned; -1: none. */
+static volatile pid_t handlersPid = 0;
+				/* The process that hears.  One that was
+				 * just forked may still have the handlers. */
+static volatile sig_atomic_t stopping = 0;
+				/* TERM came to this worker. */
+
+static int	Begin(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
+static int	OpenPipe(int *readFdPtr);
+static void	Take(int number, void (*handler)(int), int flags);
+static int	IsOurs(int number, const struct sigaction *actionPtr);
+static void	TellHandler(int number);
+static void	StopHandler(int number);
+static void	NothingHandler(int number);
+static void	FileProc(void *clientData, int mask);
+static void	DropCatcher(Catcher *droppedPtr);
+static void	InterpDeleted(void *clientData, Tcl_Interp *interp);
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSignalsCatch, SsSignalsWorker --
+ *
+ *	See signals.h.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.
+ *
+ * Side effects:
+ *	Signal dispositions change.
+ *
+ * Process:
+ *	Server; worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsSignalsCatch(
+    Tcl_Interp *interp,
+    int count,			/* How many signals... */
+    const int *numbers,		/* ...and which. */
+    Tcl_Obj *prefixPtr)
+{
+    int i;
+
+    if (Begin(interp, prefixPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    for (i = 0; i < count; i++) {
+	Take(numbers[i], TellHandler, 0);
+    }
+    return TCL_OK;
+}
+
+int
+SsSignalsWorker(
+    Tcl_Interp *interp,
+    Tcl_Obj *prefixPtr)		/* May be NULL. */
+{
+    static const int quiet[] = { SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1 };
+    size_t i;
+
+    if (Begin(interp, prefixPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+
+    /*
+     * Handlers, because a program that a worker starts with exec would
+     * inherit that a signal is ignored.
+     */
+
+    for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
+	Take(quiet[i], NothingHandler, 0);
+    }
+    Take(SIGTERM, StopHandler, (int) SA_RESETHAND);
+    return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSignalsStopping --
+ *
+ *	See signals.h.
+ *
+ * Results:
+ *	1 or 0.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsSignalsStopping(void)
+{
+    return stopping;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Begin, OpenPipe --
+ *
+ *	Get ready to hear of signals.
+ *
+ * Results:
+ *	TCL_OK or TCL_ERROR.  OpenPipe: 0 or an errno; ERANGE: this Tcl can't
+ *	wait for a descriptor so high.
+ *
+ * Side effects:
+ *	Descriptors, a file handler.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Begin(
+    Tcl_Interp *interp,
+    Tcl_Obj *prefixPtr)		/* May be NULL. */
+{
+    Catcher *newPtr = (Catcher *) Tcl_Alloc(sizeof(Catcher));
+    int error, taken;
+
+    SsSignalsForget();
+    newPtr->process = SsForkCount();
+    newPtr->interp = interp;
+    newPtr->prefixPtr = prefixPtr;
+    newPtr->readFd = -1;
+    SsForkLock();
+    taken = (catcherPtr != NULL);
+    if (!taken) {
+	catcherPtr = newPtr;
+    }
+    SsForkUnlock();
+    if (taken) {
+	Tcl_Free((char *) newPtr);
+	return SsErrorOurs(interp, "CAUGHT",
+		"signals are caught in this process already: restore them"
+		" first");
+    }
+    if (prefixPtr != NULL) {
+	Tcl_IncrRefCount(prefixPtr);
+	error = OpenPipe(&newPtr->readFd);
+	if (error != 0) {
+	    SsSignalsRestore(interp);
+	    return SsErrorPosix(interp, error, "can't catch signals: %s",
+		    strerror(error));
+	}
+	Tcl_CreateFileHandler(newPtr->readFd, TCL_READABLE, FileProc, newPtr);
+    }
+    handlersPid = getpid();
+    Tcl_SetAssocData(interp, ASSOC_KEY, InterpDeleted, NULL);
+    return TCL_OK;
+}
+
+static int
+OpenPipe(
+    int *readFdPtr)		/* Set; the write end is the handlers'. */
+{
+    int bound = SsDescriptorBound();
+    int ends[2], error;
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+	return errno;
+    }
+    *readFdPtr = SsAboveStdio(ends[0]);
+    error = errno;
+    writeFd = SsAboveStdio(ends[1]);
+    if (*readFdPtr < 0) {
+	return error;
+    }
+    if (writeFd < 0) {
+	return errno;
+    }
+    return (bound > 0 && *readFdPtr >= bound) ? ERANGE : 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Take, IsOurs --
+ *
+ *	Install a handler; tell whether one of ours is installed.
+ *
+ * Results:
+ *	IsOurs: 1 or 0.
+ *
+ * Side effects:
+ *	A signal disposition changes.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Take(
+    int number,
+    void (*handler)(int),
+    int flags)			/* More of them. */
+{
+    Taken *takenPtr = &signals[number];
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART | SA_ONSTACK | flags;
+    sigfillset(&action.sa_mask);
+    if (!takenPtr->taken
+	    && sigaction(number, &action, &takenPtr->before) == 0) {
+	takenPtr->taken = 1;
+    }
+}
+
+static int
+IsOurs(
+    int number,
+    const struct sigaction *actionPtr)
+{
+    if (actionPtr->sa_flags & SA_SIGINFO) {
+	return 0;
+    }
+    return actionPtr->sa_handler == TellHandler
+	    || actionPtr->sa_handler == StopHandler
+	    || actionPtr->sa_handler == NothingHandler
+	    || (number == SIGTERM && stopping
+		    && actionPtr->sa_handler == SIG_DFL);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * TellHandler, StopHandler, NothingHandler --
+ *
+ *	Signal handlers.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The event loop hears of it.  A signal that finds the pipe full is the
+ *	last of thousands.
+ *
+ * Process:
+ *	Server; worker; worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+TellHandler(
+    int number)
+{
+    const unsigned char byte = (unsigned char) number;
+    int saved = errno;
+    ssize_t written;
+
+    if (writeFd >= 0 && handlersPid == getpid()) {
+	written = write(writeFd, &byte, 1);
+	(void) written;
+    }
+    errno = saved;
+}
+
+static void
+StopHandler(
+    int number)
+{
+    if (handlersPid == getpid()) {
+	stopping = 1;
+    }
+    TellHandler(number);
+}
+
+static void
+NothingHandler(
+    int number)
+{
+    (void) number;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * FileProc --
+ *
+ *	Tells of the signals that came.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Whatever the command does.  In a forked child it reads nothing, what
+ *	came is the parent's, and forgets the catcher.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+FileProc(
+    void *clientData,		/* The catcher. */
+    int mask)
+{
+    Catcher *ownPtr = (Catcher *) clientData;
+    char name[SS_SIGNAL_NAME_SIZE];
+    unsigned char bytes[64];
+    ssize_t i, count;
+
+    (void) mask;
+    if (ownPtr->process != SsForkCount()) {
+	SsSignalsForget();
+	return;
+    }
+    Tcl_Preserve(ownPtr);
+    count = read(ownPtr->readFd, bytes, sizeof(bytes));
+    for (i = 0; i < count && catcherPtr == ownPtr; i++) {
+	SsSignalName(bytes[i], name);
+	SsHandlerTell(ownPtr->interp, ownPtr->prefixPtr,
+		Tcl_NewStringObj(name, -1));
+    }
+    Tcl_Release(ownPtr);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSignalsRestore, SsSignalsForget, InterpDeleted, DropCatcher --
+ *
+ *	See signals.h.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Signal dispositions change.  DropCatcher closes the pipe's read end.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsSignalsRestore(
+    Tcl_Interp *interp)
+{
+    Catcher *droppedPtr = NULL;
+
+    SsForkLock();
+    if (catcherPtr != NULL && catcherPtr->interp == interp) {
+	droppedPtr = catcherPtr;
+	catcherPtr = NULL;
+	SsSignalsGiveBack();
+    }
+    SsForkUnlock();
+    if (droppedPtr != NULL) {
+	DropCatcher(droppedPtr);
+    }
+}
+
+void
+SsSignalsForget(void)
+{
+    Catcher *droppedPtr = NULL;
+
+    SsForkLock();
+    if (catcherPtr != NULL && catcherPtr->process != SsForkCount()) {
+	droppedPtr = catcherPtr;
+	catcherPtr = NULL;
+    }
+    SsForkUnlock();
+    if (droppedPtr != NULL) {
+	DropCatcher(droppedPtr);
+    }
+}
+
+static void
+InterpDeleted(
+    void *clientData,
+    Tcl_Interp *interp)		/* About to be deleted. */
+{
+    (void) clientData;
+    SsSignalsRestore(interp);
+}
+
+static void
+DropCatcher(
+    Catcher *droppedPtr)	/* Of this thread. */
+{
+    if (droppedPtr->readFd >= 0) {
+	Tcl_DeleteFileHandler(droppedPtr->readFd);
+	close(droppedPtr->readFd);
+    }
+    if (droppedPtr->prefixPtr != NULL) {
+	Tcl_DecrRefCount(droppedPtr->prefixPtr);
+    }
+    Tcl_EventuallyFree(droppedPtr, TCL_DYNAMIC);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSignalsGiveBack --
+ *
+ *	See signals.h.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Signal dispositions change; the pipe's write end is closed.
+ *
+ * Process:
+ *	Both; in a worker in the child's fork handler.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsSignalsGiveBack(void)
+{
+    struct sigaction now;
+    int number, fd = writeFd;
+
+    for (number = 1; number < NSIG; number++) {
+	Taken *takenPtr = &signals[number];
+
+	if (takenPtr->taken && sigaction(number, NULL, &now) == 0
+		&& IsOurs(number, &now)) {
+	    sigaction(number, &takenPtr->before, NULL);
+	}
+	takenPtr->taken = 0;
+    }
+    writeFd = -1;
+    if (fd >= 0) {
+	close(fd);
+    }
+    stopping = 0;
+}
