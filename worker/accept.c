@@ -180,32 +180,24 @@ Receive(
     SsReceiveStatus *statusPtr,
     SsArrival *arrivalPtr)
 {
-    int error;
-
     if (portPtr->ended) {
 	*statusPtr = SS_RECEIVE_END;
 	return TCL_OK;
     }
-    error = SsSlotHold(&waitPtr->slot, portPtr->queueFd, SsDescriptorBound());
-    if (error == ERANGE) {
+    *statusPtr = SsSlotReceive(&waitPtr->slot, portPtr->queueFd,
+	    SsDescriptorBound(), arrivalPtr);
+    if (*statusPtr != SS_RECEIVE_FAILED) {
+	return TCL_OK;
+    }
+    if (errno == ERANGE) {
 	return SsErrorOurs(interp, "FDSETSIZE",
 		"too many open files for this Tcl, which waits with select:"
 		" have fewer than %d open before you accept a connection",
 		SsDescriptorBound());
     }
-    if (error == 0) {
-	error = SsSlotRelease(&waitPtr->slot);
-    }
-    if (error == 0) {
-	*statusPtr = SsQueueReceive(portPtr->queueFd, arrivalPtr);
-	if (*statusPtr != SS_RECEIVE_FAILED) {
-	    return TCL_OK;
-	}
-	error = errno;
-    }
-    return SsErrorPosix(interp, error,
+    return SsErrorPosix(interp, errno,
 	    "can't take a connection of port %d: %s", portPtr->number,
-	    strerror(error));
+	    strerror(errno));
 }
 
 /*

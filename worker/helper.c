@@ -275,14 +275,9 @@ ReceiveLocked(
 
     helperPtr->outcome = SS_RECEIVE_EMPTY;
     if (waited == SS_WAIT_READY) {
-	error = SsSlotRelease(&waitPtr->slot);
-	if (error == 0) {
-	    helperPtr->outcome = SsQueueReceive(helperPtr->queueFd,
-		    &helperPtr->arrival);
-	    error = errno;
-	} else {
-	    helperPtr->outcome = SS_RECEIVE_FAILED;
-	}
+	helperPtr->outcome = SsSlotReceive(&waitPtr->slot,
+		helperPtr->queueFd, 0, &helperPtr->arrival);
+	error = errno;
 	if (helperPtr->outcome == SS_RECEIVE_EMPTY) {
 	    error = SsSlotHold(&waitPtr->slot, helperPtr->queueFd, 0);
 	    if (error != 0) {

@@ -22,6 +22,9 @@
 
 #define SS_KIND_CONNECTION 1	/* Serve the connection that comes along. */
 #define SS_KIND_RETIRE	   2	/* Ask for nothing more; no descriptor. */
+#define SS_KIND_NUDGE	   3	/* Nothing: it only wakes, in case that who
+				 * was woken for a message before it didn't
+				 * live to receive it; no descriptor. */
 
 typedef struct SsMessage {
     uint8_t version;		/* SS_MESSAGE_VERSION. */
@@ -37,5 +40,12 @@ typedef struct SsMessage {
 				 * 0: none. */
     uint32_t reserved2;		/* 0. */
 } SsMessage;			/* 40 bytes. */
+
+/*
+ * A nudge is no more than version and kind, so that a queue's length in bytes
+ * tells how many other messages there are.
+ */
+
+#define SS_NUDGE_SIZE	   2
 
 #endif /* SS_MESSAGE_H */

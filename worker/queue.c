@@ -32,6 +32,7 @@ typedef union Control {
     char bytes[CMSG_SPACE(sizeof(int))];
 } Control;
 
+static SsReceiveStatus ReceiveOne(int queueFd, SsArrival *arrivalPtr);
 static int	TakeDescriptors(struct msghdr *messagePtr);
 static int	FormatAddress(const SsMessage *messagePtr,
 		    SsArrival *arrivalPtr);
@@ -40,9 +41,9 @@ static void	CloseKeepingErrno(int fd);
 /*
  *----------------------------------------------------------------------
  *
- * SsQueueReceive --
+ * SsQueueReceive, ReceiveOne --
  *
- *	See queue.h.
+ *	See queue.h; take one message.
  *
  * Results:
  *	A status; with SS_RECEIVE_GOT the arrival's descriptor is the
@@ -62,6 +63,19 @@ SsReceiveStatus
 SsQueueReceive(
     int queueFd,		/* The queue's receive end. */
     SsArrival *arrivalPtr)	/* Filled with what came. */
+{
+    SsReceiveStatus status;
+
+    do {
+	status = ReceiveOne(queueFd, arrivalPtr);
+    } while (status == SS_RECEIVE_NUDGE);
+    return status;
+}
+
+static SsReceiveStatus
+ReceiveOne(
+    int queueFd,
+    SsArrival *arrivalPtr)
 {
     char bytes[sizeof(SsMessage) + 1];
     Control control;
@@ -195,7 +209,8 @@ SsAboveStdio(
  *	See queue.h.
  *
  * Results:
- *	SS_RECEIVE_GOT, SS_RECEIVE_RETIRE or SS_RECEIVE_REJECTED.
+ *	SS_RECEIVE_GOT, SS_RECEIVE_RETIRE, SS_RECEIVE_NUDGE or
+ *	SS_RECEIVE_REJECTED.
  *
  * Side effects:
  *	None.
@@ -212,8 +227,14 @@ SsMessageDecode(
     size_t length,		/* How many. */
     SsArrival *arrivalPtr)	/* Filled but for its descriptor. */
 {
+    static const uint8_t nudge[SS_NUDGE_SIZE] = {
+	SS_MESSAGE_VERSION, SS_KIND_NUDGE
+    };
     SsMessage message;
 
+    if (length == sizeof(nudge) && memcmp(bytes, nudge, length) == 0) {
+	return SS_RECEIVE_NUDGE;
+    }
     if (length != sizeof(message)) {
 	return SS_RECEIVE_REJECTED;
     }

@@ -33,6 +33,7 @@ typedef enum SsReceiveStatus {
     SS_RECEIVE_EMPTY,		/* Nothing is queued. */
     SS_RECEIVE_END,		/* The server is gone, nothing is queued. */
     SS_RECEIVE_RETIRE,		/* This worker is asked to end. */
+    SS_RECEIVE_NUDGE,		/* Only from SsMessageDecode: receive on. */
     SS_RECEIVE_LOST,		/* A connection came for which this process
 				 * had no descriptor free: it is closed. */
     SS_RECEIVE_REJECTED,	/* Not a message of this version; what came
@@ -55,7 +56,7 @@ SsReceiveStatus SsQueueReceive(int queueFd, SsArrival *arrivalPtr);
  * SsMessageDecode --
  *
  *	Reads a message's bytes.  GOT fills all of the arrival but fd; the
- *	others are RETIRE and REJECTED.
+ *	others are RETIRE, NUDGE and REJECTED.
  *
  * Process: worker.
  */

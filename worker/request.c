@@ -480,20 +480,13 @@ Receive(
     SsArrival *arrivalPtr)	/* Filled. */
 {
     SsPort *portPtr = requestPtr->portPtr;
-    int *slotPtr = &requestPtr->helper.wait.slot;
     SsReceiveStatus status;
 
     if (portPtr->ended) {
 	return SS_RECEIVE_END;
     }
-    *errorPtr = SsSlotHold(slotPtr, portPtr->queueFd, SsDescriptorBound());
-    if (*errorPtr == 0) {
-	*errorPtr = SsSlotRelease(slotPtr);
-    }
-    if (*errorPtr != 0) {
-	return SS_RECEIVE_FAILED;
-    }
-    status = SsQueueReceive(portPtr->queueFd, arrivalPtr);
+    status = SsSlotReceive(&requestPtr->helper.wait.slot, portPtr->queueFd,
+	    SsDescriptorBound(), arrivalPtr);
     *errorPtr = errno;
     return status;
 }
@@ -555,7 +548,7 @@ Act(
 	Tcl_BackgroundException(requestPtr->interp, TCL_ERROR);
 	LookSoon(requestPtr);
 	break;
-    case SS_RECEIVE_FAILED:
+    default:			/* SS_RECEIVE_FAILED */
 	Report(requestPtr, error);
 	LookLater(requestPtr, RETRY_DELAY);
 	break;

@@ -89,3 +89,45 @@ SsSlotRelease(
     }
     return 0;
 }
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSlotReceive --
+ *
+ *	See slot.h.
+ *
+ * Results:
+ *	A status.
+ *
+ * Side effects:
+ *	The slot is given up.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+SsReceiveStatus
+SsSlotReceive(
+    int *slotPtr,		/* Holds the slot; -1: none. */
+    int queueFd,		/* The queue's receive end. */
+    int bound,			/* The slot must be below; 0: no bound. */
+    SsArrival *arrivalPtr)	/* Filled with what came. */
+{
+    int error;
+
+    error = SsSlotHold(slotPtr, queueFd, bound);
+    if (error == 0) {
+	error = SsSlotRelease(slotPtr);
+    }
+    if (error == 0) {
+	return SsQueueReceive(queueFd, arrivalPtr);
+    }
+    if (SsQueueAtEnd(queueFd)) {
+	return SS_RECEIVE_END;
+    }
+    errno = error;
+    return SS_RECEIVE_FAILED;
+}

@@ -11,6 +11,8 @@
 #ifndef SS_SLOT_H
 #define SS_SLOT_H
 
+#include "queue.h"
+
 /*
  * SsSlotHold --
  *
@@ -34,5 +36,18 @@ int SsSlotHold(int *slotPtr, int queueFd, int bound);
  */
 
 int SsSlotRelease(int *slotPtr);
+
+/*
+ * SsSlotReceive --
+ *
+ *	Receives without waiting (see SsQueueReceive), having made sure of room
+ *	below the bound.  SS_RECEIVE_FAILED with errno as from the two above when
+ *	there is none; the queue's end is seen all the same.
+ *
+ * Process: worker.
+ */
+
+SsReceiveStatus	SsSlotReceive(int *slotPtr, int queueFd, int bound,
+		    SsArrival *arrivalPtr);
 
 #endif /* SS_SLOT_H */

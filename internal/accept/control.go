@@ -185,6 +185,7 @@ func (l *Loop) sendRetiring() bool {
 			return false
 		}
 		l.retiring--
+		l.nudger.sent()
 	}
 	return true
 }

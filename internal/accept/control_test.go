@@ -16,7 +16,7 @@ const fakeOther = 1003
 func TestMoveOfAnIdleLoop(t *testing.T) {
 	f := newFakeSystem(t)
 	f.open[fakeOther] = true
-	f.accepts = []unix.Errno{0, unix.EAGAIN, 0}
+	f.accepts = []unix.Errno{0, unix.EAGAIN, unix.EAGAIN, 0}
 	f.commands = []command{{move, fakeOther}}
 	f.onPoll = stopWhenIdle
 	l, _ := f.ran(8)
@@ -106,7 +106,7 @@ func TestRetireWaitsForRoom(t *testing.T) {
 	if !slices.Equal(f.sent, []int{noConnection, noConnection}) {
 		t.Errorf("sent %v", f.sent)
 	}
-	if !slices.Equal(f.waits, []int{forever, 100, forever}) {
+	if !slices.Equal(f.waits, []int{forever, maxPause, nudgePause, forever}) {
 		t.Errorf("polled %v", f.waits)
 	}
 }

@@ -43,14 +43,13 @@ func (l *Loop) delivered(a *arrival) {
 	l.shut(a.connection)
 	a.drop()
 	l.sendPace.reset()
-	l.held = false
+	l.nudger.sent()
 }
 
 // hold pauses because the system wants memory or descriptors to send one.
 func (l *Loop) hold(errno unix.Errno) {
 	l.counters.pauses.Add(1)
-	if !l.held {
-		l.held = true
+	if l.held.due(l.now()) {
 		l.tell(Held, errno)
 	}
 	l.rest(l.sendPace.next())

@@ -29,6 +29,7 @@ type fakeSystem struct {
 
 	// onPoll is called before each answer of poll and may wake the loop;
 	// awake says that it did.
+	stuck  bool // Nobody receives.
 	onPoll func(events []unix.PollFd, milliseconds int)
 	awake  bool
 
@@ -78,6 +79,7 @@ func (f *fakeSystem) system() system {
 		command: f.command,
 		close:   f.close,
 		poll:    f.poll,
+		queued:  func(int) bool { return f.stuck },
 	}
 }
 
@@ -100,7 +102,7 @@ func (f *fakeSystem) close(fd int) {
 	delete(f.open, fd)
 }
 
-func (f *fakeSystem) poll(events []unix.PollFd, milliseconds int) unix.Errno {
+func (f *fakeSystem) poll(events []unix.PollFd, milliseconds int) (bool, unix.Errno) {
 	f.waits = append(f.waits, milliseconds)
 	for i := range events {
 		events[i].Revents = 0
@@ -109,7 +111,11 @@ func (f *fakeSystem) poll(events []unix.PollFd, milliseconds int) unix.Errno {
 		f.onPoll(events, milliseconds)
 	}
 	f.awake = len(events) > 0 && events[0].Fd == fakeControl && events[0].Revents != 0
-	return pop(&f.polls, 0)
+	happened := false
+	for i := range events {
+		happened = happened || events[i].Revents != 0
+	}
+	return happened, pop(&f.polls, 0)
 }
 
 // stopWhenIdle wakes a loop that waits for connections.

@@ -25,6 +25,21 @@ type notice struct {
 	errno unix.Errno
 }
 
+// noticeGap is how long a trouble that comes again is not told again, in
+// nanoseconds: one that comes and goes under load would be told with each
+// connection otherwise.
+const noticeGap = 10e9
+
+// told is when a trouble was met last, as CLOCK_MONOTONIC has it; 0: never.
+type told uint64
+
+// due notes a trouble and reports whether it is to be told.
+func (t *told) due(now uint64) bool {
+	due := *t == 0 || now-uint64(*t) >= noticeGap
+	*t = told(now)
+	return due
+}
+
 // tell passes a notice on without waiting.
 func (l *Loop) tell(kind Kind, errno unix.Errno) {
 	select {

@@ -54,7 +54,8 @@ type Loop struct {
 	room        []unix.PollFd
 
 	acceptPace, sendPace pace
-	starved, held        bool // Whether this episode has been told.
+	starved, held        told
+	nudger               nudger
 
 	ordered  command         // The command in hand.
 	retiring int             // Workers still to be asked to end...
@@ -100,10 +101,8 @@ func (l *Loop) round() {
 			return
 		}
 	}
-	if l.sendRetiring() && idle {
-		l.await(l.connections, forever)
-	} else if idle {
-		l.await(l.connections, maxPause)
+	if idle {
+		l.idle()
 	}
 }
 
@@ -118,7 +117,6 @@ func (l *Loop) take(listener int, a *arrival) unix.Errno {
 	a.message.Accepted = l.now()
 	l.counters.accepted.Add(1)
 	l.acceptPace.reset()
-	l.starved = false
 	return 0
 }
 
@@ -143,8 +141,7 @@ func (l *Loop) mend(errno unix.Errno) (idle bool) {
 		l.rest(l.acceptPace.transient())
 	case pause:
 		l.counters.pauses.Add(1)
-		if !l.starved {
-			l.starved = true
+		if l.starved.due(l.now()) {
 			l.tell(Paused, errno)
 		}
 		l.rest(l.acceptPace.next())

@@ -63,6 +63,7 @@ func newLoop(options Options, sys system) (*Loop, error) {
 		listeners: append([]int(nil), options.Listeners...),
 		pending:   make([]arrival, 0, room+1),
 		farewell:  handoff.Message{Kind: handoff.KindRetire},
+		nudger:    newNudger(),
 		answers:   make(chan unix.Errno, 1),
 		notices:   make(chan notice, maxNotices),
 		stopped:   make(chan struct{}),

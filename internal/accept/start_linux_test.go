@@ -407,7 +407,7 @@ func TestAllocatesNothing(t *testing.T) {
 		t.Errorf("accept and send: %v allocations, %+v", n, l.Counts())
 	}
 	real := l.sys.poll
-	l.sys.poll = func(events []unix.PollFd, milliseconds int) unix.Errno {
+	l.sys.poll = func(events []unix.PollFd, milliseconds int) (bool, unix.Errno) {
 		return real(events, min(max(milliseconds, 0), 1))
 	}
 	for _, errno := range []unix.Errno{unix.EAGAIN, unix.ECONNABORTED, unix.EMFILE} {

@@ -28,6 +28,11 @@ type system struct {
 	// close closes a descriptor.
 	close func(fd int)
 
-	// poll waits for events, for some milliseconds, -1 without end.
-	poll func(fds []unix.PollFd, milliseconds int) unix.Errno
+	// poll waits for events, for some milliseconds, -1 without end, and
+	// reports whether there were any.
+	poll func(fds []unix.PollFd, milliseconds int) (bool, unix.Errno)
+
+	// queued reports whether something that was sent is still to be
+	// received; false where the system doesn't tell.
+	queued func(queue int) bool
 }

@@ -26,6 +26,7 @@ func newSystem() system {
 		command: newCommandReader().read,
 		close:   rawClose,
 		poll:    poll,
+		queued:  newQueueMeter().queued,
 	}
 }
 
@@ -67,7 +68,7 @@ func rawClose(fd int) {
 }
 
 // poll isn't raw: while it waits, the scheduler uses the processor for others.
-func poll(fds []unix.PollFd, milliseconds int) unix.Errno {
+func poll(fds []unix.PollFd, milliseconds int) (bool, unix.Errno) {
 	var first *unix.PollFd
 	if len(fds) > 0 {
 		first = &fds[0]
@@ -77,7 +78,22 @@ func poll(fds []unix.PollFd, milliseconds int) unix.Errno {
 		limit := unix.NsecToTimespec(int64(milliseconds) * 1e6)
 		timeout = &limit
 	}
-	_, _, errno := unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(first)),
+	n, _, errno := unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(first)),
 		uintptr(len(fds)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
-	return errno
+	return errno == 0 && n > 0, errno
+}
+
+// queueMeter is where ioctl writes how much is queued; it belongs to one loop.
+type queueMeter struct {
+	bytes int32
+}
+
+func newQueueMeter() *queueMeter {
+	return &queueMeter{}
+}
+
+func (m *queueMeter) queued(queue int) bool {
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(queue), unix.TIOCOUTQ,
+		uintptr(unsafe.Pointer(&m.bytes)))
+	return errno == 0 && m.bytes > 0
 }

@@ -20,6 +20,7 @@ func newSystem() system {
 		command: readCommand,
 		close:   func(fd int) { _ = unix.Close(fd) },
 		poll:    poll,
+		queued:  func(int) bool { return false },
 	}
 }
 
@@ -50,9 +51,9 @@ func accept(listener int, m *handoff.Message) (int, unix.Errno) {
 	return fd, 0
 }
 
-func poll(fds []unix.PollFd, milliseconds int) unix.Errno {
-	_, err := unix.Poll(fds, milliseconds)
-	return number(err)
+func poll(fds []unix.PollFd, milliseconds int) (bool, unix.Errno) {
+	n, err := unix.Poll(fds, milliseconds)
+	return n > 0, number(err)
 }
 
 // number is the errno in an error, 0 for none.

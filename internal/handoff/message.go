@@ -18,10 +18,16 @@ const Version = 1
 const (
 	KindConnection = 1 // Serve the connection that comes along.
 	KindRetire     = 2 // Ask for nothing more; no descriptor.
+	KindNudge      = 3 // Look for a message before this one; no descriptor.
 )
 
-// Size is the length of each message in bytes.
-const Size = 40
+// Size is the length of a message in bytes. A nudge is its first NudgeSize
+// bytes, so that a queue's length in bytes tells how many other messages there
+// are.
+const (
+	Size      = 40
+	NudgeSize = 2
+)
 
 // Where the fields lie; see worker/message.h.
 const (
@@ -44,7 +50,7 @@ var (
 
 // Message is what travels beside a connection.
 type Message struct {
-	Kind     uint8    // KindConnection or KindRetire.
+	Kind     uint8    // KindConnection, KindRetire or KindNudge.
 	Family   uint8    // Of the peer's address: 4, 6, or 0: none.
 	Port     uint16   // The peer's.
 	Accepted uint64   // When: nanoseconds of CLOCK_MONOTONIC.
@@ -65,8 +71,19 @@ func (m *Message) Encode(to *[Size]byte) {
 	binary.NativeEndian.PutUint32(to[offsetScope:], m.Scope)
 }
 
-// Decode reads what Encode wrote. A retire message has no other field.
+// length is how many bytes of the message are sent.
+func (m *Message) length() int {
+	if m.Kind == KindNudge {
+		return NudgeSize
+	}
+	return Size
+}
+
+// Decode reads what Encode wrote. Only a connection has other fields.
 func Decode(from []byte) (Message, error) {
+	if len(from) == NudgeSize && from[offsetVersion] == Version && from[offsetKind] == KindNudge {
+		return Message{Kind: KindNudge}, nil
+	}
 	if len(from) != Size {
 		return Message{}, fmt.Errorf("%d bytes: %w", len(from), ErrSize)
 	}

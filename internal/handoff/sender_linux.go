@@ -26,7 +26,6 @@ type Sender struct {
 func NewSender() *Sender {
 	s := &Sender{control: make([]byte, unix.CmsgSpace(sizeOfInt))}
 	s.part.Base = &s.bytes[0]
-	s.part.SetLen(Size)
 	s.header.Iov = &s.part
 	s.header.SetIovlen(1)
 	record := (*unix.Cmsghdr)(unsafe.Pointer(&s.control[0]))
@@ -41,6 +40,7 @@ func NewSender() *Sender {
 // connection stays the caller's either way.
 func (s *Sender) Send(queue int, m *Message, connection int) unix.Errno {
 	m.Encode(&s.bytes)
+	s.part.SetLen(m.length())
 	s.header.Control = nil
 	s.header.SetControllen(0)
 	if connection != NoConnection {

@@ -30,7 +30,7 @@ func (s *Sender) Send(queue int, m *Message, connection int) unix.Errno {
 	if connection != NoConnection {
 		control = unix.UnixRights(connection)
 	}
-	_, err := unix.SendmsgN(queue, s.bytes[:], control, nil, unix.MSG_DONTWAIT)
+	_, err := unix.SendmsgN(queue, s.bytes[:m.length()], control, nil, unix.MSG_DONTWAIT)
 	if err == nil {
 		return 0
 	}

@@ -32,6 +32,7 @@ const (
 	Empty    Status = C.SS_RECEIVE_EMPTY
 	End      Status = C.SS_RECEIVE_END
 	Retire   Status = C.SS_RECEIVE_RETIRE
+	Nudge    Status = C.SS_RECEIVE_NUDGE // Only from Decode.
 	Lost     Status = C.SS_RECEIVE_LOST
 	Rejected Status = C.SS_RECEIVE_REJECTED
 	Failed   Status = C.SS_RECEIVE_FAILED

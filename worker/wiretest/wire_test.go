@@ -274,6 +274,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(wire())
 	f.Add([]byte{})
 	f.Add(append(wire(), 0))
+	f.Add([]byte{handoff.Version, handoff.KindNudge})
 	retire := wire()
 	retire[1] = handoff.KindRetire
 	f.Add(retire)
@@ -288,7 +289,9 @@ func compareDecoders(t *testing.T, bytes []byte) {
 	arrival, status := Decode(bytes)
 	m, err := handoff.Decode(bytes)
 	want := Rejected
-	if err == nil && m.Kind == handoff.KindRetire {
+	if err == nil && m.Kind == handoff.KindNudge {
+		want = Nudge
+	} else if err == nil && m.Kind == handoff.KindRetire {
 		want = Retire
 	} else if err == nil {
 		want = Got

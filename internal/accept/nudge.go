@@ -1,0 +1,56 @@
+package accept
+
+import "socketserver/internal/handoff"
+
+// A message wakes one worker that sleeps. If that one can't receive it (it is
+// killed or stopped at that moment, or has no descriptor left), the others
+// sleep on, and the connection would wait for the next one to come. So when a
+// loop has nothing to do and something stays queued, it sends nudges: each
+// wakes one more worker, which receives what is first in the queue.
+//
+// Where all workers are just busy, nudges do nothing; so there are few.
+const (
+	nudgePause = 100 // Milliseconds before each.
+	maxNudges  = 8   // After the latest connection.
+)
+
+// nudger knows whether what was sent may still be queued.
+type nudger struct {
+	unsure  bool
+	nudges  int // Since the latest connection.
+	message handoff.Message
+}
+
+func newNudger() nudger {
+	return nudger{message: handoff.Message{Kind: handoff.KindNudge}}
+}
+
+// sent notes that something was put on the queue.
+func (n *nudger) sent() {
+	n.unsure = true
+	n.nudges = 0
+}
+
+// idle waits for something to do.
+func (l *Loop) idle() {
+	switch {
+	case !l.sendRetiring():
+		l.await(l.connections, maxPause)
+	case !l.nudger.unsure:
+		l.await(l.connections, forever)
+	case !l.await(l.connections, nudgePause):
+		l.nudge()
+	}
+}
+
+// nudge wakes one more worker if something is still queued. An error is left
+// for a connection to meet.
+func (l *Loop) nudge() {
+	n := &l.nudger
+	if n.nudges == maxNudges || !l.sys.queued(l.options.Queue) {
+		n.unsure = false
+		return
+	}
+	n.nudges++
+	_ = l.sys.send(l.options.Queue, &n.message, handoff.NoConnection)
+}
