@@ -32,6 +32,7 @@ ldflags = $(LDFLAGS) $(call need,stubs) $(SANITIZE)
 goenv = CGO_ENABLED=1 CC='$(CC)' CGO_CFLAGS='$(cflags)' CGO_LDFLAGS='$(ldflags)'
 tclenv = TCLLIBPATH="{$(abspath $(BUILD))} $$TCLLIBPATH" \
 	SOCKETSERVER_BUILD='$(abspath $(BUILD))'
+manpages = doc/socketserver.n doc/socketserver_pool.n
 tclfiles = $(sort $(notdir $(wildcard library/*.tcl)))
 setup = CC='$(CC)' GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/setup
 submake = $(MAKE) --no-print-directory
@@ -51,26 +52,45 @@ build: ## the complete package, in build/ (the default)
 	@mv '$(BUILD)/pkgIndex.tcl.new' '$(BUILD)/pkgIndex.tcl'
 	@for file in $(tclfiles); do cp "library/$$file" '$(BUILD)' || exit; done
 
+# make expands a whole recipe before it runs the first line of it. What wants to
+# know where Tcl is has a recipe of its own, run when setup has done its work.
+
 run: ## what is missing, build, then the echo server on PORT (8888)
 	@$(setup) run
 	@$(submake) build
-	@exec env $(tclenv) $(TCLSH) tests/echo_server.tcl $(PORT)
+	@exec $(submake) run-only
 
 test: ## what is missing, build, then every test; TESTFLAGS go to tcltest
 	@$(setup) test
-	@$(submake) build
+	@$(submake) build load
+	@$(submake) test-only
+
+check: ## style, static analysis, other systems, the fork rule; STEPS= for some
+	@$(setup) check
+	@$(submake) check-only WERROR=-Werror
+
+.PHONY: run-only test-only check-only
+run-only:
+	@exec env $(tclenv) $(TCLSH) tests/echo_server.tcl $(PORT)
+
+test-only:
 	CGO_ENABLED=1 $(GO) test -race ./internal/...
 	$(goenv) $(GO) test ./worker/...
 	@$(tclenv) $(TCLSH) tests/all.tcl $(TESTFLAGS)
 
-check: WERROR = -Werror
-check: ## style, static analysis, other systems, the fork rule; STEPS= for some
-	@$(setup) check
+check-only:
 	@$(goenv) GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/check $(STEPS)
+
+# What the Tcl tests load a server with.
+.PHONY: load
+load:
+	@mkdir -p '$(BUILD)'
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o '$(BUILD)/load' \
+	    ./tests/load
 
 test-asan: ## the Tcl tests with the C side under AddressSanitizer
 	@$(setup) test
-	@$(submake) build BUILD=build-asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	@$(submake) build load BUILD=build-asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 	    SANITIZE=-fsanitize=address
 	@$(submake) run-asan BUILD=build-asan
 
@@ -89,11 +109,11 @@ install: build ## PREFIX= for another place than Tcl's own, DESTDIR= to stage
 	$(INSTALL) -d '$(pkgdir)' '$(manndir)'
 	$(INSTALL) -m 755 '$(BUILD)/libsocketserver.so' '$(pkgdir)'
 	$(INSTALL) -m 644 $(addprefix '$(BUILD)'/,pkgIndex.tcl $(tclfiles)) '$(pkgdir)'
-	$(INSTALL) -m 644 doc/socketserver.n '$(manndir)'
+	$(INSTALL) -m 644 $(manpages) '$(manndir)'
 
 uninstall: ## what install put there
 	rm -rf '$(pkgdir)'
-	rm -f '$(manndir)/socketserver.n'
+	rm -f $(addprefix '$(manndir)'/,$(notdir $(manpages)))
 
 clean: ## what make left
 	rm -rf build build-asan

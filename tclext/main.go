@@ -12,6 +12,8 @@
 //	command.c     the command socket: arguments, results and error codes
 //	*_command.c   the same for fork and for the private commands (primitives.h)
 //	              that the package's Tcl files are made of
+//	closing.c     the command Closing: tells a worker of a closed channel
+//	supervise.c   the command Supervise: what becomes of a pool's workers
 //	arguments.c   what the commands share
 //	address.c     the address that a user names, as numbers
 //	service.c     the ports that this process serves
@@ -20,12 +22,13 @@
 //	              its own, and only where the Go runtime is alive
 //	copy_linux.c  a fresh copy of this library for a forked process
 //	boundary.h    what crosses: integers and character arrays
-//	exports.go    what the gate calls
+//	exports.go    what the gate calls...
+//	supervise.go  ...and what it calls for pools
 //	host.go       what Go calls in the process that loaded it
 //	main.go       this map, and what the build is told
 //
 // Dependencies run one way: command.c, service.c, gate.c, exports.go,
-// internal/service, and on from there. What runs in workers is in package
+// internal/service or internal/supervise, and on from there. What runs in workers is in package
 // worker, which is C and never calls Go.
 //
 // Tcl's flags come from the environment: CGO_CFLAGS and CGO_LDFLAGS, which the

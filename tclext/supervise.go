@@ -1,12 +1,14 @@
 package main
 
 // #include <stdlib.h>
+// #include <string.h>
 // #include "boundary.h"
 import "C"
 
 import (
 	"fmt"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -14,11 +16,14 @@ import (
 	"socketserver/internal/supervise"
 )
 
-// supervisors are those that exist, by the number that C knows.
+// supervisors are those that exist, by the number that C knows, and memory
+// that each step uses again.
 var supervisors = struct {
 	sync.Mutex
 	last int
 	all  map[int]*supervise.Supervisor
+	seen supervise.Snapshot
+	text []byte
 }{all: map[int]*supervise.Supervisor{}}
 
 // errSupervisor answers a number that names none.
@@ -31,7 +36,7 @@ var errSupervisor = fmt.Errorf("no such supervisor: %w", unix.EBADF)
 func ssGoSuperviseNew(config *C.char, failure *C.SsGoError) (status C.int) {
 	defer recovered(&status, failure)
 	signals.BlockAsynchronous()
-	parsed, err := supervise.ParseConfig(C.GoString(config))
+	parsed, err := supervise.ParseConfig([]byte(C.GoString(config)))
 	if err != nil {
 		return report(failure, err)
 	}
@@ -49,17 +54,19 @@ func ssGoSuperviseNew(config *C.char, failure *C.SsGoError) (status C.int) {
 func ssGoSuperviseStep(number C.int, snapshot *C.char, reply **C.char, failure *C.SsGoError) (status C.int) {
 	defer recovered(&status, failure)
 	signals.BlockAsynchronous()
-	now, seen, err := supervise.ParseSnapshot(C.GoString(snapshot))
-	if err != nil {
-		return report(failure, err)
-	}
 	supervisors.Lock()
 	defer supervisors.Unlock()
 	s := supervisors.all[int(number)]
 	if s == nil {
 		return report(failure, errSupervisor)
 	}
-	*reply = C.CString(supervise.Format(s.Step(now, seen)))
+	now, err := supervisors.seen.Read(unsafe.Slice((*byte)(unsafe.Pointer(snapshot)), C.strlen(snapshot)))
+	if err != nil {
+		return report(failure, err)
+	}
+	actions, standing := s.Step(now, supervisors.seen)
+	supervisors.text = append(supervise.Append(supervisors.text[:0], actions, standing), 0)
+	*reply = (*C.char)(C.CBytes(supervisors.text))
 	return succeeded
 }
 

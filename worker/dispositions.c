@@ -6,8 +6,10 @@
 
 #include "dispositions.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef struct Disposition {
     struct sigaction before;	/* What held before Go was loaded. */
@@ -19,6 +21,8 @@ typedef struct Disposition {
 
 static Disposition dispositions[NSIG];
 
+static int	IsOfACopy(const struct sigaction *actionPtr);
+static const char *FileName(const void *address);
 static int	SameHandler(const struct sigaction *aPtr,
 		    const struct sigaction *bPtr);
 
@@ -50,6 +54,10 @@ SsDispositionsSave(void)
 	Disposition *sigPtr = &dispositions[number];
 
 	sigPtr->known = (sigaction(number, NULL, &sigPtr->before) == 0);
+	if (sigPtr->known && IsOfACopy(&sigPtr->before)) {
+	    sigPtr->before.sa_handler = SIG_DFL;
+	    sigPtr->before.sa_flags = 0;
+	}
 	sigPtr->changed = 0;
     }
 }
@@ -127,6 +135,54 @@ SsDispositionsGiveBack(void)
 	}
 	sigPtr->changed = 0;
     }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * IsOfACopy, FileName --
+ *
+ *	Whether a handler is Go's, of another file of this library that was
+ *	loaded before: it is as dead in a child as our own.
+ *
+ * Results:
+ *	1 or 0; the last part of the name of the file that an address is in,
+ *	or "".
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+IsOfACopy(
+    const struct sigaction *actionPtr)
+{
+    const char *name = FileName(dispositions);
+
+    if (!(actionPtr->sa_flags & SA_SIGINFO) || name[0] == '\0') {
+	return 0;
+    }
+    return strcmp(FileName((const void *) actionPtr->sa_sigaction), name)
+	    == 0;
+}
+
+static const char *
+FileName(
+    const void *address)
+{
+    Dl_info info;
+    const char *slash;
+
+    if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
+	return "";
+    }
+    slash = strrchr(info.dli_fname, '/');
+    return (slash == NULL) ? info.dli_fname : slash + 1;
 }
 
 /*

@@ -37,6 +37,14 @@
 
 #define RETRY_DELAY 50
 
+/*
+ * How many descriptors the first request in a process needs: a slot, two to
+ * wait with, a connection, and the pipe of Tcl's notifier, which Tcl opens
+ * when the event loop first waits and which must not be out of select's reach.
+ */
+
+#define FIRST_NEED 6
+
 typedef struct Request {
     struct Request *nextPtr;	/* Of the same interpreter. */
     Tcl_Interp *interp;		/* Who asked. */
@@ -62,6 +70,7 @@ typedef struct RequestEvent {
 
 static Request *GetRequest(Tcl_Interp *interp, SsPort *portPtr);
 static void	SetObj(Tcl_Obj **slotPtr, Tcl_Obj *objPtr);
+static int	HasRoom(int queueFd);
 static int	IsAsked(const Request *requestPtr);
 static void	Ask(Request *requestPtr);
 static void	Answered(Request *requestPtr);
@@ -116,7 +125,8 @@ SsRequest(
 	return TCL_ERROR;
     }
     requestPtr = GetRequest(interp, portPtr);
-    if (SsSlotHold(&requestPtr->helper.wait.slot, portPtr->queueFd,
+    if (!HasRoom(portPtr->queueFd) || SsSlotHold(
+	    &requestPtr->helper.wait.slot, portPtr->queueFd,
 	    SsDescriptorBound()) == ERANGE) {
 	return SsErrorOurs(interp, "FDSETSIZE",
 		"too many open files for this Tcl, which waits with select:"
@@ -267,6 +277,50 @@ SetObj(
     if (oldPtr != NULL) {
 	Tcl_DecrRefCount(oldPtr);
     }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * HasRoom --
+ *
+ *	Whether there is room for what the first request of a process needs;
+ *	true for all that follow.
+ *
+ * Results:
+ *	1 or 0.
+ *
+ * Side effects:
+ *	Remembers a process that had room.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+HasRoom(
+    int queueFd)		/* Any open descriptor. */
+{
+    static int roomyProcess = -1;
+				/* As SsForkCount tells; guarded by the fork
+				 * lock. */
+    int known;
+
+    SsForkLock();
+    known = (roomyProcess == SsForkCount());
+    SsForkUnlock();
+    if (known) {
+	return 1;
+    }
+    if (!SsSlotsBelow(FIRST_NEED, queueFd, SsDescriptorBound())) {
+	return 0;
+    }
+    SsForkLock();
+    roomyProcess = SsForkCount();
+    SsForkUnlock();
+    return 1;
 }
 
 /*

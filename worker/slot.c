@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define MAX_SLOTS 16
+
 /*
  *----------------------------------------------------------------------
  *
@@ -130,4 +132,48 @@ SsSlotReceive(
     }
     errno = error;
     return SS_RECEIVE_FAILED;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsSlotsBelow --
+ *
+ *	See slot.h.
+ *
+ * Results:
+ *	1 or 0.
+ *
+ * Side effects:
+ *	None that lasts.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsSlotsBelow(
+    int count,			/* At most MAX_SLOTS. */
+    int queueFd,		/* Any open descriptor, to duplicate. */
+    int bound)			/* 0: no bound. */
+{
+    int fds[MAX_SLOTS];
+    int taken, below = 1;
+
+    if (bound == 0) {
+	return 1;
+    }
+    for (taken = 0; taken < count && below; taken++) {
+	fds[taken] = fcntl(queueFd, F_DUPFD_CLOEXEC, 3);
+	if (fds[taken] < 0) {
+	    break;
+	}
+	below = (fds[taken] < bound);
+    }
+    while (taken > 0) {
+	close(fds[--taken]);
+    }
+    return below;
 }

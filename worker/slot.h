@@ -50,4 +50,15 @@ int SsSlotRelease(int *slotPtr);
 SsReceiveStatus	SsSlotReceive(int *slotPtr, int queueFd, int bound,
 		    SsArrival *arrivalPtr);
 
+/*
+ * SsSlotsBelow --
+ *
+ *	Whether so many more descriptors, but for a limit of the process, would
+ *	all be below the bound.
+ *
+ * Process: worker.
+ */
+
+int		SsSlotsBelow(int count, int queueFd, int bound);
+
 #endif /* SS_SLOT_H */

@@ -8,14 +8,14 @@ import (
 
 // sorted is every worker that is there, the oldest first.
 func (s *Supervisor) sorted() []*worker {
-	all := make([]*worker, 0, len(s.workers))
+	s.order = s.order[:0]
 	for _, w := range s.workers {
-		all = append(all, w)
+		s.order = append(s.order, w)
 	}
-	slices.SortFunc(all, func(a, b *worker) int {
+	slices.SortFunc(s.order, func(a, b *worker) int {
 		return cmp.Or(cmp.Compare(a.forked, b.forked), cmp.Compare(a.Pid, b.Pid))
 	})
-	return all
+	return s.order
 }
 
 // killLate kills those whose time is up.

@@ -104,22 +104,33 @@ func (s *Supervisor) fork(generation, n int) (forked int) {
 		n = maxForks
 		s.within(0)
 	}
-	taken := make(map[int]bool, len(s.workers))
-	for _, w := range s.workers {
-		taken[w.Slot] = true
+	if n <= 0 {
+		return 0
 	}
-	for _, a := range s.actions {
-		if a.Kind == Fork {
-			taken[a.Slot] = true
-		}
-	}
+	s.markSlots()
 	for slot := 0; forked < n && slot < s.config.Slots; slot++ {
-		if !taken[slot] {
+		if !s.taken[slot] {
 			s.act(Action{Kind: Fork, Generation: generation, Slot: slot})
 			forked++
 		}
 	}
 	return forked
+}
+
+// markSlots notes which slots are taken, or will be in this step.
+func (s *Supervisor) markSlots() {
+	if len(s.taken) < s.config.Slots {
+		s.taken = make([]bool, s.config.Slots)
+	}
+	clear(s.taken)
+	for _, w := range s.workers {
+		s.taken[w.Slot] = true
+	}
+	for _, a := range s.actions {
+		if a.Kind == Fork {
+			s.taken[a.Slot] = true
+		}
+	}
 }
 
 // drain keeps workers at the queues that have ended while these hold

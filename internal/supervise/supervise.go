@@ -37,8 +37,13 @@ type Supervisor struct {
 	now     time.Duration
 	workers map[int]*worker // By pid.
 	queues  map[int]int     // By generation: this step's.
-	actions []Action
-	wake    time.Duration
+	actions []Action        // This step's...
+	wake    time.Duration   // ...and when to take the next.
+
+	// Memory that is used again.
+	spare []*worker
+	order []*worker
+	taken []bool
 
 	generation int         // The current one.
 	newest     int         // The highest number given so far.
@@ -75,9 +80,10 @@ func New(config Config) *Supervisor {
 }
 
 // Step looks at what is there, and answers what to do now and how things
-// stand. Time is measured from any fixed point, and never goes back.
+// stand. Time is measured from any fixed point, and never goes back. The answer
+// is good until the next step.
 func (s *Supervisor) Step(now time.Duration, seen Snapshot) ([]Action, Standing) {
-	s.now, s.actions, s.wake, s.queues = now, nil, rarely, seen.Queues
+	s.now, s.actions, s.wake, s.queues = now, s.actions[:0], rarely, seen.Queues
 	s.configure(seen.Config)
 	s.look(seen)
 	s.request(seen.Requests)
@@ -165,6 +171,7 @@ func (s *Supervisor) look(seen Snapshot) {
 	for pid, w := range s.workers {
 		if !w.present {
 			delete(s.workers, pid)
+			s.spare = append(s.spare, w)
 		}
 	}
 	for _, generation := range seen.Unforked {
@@ -177,7 +184,7 @@ func (s *Supervisor) look(seen Snapshot) {
 func (s *Supervisor) lookAt(seen Worker) {
 	w := s.workers[seen.Pid]
 	if w == nil {
-		w = &worker{forked: s.now, killAt: never}
+		w = s.newWorker()
 		s.workers[seen.Pid] = w
 	}
 	w.Worker, w.present = seen, true
@@ -185,6 +192,18 @@ func (s *Supervisor) lookAt(seen Worker) {
 	if w.Generation == s.generation && w.proved(s.now) {
 		s.backoff.proved(w.forked)
 	}
+}
+
+// newWorker is memory for one that is seen first now.
+func (s *Supervisor) newWorker() *worker {
+	var w *worker
+	if n := len(s.spare); n > 0 {
+		w, s.spare = s.spare[n-1], s.spare[:n-1]
+	} else {
+		w = new(worker)
+	}
+	*w = worker{forked: s.now, killAt: never}
+	return w
 }
 
 // proved tells whether a worker is a success.

@@ -1,14 +1,19 @@
 package supervise
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
 // The text that crosses to C has a line for each thing, whose first word says
 // what; the others are numbers and keywords. Times are in milliseconds.
+//
+// A pool at rest takes a step every second for months, and the collector of
+// this runtime seldom works. So reading and writing allocate nothing once
+// their buffers have grown.
 
 var stateNames = map[string]State{
 	"starting": Starting, "idle": Idle, "busy": Busy, "retiring": Retiring,
@@ -20,31 +25,63 @@ var verbNames = map[string]Verb{
 
 var outcomeNames = map[string]Kind{"renew": Renew, "switch": Switch}
 
-// line is one line of text on its way to numbers.
+var (
+	errTooFew  = errors.New("too few words")
+	errTooMany = errors.New("too many words")
+)
+
+// line is what is left of one line of text on its way to numbers, and the
+// first error in it.
 type line struct {
-	words []string
-	err   error
+	rest []byte
+	err  error
+}
+
+// more tells whether there is another word.
+func (l *line) more() bool {
+	l.rest = bytes.TrimLeft(l.rest, " \t\r")
+	return len(l.rest) > 0
 }
 
 // word takes the next word.
-func (l *line) word() string {
-	if len(l.words) == 0 {
-		if l.err == nil {
-			l.err = fmt.Errorf("too few words")
-		}
-		return ""
+func (l *line) word() []byte {
+	if !l.more() {
+		l.fail(errTooFew)
+		return nil
 	}
-	word := l.words[0]
-	l.words = l.words[1:]
+	end := bytes.IndexByte(l.rest, ' ')
+	if end < 0 {
+		end = len(l.rest)
+	}
+	word := l.rest[:end]
+	l.rest = l.rest[end:]
 	return word
+}
+
+// fail notes the first error.
+func (l *line) fail(err error) {
+	if l.err == nil {
+		l.err = err
+	}
 }
 
 // number takes the next word as a number.
 func (l *line) number() int {
 	word := l.word()
-	n, err := strconv.Atoi(word)
-	if err != nil && l.err == nil {
-		l.err = fmt.Errorf("%q is not a number", word)
+	digits, negative := bytes.CutPrefix(word, []byte{'-'})
+	n := 0
+	for _, c := range digits {
+		if c < '0' || c > '9' || n > 1<<52 {
+			l.fail(fmt.Errorf("%q is not a number", word))
+			return 0
+		}
+		n = 10*n + int(c-'0')
+	}
+	if len(digits) == 0 {
+		l.fail(fmt.Errorf("%q is not a number", word))
+	}
+	if negative {
+		return -n
 	}
 	return n
 }
@@ -57,16 +94,23 @@ func (l *line) time() time.Duration {
 // named takes the next word as one of a table's.
 func named[T any](l *line, table map[string]T) T {
 	word := l.word()
-	value, ok := table[word]
-	if !ok && l.err == nil {
-		l.err = fmt.Errorf("%q is not known", word)
+	value, ok := table[string(word)]
+	if !ok {
+		l.unknown(word)
 	}
 	return value
 }
 
+// unknown fails for a word.
+func (l *line) unknown(word []byte) {
+	if l.err == nil {
+		l.err = fmt.Errorf("%q is not known", word)
+	}
+}
+
 // ParseConfig reads "KEY NUMBER ...".
-func ParseConfig(text string) (Config, error) {
-	l := &line{words: strings.Fields(text)}
+func ParseConfig(text []byte) (Config, error) {
+	l := &line{rest: text}
 	config := l.config()
 	return config, l.err
 }
@@ -74,8 +118,8 @@ func ParseConfig(text string) (Config, error) {
 // config takes the rest of a line as a configuration.
 func (l *line) config() Config {
 	var c Config
-	for len(l.words) > 0 && l.err == nil {
-		switch key := l.word(); key {
+	for l.more() && l.err == nil {
+		switch key := l.word(); string(key) {
 		case "min":
 			c.Min = l.number()
 		case "max":
@@ -89,7 +133,7 @@ func (l *line) config() Config {
 		case "start":
 			c.Start = l.time()
 		default:
-			l.err = fmt.Errorf("%q is not known", key)
+			l.unknown(key)
 		}
 	}
 	if l.err == nil && (c.Min < 0 || c.Max < max(c.Min, 1) || c.Slots < c.Max) {
@@ -98,33 +142,51 @@ func (l *line) config() Config {
 	return c
 }
 
-// ParseSnapshot reads a snapshot, which begins with "now TIME".
-func ParseSnapshot(text string) (now time.Duration, seen Snapshot, err error) {
-	seen.Queues = map[int]int{}
-	for row := range strings.Lines(text) {
-		l := &line{words: strings.Fields(row)}
-		if len(l.words) == 0 {
+// Read reads a snapshot, which begins with "now TIME", in the place of what it
+// had before, and returns that time.
+func (seen *Snapshot) Read(text []byte) (now time.Duration, err error) {
+	seen.clear()
+	for len(text) > 0 {
+		var row []byte
+		row, text, _ = bytes.Cut(text, []byte{'\n'})
+		l := line{rest: row}
+		if !l.more() {
 			continue
 		}
 		kind := l.word()
-		if kind == "now" {
+		if string(kind) == "now" {
 			now = l.time()
 		} else {
-			seen.read(kind, l)
+			seen.read(kind, &l)
 		}
-		if l.err == nil && len(l.words) > 0 {
-			l.err = fmt.Errorf("too many words")
+		if l.more() {
+			l.fail(errTooMany)
 		}
 		if l.err != nil {
-			return now, seen, fmt.Errorf("%q: %w", strings.TrimSpace(row), l.err)
+			return now, fmt.Errorf("%q: %w", row, l.err)
 		}
 	}
-	return now, seen, nil
+	return now, nil
+}
+
+// clear empties a snapshot and keeps its memory.
+func (seen *Snapshot) clear() {
+	if seen.Queues == nil {
+		seen.Queues = map[int]int{}
+	}
+	clear(seen.Queues)
+	seen.Config = nil
+	seen.Workers = seen.Workers[:0]
+	seen.Deaths = seen.Deaths[:0]
+	seen.Unforked = seen.Unforked[:0]
+	seen.Retired = seen.Retired[:0]
+	seen.Requests = seen.Requests[:0]
+	seen.Outcomes = seen.Outcomes[:0]
 }
 
 // read adds what a line says.
-func (seen *Snapshot) read(kind string, l *line) {
-	switch kind {
+func (seen *Snapshot) read(kind []byte, l *line) {
+	switch string(kind) {
 	case "config":
 		config := l.config()
 		seen.Config = &config
@@ -146,12 +208,14 @@ func (seen *Snapshot) read(kind string, l *line) {
 		seen.Unforked = append(seen.Unforked, l.number())
 	case "retired":
 		seen.Retired = append(seen.Retired, l.number())
-	case "did", "failed":
-		seen.Outcomes = append(seen.Outcomes, Outcome{named(l, outcomeNames), kind == "did"})
+	case "did":
+		seen.Outcomes = append(seen.Outcomes, Outcome{named(l, outcomeNames), true})
+	case "failed":
+		seen.Outcomes = append(seen.Outcomes, Outcome{named(l, outcomeNames), false})
 	case "request":
 		seen.Requests = append(seen.Requests, l.request())
 	default:
-		l.err = fmt.Errorf("%q is not known", kind)
+		l.unknown(kind)
 	}
 }
 
@@ -167,41 +231,58 @@ func (l *line) request() Request {
 	return r
 }
 
-// Format writes what is to be done, and how things stand, one line each.
-func Format(actions []Action, standing Standing) string {
-	var b strings.Builder
+// Append writes what is to be done, and how things stand, one line each.
+func Append(text []byte, actions []Action, standing Standing) []byte {
 	for _, a := range actions {
-		fmt.Fprintln(&b, a)
+		text = append(a.append(text), '\n')
 	}
-	fmt.Fprintf(&b, "standing %s %d %d %d %d %d\n", standing.Phase, standing.Generation,
-		standing.Wanted, standing.Min, standing.Max, standing.Wake.Milliseconds())
-	return b.String()
+	text = append(append(text, "standing "...), standing.Phase...)
+	text = numbers(text, standing.Generation, standing.Wanted, standing.Min, standing.Max,
+		int(standing.Wake.Milliseconds()))
+	return append(text, '\n')
+}
+
+// numbers writes numbers, each after a space.
+func numbers(text []byte, all ...int) []byte {
+	for _, n := range all {
+		text = strconv.AppendInt(append(text, ' '), int64(n), 10)
+	}
+	return text
+}
+
+// words writes words, each after a space.
+func words(text []byte, all ...string) []byte {
+	for _, word := range all {
+		text = append(append(text, ' '), word...)
+	}
+	return text
+}
+
+// append writes the action's line.
+func (a Action) append(text []byte) []byte {
+	switch a.Kind {
+	case Fork:
+		return numbers(append(text, "fork"...), a.Generation, a.Slot)
+	case Dismiss:
+		return numbers(append(text, "retire"...), a.N)
+	case Kill:
+		return words(numbers(append(text, "kill"...), a.Pid), a.Signal, string(a.Reason))
+	case Renew:
+		return numbers(append(text, "renew"...), a.Generation)
+	case Log:
+		return numbers(words(append(text, "log"...), a.Level, a.Text), a.Args...)
+	case Switch:
+		return append(text, "switch"...)
+	case Abandon:
+		return append(text, "abandon"...)
+	case Close:
+		return append(text, "close"...)
+	default:
+		return append(text, "stopped"...)
+	}
 }
 
 // String is the action's line.
 func (a Action) String() string {
-	switch a.Kind {
-	case Fork:
-		return fmt.Sprintf("fork %d %d", a.Generation, a.Slot)
-	case Dismiss:
-		return fmt.Sprintf("retire %d", a.N)
-	case Kill:
-		return fmt.Sprintf("kill %d %s %s", a.Pid, a.Signal, a.Reason)
-	case Renew:
-		return fmt.Sprintf("renew %d", a.Generation)
-	case Log:
-		words := []string{"log", a.Level, a.Text}
-		for _, n := range a.Args {
-			words = append(words, strconv.Itoa(n))
-		}
-		return strings.Join(words, " ")
-	case Switch:
-		return "switch"
-	case Abandon:
-		return "abandon"
-	case Close:
-		return "close"
-	default:
-		return "stopped"
-	}
+	return string(a.append(nil))
 }

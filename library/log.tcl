@@ -1,0 +1,127 @@
+# log.tcl --
+#
+#	What pools and their workers have to say.
+
+namespace eval ::socketserver::log {}
+
+# ::socketserver::log::Tell --
+#
+#	Says something in the process where it happens. Without a command for
+#	it, errors go to the handler of background errors, and the rest is not
+#	shown.
+#
+# Arguments:
+#	logCmd	command prefix, called with level and message; {}: none
+#	level	error, warning or info
+#	message	what there is to say
+#	options	those of the Tcl error behind it, if there is one; its stack is
+#		then told, too
+
+proc ::socketserver::log::Tell {logCmd level message {options {}}} {
+    if {[dict exists $options -errorinfo]} {
+        dict set options -errorinfo \
+                [Stack $message [dict get $options -errorinfo]]
+    }
+    if {[llength $logCmd] == 0} {
+        if {$level eq "error"} {
+            Background $message $options
+        }
+        return
+    }
+    if {[dict exists $options -errorinfo]} {
+        set message [dict get $options -errorinfo]
+    }
+    set code [catch {
+        uplevel #0 [list {*}$logCmd $level $message]
+    } problem options]
+    if {$code == 1} {
+        Background $problem $options
+    }
+}
+
+# ::socketserver::log::Stack --
+#
+#	A stack that begins with what we say of an error instead of with the
+#	error's own message, at whose end that stands.
+
+proc ::socketserver::log::Stack {message stack} {
+    set own $message
+    while {![string equal -length [string length $own] $own $stack]} {
+        set colon [string first ": " $own]
+        if {$colon < 0} {
+            return $message\n$stack
+        }
+        set own [string range $own $colon+2 end]
+    }
+    return $message[string range $stack [string length $own] end]
+}
+
+# ::socketserver::log::Background --
+#
+#	Calls the handler of background errors here and now: a worker may have
+#	no event loop.
+
+proc ::socketserver::log::Background {message options} {
+    set options [dict merge [list -code 1 -level 0 -errorline 0 \
+            -errorcode {SOCKETSERVER POOL} -errorinfo $message] $options]
+    set code [catch {
+        uplevel #0 [list {*}[interp bgerror {}] $message $options]
+    } problem]
+    if {$code == 1} {
+        # Tcl knows what to do about a handler that fails.
+        after 0 [list return -code error $problem]
+    }
+}
+
+# ::socketserver::log::Seconds, ::socketserver::log::Megabytes --
+#
+#	Milliseconds and bytes as people read them.
+
+proc ::socketserver::log::Seconds {milliseconds} {
+    return "[format %.3g [expr {$milliseconds / 1000.0}]] s"
+}
+
+proc ::socketserver::log::Megabytes {bytes} {
+    return "[format %.1f [expr {$bytes / 1048576.0}]] MB"
+}
+
+# ::socketserver::log::Worker --
+#
+#	Which worker of a port it is, and what it does, from its entry on the
+#	board.
+
+proc ::socketserver::log::Worker {port entry} {
+    dict with entry {
+        set text "worker $pid of port $port"
+        set for [Seconds $age]
+        if {$connections > 0} {
+            append text ", busy with $peer port $peerPort, handler\
+                    \"$handler\", for $for"
+        } elseif {$state eq "starting"} {
+            append text ", not ready after $for"
+        }
+    }
+    return $text
+}
+
+# ::socketserver::log::End, ::socketserver::log::Used --
+#
+#	How a process ended, and what it took, from what "Process watch" tells.
+
+proc ::socketserver::log::End {how} {
+    if {[dict exists $how signal]} {
+        return "killed by SIG[dict get $how signal]"
+    }
+    if {[dict exists $how exit]} {
+        return "ended with status [dict get $how exit]"
+    }
+    return "ended, and somebody else has waited for it"
+}
+
+proc ::socketserver::log::Used {how} {
+    if {![dict exists $how cpu]} {
+        return {}
+    }
+    return ", [Seconds [dict get $how cpu]] of CPU, [Megabytes \
+            [dict get $how maxrss]]"
+}

@@ -1,0 +1,409 @@
+# pool.tcl --
+#
+#	A pool of workers, in the process that serves: its commands. How it
+#	watches the workers, asks Go what to do about what it sees
+#	("Supervise") and does it, stands in pool_step.tcl.
+
+namespace eval ::socketserver::pool {
+    namespace export start
+    namespace ensemble create
+    variable counter 0	;# Names pools.
+    variable ports {}	;# Ports that have one: the pool's command.
+}
+
+# ::socketserver::pool::start --
+#
+#	Listens and starts workers.
+#
+# Arguments:
+#	args	?option value ...? port handlerProc
+#
+# Results:
+#	The pool, a command.
+
+proc ::socketserver::pool::start {args} {
+    variable counter
+
+    if {[llength $args] < 2} {
+        return -code error -errorcode {SOCKETSERVER USAGE} "wrong # args:\
+                should be \"::socketserver::pool start ?option value ...?\
+                port handlerProc\""
+    }
+    set handler [lindex $args end]
+    set port [lindex $args end-1]
+    set options [::socketserver::options::Read \
+            [::socketserver::options::Default] [lrange $args 0 end-2]]
+    CheckHandler $handler $options
+    if {[dict get $options -user] ne {}} {
+        ::socketserver::Process account [dict get $options -user] \
+                [dict get $options -group]
+    }
+    set port [Listen $port $options]
+    ::socketserver::Pool create ::socketserver::pool[incr counter] \
+            $port $handler $options
+}
+
+# ::socketserver::pool::CheckHandler --
+#
+#	A handler must be a list, and a command unless -initcmd may make it
+#	one.
+
+proc ::socketserver::pool::CheckHandler {handler options} {
+    if {![string is list $handler] || [llength $handler] == 0} {
+        return -code error -errorcode {SOCKETSERVER HANDLER} \
+                "handler \"$handler\" is not a command prefix"
+    }
+    if {[dict get $options -initcmd] eq {}} {
+        ::socketserver::worker::Words $handler
+    }
+}
+
+# ::socketserver::pool::Listen --
+#
+#	Serves a port that has no pool yet.
+
+proc ::socketserver::pool::Listen {port options} {
+    variable ports
+
+    if {[dict exists $ports $port]} {
+        return -code error -errorcode {SOCKETSERVER USAGE} "port $port has\
+                a pool already: stop it, or add workers to it"
+    }
+    ::socketserver::socket server \
+            {*}[::socketserver::options::Listening $options] $port
+}
+
+::oo::class create ::socketserver::Pool {
+    # options	a dict of all of them
+    # handler	command prefix
+    # port	the port
+    # owner	this process; forked children have a copy that is dead
+    # supervisor board report parent
+    #		what Supervise and Board returned; the pipe from the workers
+    # slots	how many the board has
+    # children	pid -> dict: slot, generation, forked (ms), reason of a kill
+    # queues	queue number -> generation
+    # seen	lines for the next snapshot
+    # standing	dict: phase generation wanted minworkers maxworkers
+    # timer		calls Step again
+    # stepping	whether Step runs
+    # counts	dict: forked died killed reloads served failed
+    # accepted	connections, as far as known
+    # samples	list of {ms served accepted}, for rates
+    # whyNot	what the latest worker that could not begin said
+    # lastError	the latest error told
+    # last	the status when the pool ended
+    # over	set then
+    variable options handler port owner supervisor board report parent \
+            slots children queues seen standing timer stepping counts accepted \
+            samples whyNot lastError last over
+
+    constructor {givenPort givenHandler givenOptions} {
+        set port $givenPort
+        set handler $givenHandler
+        set options $givenOptions
+        set owner [pid]
+        set over 0
+        set stepping 0
+        set last {}
+        set lastError {}
+        set timer {}
+        set seen {}
+        set children {}
+        set whyNot {}
+        set samples {}
+        set accepted 0
+        set counts {forked 0 died 0 killed 0 reloads 0 served 0 failed 0}
+        set slots [my Slots]
+        set board [::socketserver::Board create $slots]
+        set supervisor [::socketserver::Supervise new [my Config]]
+        lassign [chan pipe] parent report
+        chan configure $parent -blocking 0 -translation lf
+        chan configure $report -translation lf
+        chan event $parent readable [my Callback Heard]
+        set queues [dict create [::socketserver::Queue number $port] 1]
+        lassign [::socketserver::options::Bounds $options] least most
+        set standing [dict create phase running generation 1 \
+                wanted $least minworkers $least maxworkers $most]
+        dict set ::socketserver::pool::ports $port [self]
+        my Tell info "port $port is served, $least workers start"
+        my Step
+    }
+
+    destructor {
+        if {[info exists over] && !$over && [pid] == $owner} {
+            catch {::socketserver::socket close -port $port}
+            foreach pid [dict keys $children] {
+                catch {::socketserver::Process unwatch $pid}
+                catch {::socketserver::Process kill $pid TERM}
+            }
+            my Release
+        }
+    }
+
+    # add, retire --
+    #
+    #	More workers, or fewer; one that is busy finishes first.
+
+    method add {{n 1}} {
+        my Ask [list add [my Count $n]]
+    }
+
+    method retire {{n 1}} {
+        my Ask [list retire [my Count $n]]
+    }
+
+    # reload --
+    #
+    #	A new generation of workers takes over when all of it is ready.
+
+    method reload {} {
+        my Ask reload
+    }
+
+    # stop --
+    #
+    #	No more connections; those that were accepted are served.
+
+    method stop args {
+        set changed $options
+        if {[llength $args] > 0} {
+            if {[llength $args] != 2 || [lindex $args 0] ne "-grace"} {
+                my Usage "should be \"[self] stop ?-grace seconds?\""
+            }
+            set changed [::socketserver::options::Read $options $args 1]
+        }
+        if {!$over} {
+            my Ask [list stop [::socketserver::options::Milliseconds \
+                    [dict get $changed -grace]]]
+        }
+    }
+
+    # wait --
+    #
+    #	Runs the event loop until the pool has stopped.
+
+    method wait {} {
+        if {!$over} {
+            vwait [my varname over]
+        }
+        return
+    }
+
+    # configure, cget --
+    #
+    #	Options, of a pool that runs.
+
+    method configure args {
+        if {[llength $args] == 0} {
+            return [my Current]
+        }
+        if {[llength $args] == 1} {
+            return [my cget [lindex $args 0]]
+        }
+        set changed [::socketserver::options::Read [my Current] $args 1]
+        lassign [::socketserver::options::Bounds $changed] least most
+        if {4 * $most > $slots} {
+            my Usage "this pool has room for [expr {$slots / 4}] workers:\
+                    start it with a higher -maxworkers"
+        }
+        set options $changed
+        dict set standing minworkers $least
+        dict set standing maxworkers $most
+        my Show "config [my Config]"
+        my Soon
+    }
+
+    method cget {name} {
+        lassign [::socketserver::options::Find $name] name
+        dict get [my Current] $name
+    }
+
+    # status --
+    #
+    #	What the pool and each of its workers do now.
+
+    method status {} {
+        if {$over} {
+            return $last
+        }
+        set workers [my Workers]
+        set states {starting 0 idle 0 busy 0 retiring 0}
+        set served [dict get $counts served]
+        foreach worker $workers {
+            dict incr states [dict get $worker state]
+            incr served [dict get $worker served]
+        }
+        set counted [my Counted $served]
+        dict create port $port \
+                state [dict get $standing phase] \
+                generation [dict get $standing generation] \
+                wanted [dict get $standing wanted] \
+                {*}$states \
+                {*}$counted \
+                served $served \
+                {*}[my Rates $served [dict get $counted accepted]] \
+                {*}[dict remove $counts served] \
+                lastError $lastError \
+                workers $workers
+    }
+
+    # Callback --
+    #
+    #	A command prefix that calls a method of this pool.
+
+    method Callback args {
+        list [namespace current]::my {*}$args
+    }
+
+    method Count {n} {
+        ::socketserver::options::Number "number of workers" $n 1 \
+                [expr {$slots / 4}]
+        return $n
+    }
+
+    method Usage {message} {
+        return -level 2 -code error -errorcode {SOCKETSERVER USAGE} $message
+    }
+
+    # Slots --
+    #
+    #	Room for a generation, the one that replaces it, and older ones that
+    #	still serve.
+
+    method Slots {} {
+        lassign [::socketserver::options::Bounds $options] - most
+        expr {min(4096, max(256, 4 * $most))}
+    }
+
+    # Config --
+    #
+    #	What the supervisor has to know of the options. A worker with an event
+    #	loop closes what takes too long itself, if it can.
+
+    method Config {} {
+        lassign [::socketserver::options::Bounds $options] least most
+        foreach name {idletime timeout} {
+            set $name [::socketserver::options::Milliseconds \
+                    [dict get $options -$name]]
+        }
+        if {$timeout > 0 && [dict get $options -loop] eq "event"} {
+            incr timeout 1000
+        }
+        list min $least max $most slots $slots idle $idletime \
+                timeout $timeout start 60000
+    }
+
+    # Current --
+    #
+    #	The options, with the numbers of workers as they are now.
+
+    method Current {} {
+        set current $options
+        if {[dict get $current -minworkers] eq {}
+                && [dict get $current -maxworkers] eq {}} {
+            dict set current -workers [dict get $standing maxworkers]
+        } else {
+            dict set current -minworkers [dict get $standing minworkers]
+            dict set current -maxworkers [dict get $standing maxworkers]
+        }
+        return $current
+    }
+
+    # Counted --
+    #
+    #	How many connections were accepted, and how many are queued. When the
+    #	port is closed already, the former is at least what was served.
+
+    method Counted {served} {
+        set queued 0
+        dict for {number length} [my Queued] {
+            incr queued $length
+        }
+        if {![catch {
+            ::socketserver::socket status -port $port
+        } socket] && [dict exists $socket accepted]} {
+            set accepted [dict get $socket accepted]
+        } else {
+            set accepted [expr {max($accepted, $served)}]
+        }
+        list accepted $accepted queued $queued
+    }
+
+    method Queued {} {
+        if {[catch {::socketserver::Queue list $port} lengths]} {
+            return {}
+        }
+        return $lengths
+    }
+
+    # Workers --
+    #
+    #	A dict of each worker: as the board shows it, or, while it hasn't
+    #	got that far, as it was forked.
+
+    method Workers {} {
+        set shown {}
+        foreach entry [::socketserver::Board read $board] {
+            dict set shown [dict get $entry pid] $entry
+        }
+        set now [::socketserver::Process clock]
+        set workers {}
+        dict for {pid child} $children {
+            if {[dict exists $shown $pid]} {
+                lappend workers [dict get $shown $pid]
+                continue
+            }
+            set forked [dict get $child forked]
+            lappend workers [dict create slot [dict get $child slot] \
+                    pid $pid generation [dict get $child generation] \
+                    state starting started $forked since $forked \
+                    age [expr {$now - $forked}] served 0 peer {} \
+                    peerPort 0 handler {} connections 0]
+        }
+        return $workers
+    }
+
+    # Rates --
+    #
+    #	Connections a second, over the last ten.
+
+    method Rates {served accepted} {
+        set now [::socketserver::Process clock]
+        lassign [lindex $samples 0] then servedThen acceptedThen
+        if {$then eq {} || $now <= $then} {
+            return {acceptRate 0.0 serveRate 0.0}
+        }
+        set seconds [expr {($now - $then) / 1000.0}]
+        list acceptRate [format %.1f \
+                [expr {max(0, $accepted - $acceptedThen) / $seconds}]] \
+                serveRate [format %.1f \
+                [expr {max(0, $served - $servedThen) / $seconds}]]
+    }
+
+    method Sample {workers} {
+        set now [::socketserver::Process clock]
+        if {[llength $samples] > 0
+                && $now - [lindex $samples end 0] < 1000} {
+            return
+        }
+        set served [dict get $counts served]
+        foreach worker $workers {
+            incr served [dict get $worker served]
+        }
+        lappend samples [list $now $served [dict get [my Counted $served] accepted]]
+        set samples [lrange $samples end-10 end]
+    }
+
+    # Tell --
+    #
+    #	Says something as the options want it.
+
+    method Tell {level message {problem {}}} {
+        if {$level eq "error"} {
+            set lastError $message
+        }
+        ::socketserver::log::Tell [dict get $options -logcmd] $level \
+                $message $problem
+    }
+}

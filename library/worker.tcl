@@ -1,0 +1,462 @@
+# worker.tcl --
+#
+#	What a worker of a pool does from the fork to its end. All of this runs
+#	in forked processes only.
+
+namespace eval ::socketserver::worker {
+    variable options	;# Of the pool.
+    variable settings	;# What else Run was given.
+    variable handler	;# Command prefix...
+    variable words	;# ...and how many words it takes: 1 or 3.
+    variable left	;# Connections still to take; -1: no bound.
+    variable open 0	;# Connections open in the event loop.
+    variable timers	;# Those that bound them, by channel.
+    variable asked 0	;# Whether the event loop has asked for one more.
+    variable leaving 0	;# Whether it takes no more.
+    variable done	;# Set when it is over.
+    array set timers {}
+}
+
+# ::socketserver::worker::Run --
+#
+#	Serves until the queue ends or something asks the worker to stop. It
+#	doesn't return.
+#
+# Arguments:
+#	given	a dict:
+#		options		those of the pool
+#		handler		command prefix
+#		port queue	where connections come from
+#		board slot generation
+#			where to show what it does
+#		parent report	both ends of the pipe to the supervisor
+
+proc ::socketserver::worker::Run {given} {
+    variable options [dict get $given options]
+    variable handler [dict get $given handler]
+    variable settings [dict remove $given options handler]
+
+    set code 1
+    try {
+        Begin
+        if {[Prepare]} {
+            Serve
+            Evaluate -exitcmd
+            set code 0
+        }
+    } on error {message problem} {
+        Tell error "worker [pid] ends: $message" $problem
+    }
+    ::exit $code
+}
+
+# ::socketserver::worker::Begin --
+#
+#	Makes a process of its own of what was forked from the server.
+
+proc ::socketserver::worker::Begin {} {
+    variable settings
+    variable handler
+
+    Forget
+    ::socketserver::Signals worker ::socketserver::worker::Leave
+    dict with settings {
+        chan close $parent
+        ::socketserver::Board take $board $slot $generation $handler
+        ::socketserver::Queue use $port $queue
+    }
+    # What the server has drawn, all its workers would draw again.
+    expr {srand(([clock microseconds] ^ ([pid] << 12)) & 0x7fffffff)}
+}
+
+# ::socketserver::worker::Forget --
+#
+#	What the application had planned in the server, and what it listens to
+#	there, is the server's business.
+
+proc ::socketserver::worker::Forget {} {
+    foreach planned [after info] {
+        after cancel $planned
+    }
+    set quick ::tcl::unsupported::noReverseDNS
+    set before [info exists $quick]
+    set $quick 1
+    foreach chan [chan names] {
+        catch {chan event $chan readable {}}
+        catch {chan event $chan writable {}}
+        if {![catch {chan configure $chan -sockname}]
+                && [catch {chan configure $chan -peername}]} {
+            chan close $chan
+        }
+    }
+    if {!$before} {
+        unset $quick
+    }
+}
+
+# ::socketserver::worker::Prepare --
+#
+#	Becomes ready to serve: another user's process, perhaps, and whatever
+#	-initcmd does.
+#
+# Results:
+#	Whether it is ready. What failed is told, here and to the supervisor.
+
+proc ::socketserver::worker::Prepare {} {
+    variable options
+    variable settings
+    variable handler
+    variable words
+
+    try {
+        if {[dict get $options -user] ne {}} {
+            ::socketserver::Process identity [dict get $options -user] \
+                    [dict get $options -group]
+        }
+        uplevel #0 [dict get $options -initcmd]
+        set words [Words $handler]
+    } on error {message problem} {
+        Tell error "worker [pid] can't begin: $message" $problem
+        Report failed $message
+        return 0
+    }
+    dict with settings {
+        ::socketserver::Board state $board $slot idle
+    }
+    Report ready
+    return 1
+}
+
+# ::socketserver::worker::Words --
+#
+#	How many words a handler takes: a procedure that has room for one more
+#	gets the channel alone.
+
+proc ::socketserver::worker::Words {handler} {
+    set command [lindex $handler 0]
+    if {[uplevel #0 [list ::info commands $command]] eq {}
+            && ![uplevel #0 [list ::auto_load $command]]} {
+        return -code error -errorcode {SOCKETSERVER HANDLER} \
+                "handler \"$command\" is not a command: define it before\
+                the pool starts, or in -initcmd"
+    }
+    if {[catch {uplevel #0 [list ::info args $command]} parameters]} {
+        return 3
+    }
+    expr {[llength $parameters] == [llength $handler]
+            && [lindex $parameters end] ne "args" ? 1 : 3}
+}
+
+# ::socketserver::worker::Serve --
+#
+#	Serves connections until there are none to come.
+
+proc ::socketserver::worker::Serve {} {
+    variable options
+    variable left [Limit [dict get $options -maxrequests]]
+
+    if {[dict get $options -loop] eq "accept"} {
+        AcceptLoop
+    } else {
+        EventLoop
+    }
+}
+
+# ::socketserver::worker::Limit --
+#
+#	How many connections a worker lives for: up to a tenth fewer than the
+#	bound, so that not all workers end at the same time.
+
+proc ::socketserver::worker::Limit {bound} {
+    expr {$bound == 0 ? -1 : $bound - int(rand() * ($bound / 10 + 1))}
+}
+
+# ::socketserver::worker::AcceptLoop --
+#
+#	One connection after the other, without event loop.
+
+proc ::socketserver::worker::AcceptLoop {} {
+    variable settings
+    variable left
+
+    set port [dict get $settings port]
+    set trouble {}
+    while {$left != 0} {
+        try {
+            ::socketserver::socket accept -port $port \
+                    -closed ::socketserver::worker::Closed
+        } on error {message problem} {
+            # Told once; other workers take the connections meanwhile.
+            if {$message ne $trouble} {
+                Tell error $message $problem
+                set trouble $message
+            }
+            after 50
+        } on ok {connection} {
+            if {[llength $connection] == 0} {
+                return
+            }
+            set trouble {}
+            incr left -1
+            lassign $connection sock address peerPort
+            Handle $sock $address $peerPort
+            Close $sock $address $peerPort
+        }
+    }
+}
+
+# ::socketserver::worker::Handle --
+#
+#	Calls the handler with a connection. An error is told, and the
+#	connection closed.
+
+proc ::socketserver::worker::Handle {sock address peerPort} {
+    variable handler
+    variable words
+
+    set call $handler
+    if {$words == 1} {
+        lappend call $sock
+    } else {
+        lappend call $sock $address $peerPort
+    }
+    if {[catch {uplevel #0 $call} message problem] == 1} {
+        Failed $sock $address $peerPort $message $problem
+        catch {chan close $sock}
+    }
+}
+
+# ::socketserver::worker::Failed --
+#
+#	Tells of an error of the handler. That the client went away in the
+#	middle of it is no error of anybody's.
+
+proc ::socketserver::worker::Failed {sock address peerPort message problem} {
+    variable handler
+
+    if {[Gone $sock [dict get $problem -errorcode]]} {
+        Tell info "$address port $peerPort went away: $message"
+        return
+    }
+    Tell error "handler \"$handler\" failed, serving $address port\
+            $peerPort: $message" $problem
+}
+
+# ::socketserver::worker::Gone --
+#
+#	Whether a connection's client is gone, and that is what failed.
+
+proc ::socketserver::worker::Gone {sock code} {
+    if {[lindex $code 0] ne "POSIX"
+            || [lindex $code 1] ni {EPIPE ECONNRESET ETIMEDOUT}} {
+        return 0
+    }
+    set ::tcl::unsupported::noReverseDNS 1
+    set gone [catch {chan configure $sock -peername}]
+    unset ::tcl::unsupported::noReverseDNS
+    return $gone
+}
+
+# ::socketserver::worker::Close --
+#
+#	Closes a connection that the handler left open. Without an event loop
+#	all must be written now.
+
+proc ::socketserver::worker::Close {sock address peerPort} {
+    if {$sock ni [chan names $sock]} {
+        return
+    }
+    try {
+        chan configure $sock -blocking 1
+        chan close $sock
+    } trap {POSIX EPIPE} {message} - trap {POSIX ECONNRESET} {message} {
+        Tell info "$address port $peerPort went away: $message"
+    } on error {message problem} {
+        Tell error "can't close the connection of $address port\
+                $peerPort: $message" $problem
+    }
+}
+
+# ::socketserver::worker::EventLoop --
+#
+#	Several connections at a time, served by file events. Each counts until
+#	its channel is closed.
+
+proc ::socketserver::worker::EventLoop {} {
+    variable done
+
+    Ask
+    if {![info exists done]} {
+        vwait ::socketserver::worker::done
+    }
+}
+
+# ::socketserver::worker::Ask --
+#
+#	Asks for one more connection, if it may, or sees that it is over.
+
+proc ::socketserver::worker::Ask {} {
+    variable options
+    variable settings
+    variable open
+    variable asked
+    variable leaving
+    variable left
+    variable done
+
+    if {$left == 0 && !$leaving} {
+        set leaving 1
+        Retiring
+    }
+    if {$leaving} {
+        if {$open == 0} {
+            set done 1
+        }
+        return
+    }
+    if {!$asked && $open < [::socketserver::options::Concurrency $options]} {
+        ::socketserver::socket client -port [dict get $settings port] \
+                -closed ::socketserver::worker::Ended \
+                ::socketserver::worker::Take
+        set asked 1
+    }
+}
+
+# ::socketserver::worker::Take --
+#
+#	Serves a connection that came to the event loop.
+
+proc ::socketserver::worker::Take {sock address peerPort} {
+    variable options
+    variable open
+    variable asked 0
+    variable left
+    variable timers
+
+    incr open
+    incr left [expr {$left > 0 ? -1 : 0}]
+    ::socketserver::Closing $sock [list ::socketserver::worker::Given $sock]
+    set limit [::socketserver::options::Milliseconds \
+            [dict get $options -timeout]]
+    if {$limit > 0} {
+        set timers($sock) [after $limit [list ::socketserver::worker::Late \
+                $sock $address $peerPort]]
+    }
+    Handle $sock $address $peerPort
+    Ask
+}
+
+# ::socketserver::worker::Given --
+#
+#	A connection of the event loop is closed.
+
+proc ::socketserver::worker::Given {sock} {
+    variable open
+    variable timers
+
+    incr open -1
+    if {[info exists timers($sock)]} {
+        after cancel $timers($sock)
+        unset timers($sock)
+    }
+    Ask
+}
+
+# ::socketserver::worker::Late --
+#
+#	A connection has taken too long. Only where the event loop doesn't run
+#	has the supervisor to kill for that.
+
+proc ::socketserver::worker::Late {sock address peerPort} {
+    variable options
+    variable handler
+    variable timers
+
+    unset -nocomplain timers($sock)
+    Tell error "the connection of $address port $peerPort, handler\
+            \"$handler\", took longer than -timeout\
+            [dict get $options -timeout]: closed"
+    chan configure $sock -blocking 0
+    catch {chan close $sock}
+}
+
+# ::socketserver::worker::Closed, ::socketserver::worker::Ended --
+#
+#	The queue has ended, or a message asked this worker to retire: in the
+#	accept loop, which then returns; in the event loop.
+
+proc ::socketserver::worker::Closed {} {
+    Retiring
+    Report retired
+}
+
+proc ::socketserver::worker::Ended {} {
+    variable leaving 1
+    variable asked 0
+
+    Closed
+    Ask
+}
+
+proc ::socketserver::worker::Retiring {} {
+    variable settings
+    dict with settings {
+        ::socketserver::Board state $board $slot retiring
+    }
+}
+
+# ::socketserver::worker::Leave --
+#
+#	SIGTERM came: the event loop takes no more. (The accept loop sees it by
+#	itself.)
+
+proc ::socketserver::worker::Leave {signal} {
+    variable options
+    variable settings
+    variable leaving
+    variable asked
+
+    if {[dict get $options -loop] eq "event" && !$leaving} {
+        set leaving 1
+        if {$asked} {
+            ::socketserver::Queue withdraw [dict get $settings port]
+        }
+        Retiring
+        Ask
+    }
+}
+
+# ::socketserver::worker::Evaluate --
+#
+#	Evaluates the script that an option gives.
+
+proc ::socketserver::worker::Evaluate {option} {
+    variable options
+    if {[catch {uplevel #0 [dict get $options $option]} message problem] == 1} {
+        Tell error "$option failed: $message" $problem
+    }
+}
+
+# ::socketserver::worker::Tell --
+#
+#	Says something as the pool's options want it.
+
+proc ::socketserver::worker::Tell {level message {problem {}}} {
+    variable options
+    ::socketserver::log::Tell [dict get $options -logcmd] $level $message \
+            $problem
+}
+
+# ::socketserver::worker::Report --
+#
+#	Tells the supervisor. Should it be gone, the queue's end will say so.
+
+proc ::socketserver::worker::Report {what {text {}}} {
+    variable settings
+    set report [dict get $settings report]
+    catch {
+        chan puts $report \
+                "$what [pid] [string range [string map {\n { }} $text] 0 999]"
+        chan flush $report
+    }
+}
