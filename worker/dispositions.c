@@ -9,7 +9,6 @@
 #include <dlfcn.h>
 #include <signal.h>
 #include <stddef.h>
-#include <string.h>
 
 typedef struct Disposition {
     struct sigaction before;	/* What held before Go was loaded. */
@@ -21,8 +20,19 @@ typedef struct Disposition {
 
 static Disposition dispositions[NSIG];
 
+/*
+ * What Go has open on each of its threads, whatever the mask was of the thread
+ * that started them.
+ */
+
+static const int openInGo[] = {
+#ifdef SIGSTKFLT
+    SIGSTKFLT,
+#endif
+    SIGCHLD, SIGPROF, SIGURG
+};
+
 static int	IsOfACopy(const struct sigaction *actionPtr);
-static const char *FileName(const void *address);
 static int	SameHandler(const struct sigaction *aPtr,
 		    const struct sigaction *bPtr);
 
@@ -104,6 +114,47 @@ SsDispositionsCompare(void)
 /*
  *----------------------------------------------------------------------
  *
+ * SsDispositionsOnStack --
+ *
+ *	See dispositions.h.  A handler that runs on the small stack of a
+ *	goroutine overwrites what lies beyond, which is another's stack.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Signal dispositions get the flag SA_ONSTACK.
+ *
+ * Process:
+ *	Server.
+ *
+ *----------------------------------------------------------------------
+ */
+
+void
+SsDispositionsOnStack(void)
+{
+    struct sigaction action;
+    size_t i;
+
+    for (i = 0; i < sizeof(openInGo) / sizeof(openInGo[0]); i++) {
+	if (sigaction(openInGo[i], NULL, &action) < 0
+		|| (action.sa_flags & SA_ONSTACK)) {
+	    continue;
+	}
+	if (!(action.sa_flags & SA_SIGINFO)
+		&& (action.sa_handler == SIG_DFL
+		|| action.sa_handler == SIG_IGN)) {
+	    continue;
+	}
+	action.sa_flags |= SA_ONSTACK;
+	sigaction(openInGo[i], &action, NULL);
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
  * SsDispositionsGiveBack --
  *
  *	See dispositions.h.
@@ -140,14 +191,13 @@ SsDispositionsGiveBack(void)
 /*
  *----------------------------------------------------------------------
  *
- * IsOfACopy, FileName --
+ * IsOfACopy --
  *
  *	Whether a handler is Go's, of another file of this library that was
  *	loaded before: it is as dead in a child as our own.
  *
  * Results:
- *	1 or 0; the last part of the name of the file that an address is in,
- *	or "".
+ *	1 or 0.
  *
  * Side effects:
  *	None.
@@ -162,27 +212,21 @@ static int
 IsOfACopy(
     const struct sigaction *actionPtr)
 {
-    const char *name = FileName(dispositions);
+    Dl_info info;
+    void *library;
+    int found;
 
-    if (!(actionPtr->sa_flags & SA_SIGINFO) || name[0] == '\0') {
+    if (!(actionPtr->sa_flags & SA_SIGINFO)
+	    || dladdr((void *) actionPtr->sa_sigaction, &info) == 0) {
 	return 0;
     }
-    return strcmp(FileName((const void *) actionPtr->sa_sigaction), name)
-	    == 0;
-}
-
-static const char *
-FileName(
-    const void *address)
-{
-    Dl_info info;
-    const char *slash;
-
-    if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
-	return "";
+    library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (library == NULL) {
+	return 0;
     }
-    slash = strrchr(info.dli_fname, '/');
-    return (slash == NULL) ? info.dli_fname : slash + 1;
+    found = (dlsym(library, "Socketserver_SafeInit") != NULL);
+    dlclose(library);		/* Only what dlopen has just counted. */
+    return found;
 }
 
 /*

@@ -18,6 +18,13 @@
  *	is ignored again, since a program that is started with exec would
  *	see the difference; Go itself can do without.
  *
+ * SsDispositionsOnStack --
+ *
+ *	Call before Go runs: has the application's handlers of those signals
+ *	that Go opens on its threads use the alternate stack of the thread
+ *	that they interrupt.  Go's threads have one, others needn't: there
+ *	nothing changes.
+ *
  * SsDispositionsGiveBack --
  *
  *	Undoes all that Go changed and nobody changed since.  For a forked
@@ -29,6 +36,7 @@
 
 void		SsDispositionsSave(void);
 void		SsDispositionsCompare(void);
+void		SsDispositionsOnStack(void);
 void		SsDispositionsGiveBack(void);
 
 #endif /* SS_DISPOSITIONS_H */

@@ -43,7 +43,7 @@
  * when the event loop first waits and which must not be out of select's reach.
  */
 
-#define FIRST_NEED 6
+#define FIRST_NEED 8
 
 typedef struct Request {
     struct Request *nextPtr;	/* Of the same interpreter. */

@@ -12,6 +12,7 @@
 
 #include "wait.h"
 #include "fork.h"
+#include "queue.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -93,14 +94,15 @@ SsWaitOpen(
     if (waitPtr->pollFd >= 0) {
 	return 0;
     }
-    waitPtr->pollFd = epoll_create1(EPOLL_CLOEXEC);
+    waitPtr->pollFd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
     if (waitPtr->pollFd < 0) {
 	return errno;
     }
     if (!waitPtr->canCallOff) {
 	return 0;
     }
-    waitPtr->callOffFd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    waitPtr->callOffFd = SsAboveStdio(
+	    eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (waitPtr->callOffFd < 0 || epoll_ctl(waitPtr->pollFd, EPOLL_CTL_ADD,
 	    waitPtr->callOffFd, &event) < 0) {
 	saved = errno;
