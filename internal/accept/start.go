@@ -42,7 +42,6 @@ func start(options Options, sys system) (*Loop, error) {
 	go onOwnThread(l.herald)
 	go onOwnThread(func() { l.main(ready) })
 	<-ready
-	guardPoller(options.Guard)
 	return l, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -79,8 +78,7 @@ func fillStandard(null []byte) {
 // here.
 func runtimeDescriptors() (found []int, known bool) {
 	const table = "/proc/thread-self/fd" // "self" would be the main thread's.
-	free, room := freeDescriptors(roomForPoller)
-	if !room {
+	if !hasRoom(roomForPoller) {
 		return nil, false
 	}
 	listing, err := os.Open(table) // ReadDir would not start the poller.
@@ -97,67 +95,29 @@ func runtimeDescriptors() (found []int, known bool) {
 		if err != nil || target != "anon_inode:[eventpoll]" && target != "anon_inode:[eventfd]" {
 			continue
 		}
-		fd, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
-		found = append(found, fd)
-
-		// What has just taken a number that was free is the poller's.
-		if slices.Contains(free, fd) {
-			poller.note(fd)
+		if fd, err := strconv.Atoi(name); err == nil {
+			found = append(found, fd)
 		}
 	}
+	poller.find(found)
 	return found, len(found) > 0
-}
-
-// poller has those descriptors of the Go runtime's poller that no guard has
-// on its list yet.
-var poller pollerDescriptors
-
-type pollerDescriptors struct {
-	mutex sync.Mutex
-	fds   []int
-}
-
-func (p *pollerDescriptors) note(fd int) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	p.fds = append(p.fds, fd)
-}
-
-// guardPoller puts the poller's descriptors on the guard's list: a forked child
-// has no use for them.
-func guardPoller(guard Guard) {
-	poller.mutex.Lock()
-	fds := poller.fds
-	poller.fds = nil
-	poller.mutex.Unlock()
-	if len(fds) == 0 || guard == nil {
-		return
-	}
-	guard.Lock()
-	for _, fd := range fds {
-		guard.Closes(fd)
-	}
-	guard.Unlock()
 }
 
 // roomForPoller is how many descriptors it takes to start the poller and list
 // the table, with a few to spare for other threads.
 const roomForPoller = 8
 
-// freeDescriptors returns n numbers of descriptors that are free, or false when
-// the process may not open so many. The runtime ends a process in which its
-// poller finds none.
-func freeDescriptors(n int) (free []int, room bool) {
-	defer func() { descriptor.Close(free...) }()
+// hasRoom tells whether the process may open n more descriptors. The runtime
+// ends a process in which its poller finds none.
+func hasRoom(n int) bool {
+	got := make([]int, 0, n)
+	defer func() { descriptor.Close(got...) }()
 	for range n {
 		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 		if err != nil {
-			return free, false
+			return false
 		}
-		free = append(free, fd)
+		got = append(got, fd)
 	}
-	return free, true
+	return true
 }

@@ -82,6 +82,7 @@ func Serve(options Options) (Reply, error) {
 		s.closeAll()
 		return Reply{}, err
 	}
+	accept.GuardPoller(host)
 	reply := s.reply(loop.Private())
 	table.Lock()
 	defer table.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -40,6 +41,22 @@ func (h *fakeHost) Keeps(fd int) {
 		h.t.Errorf("%d is not on the list", fd)
 	}
 	delete(h.list, fd)
+}
+
+// TestMain lets the runtime's poller, which goes on the list of the first host
+// that serves, start with one that no test looks at.
+func TestMain(m *testing.M) {
+	Start(&fakeHost{list: map[int]bool{}})
+	reply, err := Serve(loopback(1))
+	if err != nil {
+		panic(err)
+	}
+	descriptor.Close(reply.Listeners...)
+	if err := Close(reply.Handle); err != nil {
+		panic(err)
+	}
+	descriptor.Close(reply.Control, reply.Queue)
+	os.Exit(m.Run())
 }
 
 // newHost starts the package for one test, which must leave nothing behind:
