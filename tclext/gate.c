@@ -383,6 +383,7 @@ Enter(
     int code;
 
     pthread_mutex_lock(&gateMutex);
+    SsDispositionsOnStack();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     code = pthread_create(&thread, NULL, CallMain, callPtr);
