@@ -108,7 +108,9 @@ ClosedProc(
 {
     SsConnection *connectionPtr = (SsConnection *) clientData;
 
+    SsForkLock();
     connectionPtr->channel = NULL;
+    SsForkUnlock();
     if (connectionPtr->process == SsForkCount()) {
 	NoteClosed(connectionPtr);
 	SsDisengage();
@@ -216,6 +218,37 @@ SsConnectionArguments(
 	    Tcl_GetChannelName(connectionPtr->channel), -1);
     objv[1] = Tcl_NewStringObj(arrivalPtr->address, -1);
     objv[2] = Tcl_NewIntObj(arrivalPtr->port);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsConnectionChannel --
+ *
+ *	See connection.h.
+ *
+ * Results:
+ *	A channel or NULL.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+Tcl_Channel
+SsConnectionChannel(
+    SsConnection *connectionPtr)
+{
+    Tcl_Channel channel;
+
+    SsForkLock();
+    channel = connectionPtr->channel;
+    SsForkUnlock();
+    return channel;
 }
 
 /*

@@ -39,6 +39,10 @@ typedef struct SsConnection {
  *
  *	The three words that a handler gets: channel, peer's address, port.
  *
+ * SsConnectionChannel --
+ *
+ *	The channel, NULL once it is closed, by whichever thread.
+ *
  * SsConnectionDiscard --
  *
  *	Closes and counts an arrival that nobody can serve any more.
@@ -64,6 +68,7 @@ SsConnection *	SsConnectionOpen(Tcl_Interp *interp,
 		    const SsArrival *arrivalPtr);
 void		SsConnectionArguments(const SsConnection *connectionPtr,
 		    const SsArrival *arrivalPtr, Tcl_Obj *objv[3]);
+Tcl_Channel	SsConnectionChannel(SsConnection *connectionPtr);
 void		SsConnectionRelease(SsConnection *connectionPtr);
 void		SsConnectionDiscard(int fd);
 int		SsDescriptorBound(void);

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+static void	CloseOurs(Tcl_Interp *interp, SsConnection *connectionPtr,
+		    const char *name);
 static int	AutoLoad(Tcl_Interp *interp, const char *name);
 static int	Evaluate(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
 		    Tcl_Size extraCount, Tcl_Obj *const extra[]);
@@ -140,17 +142,51 @@ SsHandlerCall(
     }
     code = Evaluate(interp, handlerPtr,
 	    TakesChannelOnly(interp, handlerPtr) ? 1 : 3, arguments);
+    if (code != TCL_OK) {
+	Tcl_BackgroundException(interp, code);
+	CloseOurs(interp, connectionPtr, Tcl_GetString(arguments[0]));
+    }
     for (i = 0; i < 3; i++) {
 	Tcl_DecrRefCount(arguments[i]);
     }
-    if (code != TCL_OK) {
-	Tcl_BackgroundException(interp, code);
-	if (connectionPtr->channel != NULL && !Tcl_InterpDeleted(interp)) {
-	    Tcl_UnregisterChannel(interp, connectionPtr->channel);
-	}
-    }
     SsConnectionRelease(connectionPtr);
     Tcl_Release(interp);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * CloseOurs --
+ *
+ *	Closes a connection that a handler left, unless it gave it to another
+ *	interpreter or thread: there it may be closed at this very moment, so
+ *	it must not even be looked at.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	The channel may be closed.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+CloseOurs(
+    Tcl_Interp *interp,
+    SsConnection *connectionPtr,
+    const char *name)		/* The channel's. */
+{
+    Tcl_Channel channel = SsConnectionChannel(connectionPtr);
+
+    if (channel != NULL && !Tcl_InterpDeleted(interp)
+	    && Tcl_GetChannel(interp, name, NULL) == channel) {
+	Tcl_UnregisterChannel(interp, channel);
+    }
+    Tcl_ResetResult(interp);
 }
 
 /*
