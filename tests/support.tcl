@@ -17,7 +17,7 @@ namespace import -force ::tcltest::test
 
 namespace eval ::support {
     namespace export start startFile say line lines ask finish stop kill
-    namespace export running exchange connect send receive awaitFin drop
+    namespace export running freeze exchange connect send receive awaitFin drop
     namespace export await tidy watch descriptors kinds threads descendants
     namespace export processes scale allow stderrOf pidOf status repeated
 
@@ -575,6 +575,9 @@ proc ::support::exchange {port texts {host 127.0.0.1}} {
 	if {[string match "*connection refused*" $message]} {
 	    return {refused {}}
 	}
+	if {[string match "*connection reset*" $message]} {
+	    return {reset {}}
+	}
 	error $message
     }
     try {
@@ -587,10 +590,24 @@ proc ::support::exchange {port texts {host 127.0.0.1}} {
 
 # ::support::running --
 #
-#	Whether a process exists and is no zombie.
+#	Whether a process exists and is no zombie. One whose first thread is a
+#	zombie exists until its other threads are gone, with all that they have
+#	open.
 
 proc ::support::running {pid} {
-    expr {[lindex [Stat $pid] 0] ni {{} Z X}}
+    set state [lindex [Stat $pid] 0]
+    expr {$state ni {{} X} && ($state ne "Z" || [llength [threads $pid]] > 1)}
+}
+
+# ::support::freeze --
+#
+#	Stops a process, and waits until each of its threads has stopped.
+
+proc ::support::freeze {pid} {
+    kill SIGSTOP $pid
+    await {[lsort -unique [lmap thread [threads $pid] {
+	lindex [::support::Stat $pid/task/$thread] 0
+    }]] eq "T"} {} "process $pid to stop"
 }
 
 # ::support::Stat --
@@ -624,9 +641,8 @@ proc ::support::ReadFile {path} {
 proc ::support::descendants {pid} {
     set parents {}
     foreach path [glob -nocomplain -directory /proc -tails {[0-9]*}] {
-	lassign [Stat $path] state parent
-	if {$state ni {{} Z X}} {
-	    dict lappend parents $parent $path
+	if {[running $path]} {
+	    dict lappend parents [lindex [Stat $path] 1] $path
 	}
     }
     set result {}
@@ -651,10 +667,10 @@ proc ::support::processes {handle} {
 
     set result {}
     foreach pid [glob -nocomplain -directory /proc -tails {[0-9]*}] {
-	lassign [Stat $pid] state parent session
-	if {$state in {{} Z X}} {
+	if {![running $pid]} {
 	    continue
 	}
+	lassign [Stat $pid] state parent session
 	set mark "*SOCKETSERVER_TEST=$process($handle,mark)\0*"
 	if {$session == $process($handle,pid)
 		|| (![catch {ReadFile /proc/$pid/environ} environment]

@@ -126,13 +126,30 @@ proc ::trouble::serve {args} {
 	}
     }
     append program recordErrors \n $Prelude \n $script \n \
-	    [list set count $count] \n [list set worker $worker] {
+	    [list set count $count] \n \
+	    [list set worker "say ready\n$worker"] {
 	set port [::socketserver::socket server 0]
 	set pids [addWorkers $count $worker]
-	say $port [pid] {*}$pids
+	say serving $port [pid] {*}$pids
     }
     set server [start {*}$options $program]
-    set workers [lassign [line $server] port pid]
+
+    # A child may be seen before it has taken its first steps, in which it
+    # closes what it shall not keep.
+    set ready 0
+    set others {}
+    while {$ready < $count || ![info exists port]} {
+	set text [line $server]
+	if {$text eq "ready"} {
+	    incr ready
+	} elseif {[string match "serving *" $text]} {
+	    set workers [lassign $text - port pid]
+	} else {
+	    lappend others $text
+	}
+    }
+    set ::support::process($server,lines) \
+	    [concat $others $::support::process($server,lines)]
     return [list $server $port $pid $workers]
 }
 

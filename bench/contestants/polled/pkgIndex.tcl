@@ -1,0 +1,1 @@
+package ifneeded polled 1.0 [list load [file join $dir polled.so]]

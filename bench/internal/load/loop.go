@@ -1,0 +1,254 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// tick is how often a loop looks at deadlines and at its context.
+const tick = 50 * time.Millisecond
+
+// timerData marks an event of the timer; other events carry a place's number.
+const timerData = -1
+
+// loop is one thread of the generator.
+type loop struct {
+	plan       Plan
+	began      time.Time
+	epfd       int
+	timerFd    int
+	conns      []conn
+	free       []int // places for connections
+	due        *arrivals
+	lineNumber int
+	buf        []byte
+	result     Result
+}
+
+// runLoop carries a plan out on one thread.
+func runLoop(ctx context.Context, plan Plan, stream uint64, began time.Time) (Result, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	l, err := newLoop(plan, stream, began)
+	if err != nil {
+		return Result{}, err
+	}
+	defer l.close()
+	if err := l.run(ctx); err != nil {
+		return l.result, fmt.Errorf("load generator: %w", err)
+	}
+	l.result.Elapsed = l.now()
+	return l.result, l.result.Check()
+}
+
+func newLoop(plan Plan, stream uint64, began time.Time) (*loop, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll_create1: %w", err)
+	}
+	timerFd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		unix.Close(epfd)
+		return nil, fmt.Errorf("timerfd_create: %w", err)
+	}
+	l := &loop{
+		plan: plan, began: began, epfd: epfd, timerFd: timerFd,
+		buf:    make([]byte, 4096),
+		result: Result{Latencies: make([]time.Duration, 0, 1<<16), Pids: map[int]int{}},
+	}
+	places := plan.Clients
+	if plan.Rate > 0 {
+		places = maxOpen
+		l.due = newArrivals(plan.Rate, stream)
+	}
+	l.conns = make([]conn, places)
+	for i := places - 1; i >= 0; i-- {
+		l.conns[i] = conn{fd: -1, line: make([]byte, 0, 64), in: make([]byte, 0, 128)}
+		l.free = append(l.free, i)
+	}
+	if errno := epollAdd(epfd, timerFd, unix.EPOLLIN|unix.EPOLLET, timerData); errno != 0 {
+		l.close()
+		return nil, fmt.Errorf("epoll_ctl: %w", errno)
+	}
+	return l, nil
+}
+
+func (l *loop) close() {
+	for i := range l.conns {
+		if l.conns[i].isOpen() {
+			closeFd(l.conns[i].fd)
+		}
+	}
+	unix.Close(l.timerFd)
+	unix.Close(l.epfd)
+}
+
+// now returns the time since the run began.
+func (l *loop) now() time.Duration {
+	return time.Since(l.began)
+}
+
+// run begins connections as the plan says and ends when all are over.
+func (l *loop) run(ctx context.Context) error {
+	events := make([]unix.EpollEvent, 256)
+	var nextTick time.Duration
+	for {
+		if err := l.beginDue(); err != nil {
+			return err
+		}
+		if l.allOver() {
+			return nil
+		}
+		if now := l.now(); now >= nextTick {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			l.expire(now)
+			nextTick = now + tick
+		}
+		l.armTimer()
+		n, errno := epollWait(l.epfd, events, tick)
+		if errno != 0 {
+			return fmt.Errorf("epoll_wait: %w", errno)
+		}
+		for _, event := range events[:n] {
+			if event.Fd != timerData {
+				l.handle(int(event.Fd), event.Events)
+			}
+		}
+		if l.plan.Gap > 0 {
+			l.sendSlowly()
+		}
+	}
+}
+
+// mayBegin reports whether the plan has a connection to begin, ever or now.
+func (l *loop) mayBegin() bool {
+	if l.plan.Limit > 0 && l.result.Started >= l.plan.Limit {
+		return false
+	}
+	if l.due != nil {
+		return l.due.next < l.plan.Window
+	}
+	return l.now() < l.plan.Window
+}
+
+// allOver reports whether nothing is open and nothing will be.
+func (l *loop) allOver() bool {
+	return len(l.free) == len(l.conns) && !l.mayBegin()
+}
+
+// beginDue begins what is due, each free place once: a connection that is
+// over at once leaves its place to the next turn.
+func (l *loop) beginDue() error {
+	for turns := len(l.free); turns > 0 && l.mayBegin(); turns-- {
+		now := l.now()
+		due := now
+		if l.due != nil {
+			if l.due.next > now {
+				return nil
+			}
+			due = l.due.next
+			l.due.advance()
+		}
+		slot := l.free[len(l.free)-1]
+		l.free = l.free[:len(l.free)-1]
+		l.result.Started++
+		open, outcome, err := l.begin(slot, due)
+		if err != nil {
+			return err
+		}
+		if !open {
+			l.end(slot, outcome)
+		}
+	}
+	return nil
+}
+
+// armTimer makes epoll return when something is due that no descriptor tells.
+func (l *loop) armTimer() {
+	next := time.Duration(-1)
+	if l.due != nil && l.mayBegin() && len(l.free) > 0 {
+		next = l.due.next
+	}
+	if l.plan.Gap > 0 {
+		for i := range l.conns {
+			c := &l.conns[i]
+			if c.isOpen() && len(c.out) > 0 && (next < 0 || c.nextByte < next) {
+				next = c.nextByte
+			}
+		}
+	}
+	if next >= 0 {
+		setTimer(l.timerFd, next-l.now())
+	}
+}
+
+// handle does what an event asks for.
+func (l *loop) handle(slot int, events uint32) {
+	c := &l.conns[slot]
+	if !c.isOpen() {
+		return
+	}
+	if events&unix.EPOLLOUT != 0 && len(c.out) > 0 {
+		if done, outcome := l.send(c); done {
+			l.end(slot, outcome)
+			return
+		}
+	}
+	const over = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	if events&(unix.EPOLLIN|over) == 0 {
+		return
+	}
+	if done, outcome := l.receive(c, events&over != 0); done {
+		l.end(slot, outcome)
+	}
+}
+
+// sendSlowly sends the bytes that are due where they go one at a time.
+func (l *loop) sendSlowly() {
+	for i := range l.conns {
+		if c := &l.conns[i]; c.isOpen() && len(c.out) > 0 {
+			if done, outcome := l.send(c); done {
+				l.end(i, outcome)
+			}
+		}
+	}
+}
+
+// expire ends what has taken too long.
+func (l *loop) expire(now time.Duration) {
+	for i := range l.conns {
+		c := &l.conns[i]
+		if !c.isOpen() || now < c.deadline {
+			continue
+		}
+		if c.linesLeft == 0 {
+			l.end(i, NoFin)
+		} else {
+			l.end(i, TimedOut)
+		}
+	}
+}
+
+// end counts a connection's outcome and frees its place.
+func (l *loop) end(slot int, outcome Outcome) {
+	c := &l.conns[slot]
+	now := l.now()
+	l.result.Outcomes[outcome]++
+	if outcome == Served {
+		l.result.Latencies = append(l.result.Latencies, now-c.due)
+		if now <= l.plan.Window {
+			l.result.InWindow++
+		}
+	}
+	if c.isOpen() {
+		closeFd(c.fd)
+		c.fd = -1
+	}
+	l.free = append(l.free, slot)
+}

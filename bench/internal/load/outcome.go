@@ -1,0 +1,75 @@
+package load
+
+import "fmt"
+
+// Outcome is what became of a connection.
+type Outcome int
+
+// Every connection ends in one of these.
+const (
+	Served   Outcome = iota // answered in full, then end of file
+	Refused                 // nobody listened
+	Reset                   // reset by the server, at any time
+	NoReply                 // end of file before a reply
+	Wrong                   // a reply that isn't the line sent, or more than that
+	TimedOut                // no complete reply in time
+	NoFin                   // answered in full, but the end of file didn't come in time
+	outcomes                // how many there are
+)
+
+var outcomeNames = [outcomes]string{
+	"served", "refused", "reset", "closed without a reply", "wrong",
+	"timed out", "replied without FIN",
+}
+
+// String returns the outcome in words.
+func (o Outcome) String() string {
+	return outcomeNames[o]
+}
+
+// Counts says how many connections were started and how they ended.
+type Counts struct {
+	Started  int
+	Outcomes [outcomes]int
+}
+
+// Ended returns how many connections have an outcome.
+func (c Counts) Ended() int {
+	sum := 0
+	for _, n := range c.Outcomes {
+		sum += n
+	}
+	return sum
+}
+
+// Failed returns how many connections ended otherwise than served.
+func (c Counts) Failed() int {
+	return c.Ended() - c.Outcomes[Served]
+}
+
+// Check returns an error unless every connection started has one outcome.
+func (c Counts) Check() error {
+	if c.Started != c.Ended() {
+		return fmt.Errorf("%d connections started, but %d have an outcome", c.Started, c.Ended())
+	}
+	return nil
+}
+
+// Add adds what another generator counted.
+func (c *Counts) Add(other Counts) {
+	c.Started += other.Started
+	for i, n := range other.Outcomes {
+		c.Outcomes[i] += n
+	}
+}
+
+// Failures returns the outcomes other than served that occurred, in words.
+func (c Counts) Failures() map[string]int {
+	failures := map[string]int{}
+	for i, n := range c.Outcomes {
+		if n > 0 && Outcome(i) != Served {
+			failures[Outcome(i).String()] = n
+		}
+	}
+	return failures
+}

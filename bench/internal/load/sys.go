@@ -1,0 +1,77 @@
+package load
+
+import (
+	"encoding/binary"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The system calls here are raw: none of them blocks but epollWait, and the
+// generator's threads do nothing else, so to tell Go's scheduler of each would
+// only cost. Where the scheduler wants such a thread it interrupts the wait by
+// a signal, and epollWait returns.
+
+// dial begins a connection to 127.0.0.1. A nonblocking connect is under way
+// when it returns; only a failure that is known at once is returned.
+func dial(port int) (fd int, errno unix.Errno) {
+	r, _, errno := unix.RawSyscall(unix.SYS_SOCKET, unix.AF_INET,
+		unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	addr := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: [4]byte{127, 0, 0, 1}}
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&addr.Port))[:], uint16(port))
+	_, _, errno = unix.RawSyscall(unix.SYS_CONNECT, r, uintptr(unsafe.Pointer(&addr)), unsafe.Sizeof(addr))
+	if errno != 0 && errno != unix.EINPROGRESS {
+		closeFd(int(r))
+		return -1, errno
+	}
+	return int(r), 0
+}
+
+func read(fd int, buf []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
+	return int(n), errno
+}
+
+// write sends without raising SIGPIPE.
+func write(fd int, buf []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)),
+		unix.MSG_NOSIGNAL, 0, 0)
+	return int(n), errno
+}
+
+func closeFd(fd int) {
+	unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+}
+
+func shutdownWrite(fd int) {
+	unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
+}
+
+func epollAdd(epfd, fd int, events uint32, data int32) unix.Errno {
+	event := unix.EpollEvent{Events: events, Fd: data}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), unix.EPOLL_CTL_ADD, uintptr(fd),
+		uintptr(unsafe.Pointer(&event)), 0, 0)
+	return errno
+}
+
+// epollWait waits for events, but at most so long; an interruption counts as
+// no events.
+func epollWait(epfd int, events []unix.EpollEvent, atMost time.Duration) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(&events[0])),
+		uintptr(len(events)), uintptr(atMost.Milliseconds()), 0, 0)
+	if errno == unix.EINTR {
+		return 0, 0
+	}
+	return int(n), errno
+}
+
+// setTimer makes the timer readable after a pause.
+func setTimer(fd int, pause time.Duration) unix.Errno {
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(pause, 1).Nanoseconds())}
+	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	return errno
+}

@@ -1,0 +1,177 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"socketserver/bench/internal/result"
+	"socketserver/bench/internal/scenario"
+)
+
+// column is one column of a scenario's table.
+type column struct {
+	title string
+	cell  func(result.Row) string
+}
+
+// The columns that tables are made of.
+var (
+	workersColumn = column{"workers", func(r result.Row) string { return countOrDash(r.Workers) }}
+	linesColumn   = column{"lines", func(r result.Row) string { return countOrDash(r.Lines) }}
+	noteColumn    = column{"handler", func(r result.Row) string { return r.Note }}
+	rateColumn    = column{"conn/s", func(r result.Row) string { return thousands(r.Median(result.ConnPerSec)) }}
+	spreadColumn  = column{"spread", func(r result.Row) string { return percent(r.Spread(result.ConnPerSec)) }}
+	cpuColumn     = column{"CPU us/conn", func(r result.Row) string { return significant(r.Median(result.CPUMicros)) }}
+	switchColumn  = column{"switches/conn", func(r result.Row) string { return significant(r.Median(result.Switches)) }}
+	p50Column     = column{"p50 ms", func(r result.Row) string { return significant(r.Median(result.P50)) }}
+	p99Column     = column{"p99 ms", func(r result.Row) string { return significant(r.Median(result.P99)) }}
+	p999Column    = column{"p99.9 ms", func(r result.Row) string { return significant(r.Median(result.P999)) }}
+	idlePSSColumn = column{"idle PSS MB", func(r result.Row) string { return megabytes(r.Median(result.IdlePSS)) }}
+	pssColumn     = column{"PSS MB", func(r result.Row) string { return megabytes(r.Median(result.PSS)) }}
+	secondsColumn = column{"seconds", func(r result.Row) string { return fmt.Sprintf("%.2f", r.Median(result.Seconds)) }}
+	millisColumn  = column{"ms", func(r result.Row) string { return significant(r.Median(result.Seconds) * 1000) }}
+	failedColumn  = column{"failed", func(r result.Row) string { return failures(r) }}
+	startedColumn = column{"connections", func(r result.Row) string { return thousands(float64(r.Started())) }}
+	p99Spread     = column{"spread", func(r result.Row) string { return percent(r.Spread(result.P99)) }}
+	linesPerSec   = column{"lines/s", func(r result.Row) string {
+		return thousands(r.Median(result.ConnPerSec) * float64(r.Lines))
+	}}
+)
+
+// columns returns what a scenario's table shows beside the contestant.
+func columns(name string) []column {
+	switch name {
+	case scenario.Throughput:
+		return []column{workersColumn, rateColumn, spreadColumn, cpuColumn, switchColumn, p50Column, p99Column, p999Column, pssColumn, failedColumn}
+	case scenario.OpenLoop:
+		return []column{workersColumn, p50Column, p99Column, p99Spread, p999Column, cpuColumn, switchColumn, failedColumn}
+	case scenario.KeptOpen:
+		return []column{workersColumn, linesColumn, rateColumn, spreadColumn, linesPerSec, cpuColumn, switchColumn, failedColumn}
+	case scenario.Lengthy:
+		return []column{workersColumn, secondsColumn, failedColumn}
+	case scenario.Slow:
+		return []column{workersColumn, noteColumn, secondsColumn, failedColumn}
+	case scenario.Forks:
+		return []column{workersColumn, startedColumn, failedColumn, rateColumn, p50Column, p99Column, p999Column}
+	case scenario.Memory:
+		return []column{workersColumn, idlePSSColumn, pssColumn}
+	default:
+		return []column{millisColumn}
+	}
+}
+
+// Cells returns a scenario's table, its head first. A row that could not run
+// has its reason instead of numbers.
+func Cells(set result.Set) [][]string {
+	cols := columns(set.Scenario)
+	head := []string{firstColumn(set.Scenario)}
+	for _, c := range cols {
+		head = append(head, c.title)
+	}
+	table := [][]string{head}
+	for _, row := range set.Rows {
+		cells := []string{row.Title}
+		for _, c := range cols {
+			cells = append(cells, cell(row, c))
+		}
+		if row.Why != "" {
+			cells = append(cells, row.Why)
+		}
+		table = append(table, cells)
+	}
+	return table
+}
+
+// firstColumn names what a scenario's rows are.
+func firstColumn(name string) string {
+	if name == scenario.Require {
+		return "package"
+	}
+	return "contestant"
+}
+
+// cell returns a cell; of a row that could not run, only what identifies it.
+func cell(row result.Row, c column) string {
+	identifies := c.title == workersColumn.title || c.title == linesColumn.title || c.title == noteColumn.title
+	if len(row.Measures) == 0 && !identifies {
+		return "-"
+	}
+	return c.cell(row)
+}
+
+// Table prints a scenario's table.
+func Table(out io.Writer, set result.Set) {
+	fmt.Fprintf(out, "\n%s: %s (median of %d)\n\n", set.Scenario, set.Title, set.Rounds)
+	writer := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, cells := range Cells(set) {
+		fmt.Fprintln(writer, strings.Join(cells, "\t"))
+	}
+	writer.Flush()
+}
+
+// failures says how many connections were not served, and what became of them.
+func failures(row result.Row) string {
+	if row.Failed() == 0 {
+		return "0"
+	}
+	sums := map[string]int{}
+	for _, m := range row.Measures {
+		for outcome, n := range m.Failures {
+			sums[outcome] += n
+		}
+	}
+	var parts []string
+	for outcome, n := range sums {
+		parts = append(parts, fmt.Sprintf("%d %s", n, outcome))
+	}
+	sort.Strings(parts)
+	return strings.Join(parts, ", ")
+}
+
+func countOrDash(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(n)
+}
+
+// significant writes a number with three digits that matter, and 0 as a dash:
+// it was not measured.
+func significant(x float64) string {
+	switch {
+	case x == 0 || math.IsNaN(x):
+		return "-"
+	case x >= 100:
+		return thousands(x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	default:
+		return fmt.Sprintf("%.2f", x)
+	}
+}
+
+// thousands writes a whole number with commas.
+func thousands(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	digits := strconv.FormatInt(int64(math.Round(x)), 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+func percent(part float64) string {
+	return fmt.Sprintf("%.0f%%", part*100)
+}
+
+// megabytes writes KiB as MB of a million bytes.
+func megabytes(kib float64) string {
+	return significant(kib * 1024 / 1e6)
+}

@@ -1,0 +1,106 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+
+	"socketserver/bench/internal/contest"
+	"socketserver/bench/internal/result"
+)
+
+// Runner measures scenarios.
+type Runner struct {
+	Env     contest.Env
+	Began   time.Time
+	Machine result.Machine
+	Rounds  int           // instead of the scenario's, if not 0
+	Window  time.Duration // instead of the scenario's, if not 0
+	Log     io.Writer     // says what is going on
+}
+
+// threads returns how many threads the load generator gets: half of the
+// machine, the other half being the server's.
+func threads() int {
+	return max(1, runtime.NumCPU()/2)
+}
+
+// Run measures a scenario: every case once, then every case again, so that
+// whatever changes on the machine meanwhile meets all of them. An error means
+// that the run was called off.
+func (r *Runner) Run(ctx context.Context, s Scenario) (result.Set, error) {
+	if r.Rounds > 0 {
+		s.Rounds = r.Rounds
+	}
+	if r.Window > 0 {
+		s.Window = r.Window
+	}
+	set := result.Set{
+		Scenario: s.Name, Title: s.Title, Run: r.Began, Window: s.Window, Rounds: s.Rounds, Threads: threads(),
+		Machine: r.Machine, Rows: make([]result.Row, len(s.Cases)),
+	}
+	for i, c := range s.Cases {
+		set.Rows[i] = result.Row{Contestant: c.Contestant, Title: c.title(), Workers: c.Workers, Lines: c.Lines, Note: c.Note}
+	}
+	for round := range s.Rounds {
+		for i, c := range s.Cases {
+			if set.Rows[i].Why != "" {
+				continue
+			}
+			measure, err := r.measure(ctx, s, c)
+			if ctx.Err() != nil {
+				return set, context.Cause(ctx)
+			}
+			r.tell(s, round, c, measure, err)
+			if err != nil {
+				set.Rows[i].Why, set.Rows[i].Measures = err.Error(), nil
+				continue
+			}
+			set.Rows[i].Measures = append(set.Rows[i].Measures, measure)
+		}
+	}
+	return set, nil
+}
+
+// measure takes one measurement.
+func (r *Runner) measure(ctx context.Context, s Scenario, c Case) (result.Measure, error) {
+	if s.Name == Require {
+		return r.require(ctx, c.Contestant)
+	}
+	return r.trial(ctx, s, c)
+}
+
+// tell says what a measurement gave.
+func (r *Runner) tell(s Scenario, round int, c Case, m result.Measure, err error) {
+	name := c.Contestant
+	if c.Workers > 0 {
+		name = fmt.Sprintf("%s, %d workers", name, c.Workers)
+	}
+	if c.Lines > 1 {
+		name = fmt.Sprintf("%s, %d lines", name, c.Lines)
+	}
+	var gave string
+	switch {
+	case err != nil:
+		gave = "could not run: " + err.Error()
+	case m.ConnPerSec > 0:
+		gave = fmt.Sprintf("%.0f conn/s, p99 %.2f ms", m.ConnPerSec, m.P99)
+	default:
+		gave = fmt.Sprintf("%.4g s", m.Seconds)
+	}
+	if err == nil && m.Failed() > 0 {
+		gave += fmt.Sprintf(", failed: %v", m.Failures)
+	}
+	fmt.Fprintf(r.Log, "%s %d/%d  %s: %s\n", s.Name, round+1, s.Rounds, name, strings.TrimSpace(gave))
+}
+
+// title returns the case's name as in tables.
+func (c Case) title() string {
+	if contestant, ok := contest.ByName(c.Contestant); ok && c.Title == "" {
+		return contestant.Title
+	}
+	return c.Title
+}
