@@ -687,7 +687,10 @@ proc ::support::processes {handle} {
 
 proc ::support::descriptors {pid} {
     set result {}
-    foreach fd [glob -nocomplain -directory /proc/$pid/fd -tails *] {
+    if {[catch {glob -nocomplain -directory /proc/$pid/fd -tails *} fds]} {
+	return {}
+    }
+    foreach fd $fds {
 	if {![catch {file readlink /proc/$pid/fd/$fd} target]} {
 	    lappend result [list $fd $target]
 	}
@@ -708,10 +711,15 @@ proc ::support::kinds {pid} {
 
 # ::support::threads --
 #
-#	The thread ids of a process.
+#	The thread ids of a process; none when it ends at this moment.
 
 proc ::support::threads {pid} {
-    lsort -integer [glob -nocomplain -directory /proc/$pid/task -tails *]
+    if {[catch {
+	glob -nocomplain -directory /proc/$pid/task -tails *
+    } ids]} {
+	return {}
+    }
+    lsort -integer $ids
 }
 
 # ::support::watch --
