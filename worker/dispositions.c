@@ -32,7 +32,7 @@ static const int openInGo[] = {
     SIGCHLD, SIGPROF, SIGURG
 };
 
-static int	IsOfACopy(const struct sigaction *actionPtr);
+static void	LookBehindACopy(int number, struct sigaction *actionPtr);
 static int	SameHandler(const struct sigaction *aPtr,
 		    const struct sigaction *bPtr);
 
@@ -58,15 +58,16 @@ static int	SameHandler(const struct sigaction *aPtr,
 void
 SsDispositionsSave(void)
 {
+    struct sigaction now;
     int number;
 
     for (number = 1; number < NSIG; number++) {
 	Disposition *sigPtr = &dispositions[number];
 
-	sigPtr->known = (sigaction(number, NULL, &sigPtr->before) == 0);
-	if (sigPtr->known && IsOfACopy(&sigPtr->before)) {
-	    sigPtr->before.sa_handler = SIG_DFL;
-	    sigPtr->before.sa_flags = 0;
+	sigPtr->known = (sigaction(number, NULL, &now) == 0);
+	if (sigPtr->known) {
+	    LookBehindACopy(number, &now);
+	    sigPtr->before = now;
 	}
 	sigPtr->changed = 0;
     }
@@ -191,16 +192,17 @@ SsDispositionsGiveBack(void)
 /*
  *----------------------------------------------------------------------
  *
- * IsOfACopy --
+ * LookBehindACopy, SsDispositionsBefore --
  *
- *	Whether a handler is Go's, of another file of this library that was
- *	loaded before: it is as dead in a child as our own.
+ *	Where a handler is Go's, of another file of this library that was
+ *	loaded before, it is as dead in a child as our own: what counts is
+ *	what held before that one.  The second is how it is asked.
  *
  * Results:
- *	1 or 0.
+ *	None.
  *
  * Side effects:
- *	None.
+ *	Replaces the action.
  *
  * Process:
  *	Server.
@@ -208,25 +210,38 @@ SsDispositionsGiveBack(void)
  *----------------------------------------------------------------------
  */
 
-static int
-IsOfACopy(
-    const struct sigaction *actionPtr)
+static void
+LookBehindACopy(
+    int number,			/* A signal... */
+    struct sigaction *actionPtr)/* ...and what is done about it. */
 {
+    __typeof__(&SsDispositionsBefore) before;
     Dl_info info;
     void *library;
-    int found;
 
     if (!(actionPtr->sa_flags & SA_SIGINFO)
 	    || dladdr((void *) actionPtr->sa_sigaction, &info) == 0) {
-	return 0;
+	return;
     }
     library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
     if (library == NULL) {
-	return 0;
+	return;
     }
-    found = (dlsym(library, "Socketserver_SafeInit") != NULL);
+    before = (__typeof__(before)) dlsym(library, "SsDispositionsBefore");
+    if (before != NULL) {
+	before(number, actionPtr);
+    }
     dlclose(library);		/* Only what dlopen has just counted. */
-    return found;
+}
+
+void
+SsDispositionsBefore(
+    int number,
+    struct sigaction *actionPtr)/* Set, if anything is known. */
+{
+    if (dispositions[number].known) {
+	*actionPtr = dispositions[number].before;
+    }
 }
 
 /*

@@ -7,6 +7,8 @@
 #ifndef SS_DISPOSITIONS_H
 #define SS_DISPOSITIONS_H
 
+#include <signal.h>
+
 /*
  * SsDispositionsSave --
  *
@@ -31,12 +33,19 @@
  *	child, where Go's handlers lead into a runtime that is dead; safe
  *	between fork and exec.
  *
- * Process: both; the last, worker only.
+ * SsDispositionsBefore --
+ *
+ *	What held before.  Another file of this library, loaded later, looks
+ *	it up by this name.
+ *
+ * Process: both; GiveBack, worker only.
  */
 
 void		SsDispositionsSave(void);
 void		SsDispositionsCompare(void);
 void		SsDispositionsOnStack(void);
 void		SsDispositionsGiveBack(void);
+void		SsDispositionsBefore(int number,
+		    struct sigaction *actionPtr);
 
 #endif /* SS_DISPOSITIONS_H */
