@@ -67,8 +67,32 @@ func rawClose(fd int) {
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 }
 
-// poll isn't raw: while it waits, the scheduler uses the processor for others.
+// brief is for how many milliseconds the loop waits at first without the
+// scheduler knowing. The scheduler uses the processor for others while it
+// knows, but to take it away and to give it back wakes its monitor, several
+// times for each connection; where they come one after the other that costs
+// more than all the rest. A garbage collection may have to wait that long.
+const brief = 5
+
+// poll lets the scheduler know of all but brief waits.
 func poll(fds []unix.PollFd, milliseconds int) (bool, unix.Errno) {
+	if milliseconds >= 0 && milliseconds <= brief {
+		return ppoll(unix.RawSyscall6, fds, milliseconds)
+	}
+	happened, errno := ppoll(unix.RawSyscall6, fds, brief)
+	if happened || errno != 0 {
+		return happened, errno
+	}
+	if milliseconds >= 0 {
+		milliseconds -= brief
+	}
+	return ppoll(unix.Syscall6, fds, milliseconds)
+}
+
+// syscall6 is unix.Syscall6 or unix.RawSyscall6.
+type syscall6 func(trap, a1, a2, a3, a4, a5, a6 uintptr) (r1, r2 uintptr, errno unix.Errno)
+
+func ppoll(call syscall6, fds []unix.PollFd, milliseconds int) (bool, unix.Errno) {
 	var first *unix.PollFd
 	if len(fds) > 0 {
 		first = &fds[0]
@@ -78,7 +102,7 @@ func poll(fds []unix.PollFd, milliseconds int) (bool, unix.Errno) {
 		limit := unix.NsecToTimespec(int64(milliseconds) * 1e6)
 		timeout = &limit
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(first)),
+	n, _, errno := call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(first)),
 		uintptr(len(fds)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
 	return errno == 0 && n > 0, errno
 }
