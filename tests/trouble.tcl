@@ -9,7 +9,7 @@
 source [file join [file dirname [info script]] support.tcl]
 
 namespace eval ::trouble {
-    namespace export serve load startLoad endLoad verdict inject calmDown
+    namespace export serve load startLoad endLoad verdict inject follow calmDown
     namespace export starve feed ticks field errors settle clean stateOf
     namespace export signals asleep signalAll awaitEnd tables acceptThread
 
@@ -207,20 +207,29 @@ proc ::trouble::verdict {counts} {
     return $counts
 }
 
-# ::trouble::inject, ::trouble::calmDown --
+# ::trouble::inject, ::trouble::follow, ::trouble::calmDown --
 #
-#	Makes a system call of a process fail, as strace's "when" says; ends
-#	that and returns how often it failed.
+#	Makes a system call of a process fail, as strace's "when" says; follows
+#	one of its first thread; ends that and returns how often it failed or
+#	was made.
 
 proc ::trouble::inject {pid call errno when} {
+    Trace $pid [threads $pid] {\(INJECTED\)} \
+	-f -e trace=$call -e inject=$call:error=$errno:when=$when
+}
+
+proc ::trouble::follow {pid call} {
+    Trace $pid $pid "$call\\(" -e trace=$call
+}
+
+proc ::trouble::Trace {pid threads pattern args} {
     variable tracers
     variable counter
 
     set path [file join $::support::directory trace[incr counter]]
-    set chan [open [list | strace -f -qq -o $path -e trace=$call \
-	    -e inject=$call:error=$errno:when=$when -p $pid 2>@1] r]
-    lappend tracers [list $chan $path $pid]
-    await {[Traced $pid] eq [threads $pid]} {} "strace of $pid"
+    set chan [open [list | strace -qq -o $path {*}$args -p $pid 2>@1] r]
+    lappend tracers [list $chan $path $pid $pattern]
+    await {[Traced $pid] eq $threads} {} "strace of $pid"
     return [lindex $tracers end]
 }
 
@@ -228,11 +237,11 @@ proc ::trouble::calmDown {tracer} {
     variable tracers
 
     set tracers [lsearch -all -inline -not -exact $tracers $tracer]
-    lassign $tracer chan path pid
+    lassign $tracer chan path pid pattern
     exec kill -s TERM [pid $chan]
     catch {close $chan}
     await {[Traced $pid] eq {}} {} "the end of strace of $pid"
-    regexp -all {\(INJECTED\)} [::support::ReadFile $path]
+    regexp -all $pattern [::support::ReadFile $path]
 }
 
 # The threads of a process that somebody traces.
@@ -358,13 +367,17 @@ proc ::trouble::acceptThread {pid} {
 #
 #	Whether a worker waits for a connection: it has what it waits with and
 #	a descriptor in reserve, so one socket twice, and each of its threads
-#	sleeps.
+#	sleeps. One that runs the event loop has two more of those by then,
+#	Tcl's and the helper.
 
 proc ::trouble::asleep {pid} {
     set open [lmap entry [descriptors $pid] {lindex $entry 1}]
     set sockets [lsearch -all -inline -glob $open socket:*]
     if {"anon_inode:\[eventpoll\]" ni $open
 	    || [llength $sockets] == [llength [lsort -unique $sockets]]} {
+	return 0
+    }
+    if {[llength [threads $pid]] == 2} {
 	return 0
     }
     foreach thread [threads $pid] {

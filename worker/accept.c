@@ -236,6 +236,9 @@ Sleep(
 	error = SsSlotHold(&waitPtr->slot, portPtr->queueFd, 0);
     }
     if (error == 0) {
+	error = SsWaitJoin(waitPtr, portPtr->queueFd, SsEngagements() > 0);
+    }
+    if (error == 0) {
 	/*
 	 * No signal may slip in between the look at what has come and the
 	 * sleep: it would be handled only after the next connection.
@@ -244,7 +247,7 @@ Sleep(
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
-	    status = SsWaitFor(waitPtr, portPtr->queueFd, timeout, &before);
+	    status = SsWaitSleep(waitPtr, timeout, &before);
 	    error = errno;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

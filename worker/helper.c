@@ -102,17 +102,11 @@ SsHelperWait(
 	error = StartLocked(helperPtr);
     }
     if (error == 0) {
-	/*
-	 * The thread sleeps already: it need not be woken to wait.
-	 */
-
-	error = SsWaitArm(&helperPtr->wait, queueFd);
-    }
-    if (error == 0) {
 	helperPtr->queueFd = queueFd;
 	helperPtr->eventPtr = eventPtr;
 	helperPtr->calledOff = 0;
 	helperPtr->state = SS_HELPER_WAITING;
+	pthread_cond_signal(&helperPtr->changed);
     }
     SsForkUnlock();
     return error;
@@ -165,8 +159,8 @@ StartLocked(
  *
  * HelperMain --
  *
- *	The thread: sleeps until there is something to receive or it is told
- *	to stop.  The lock is held from before a connection is received until
+ *	The thread: while a wait is on, sleeps until there is something to
+ *	receive.  The lock is held from before a connection is received until
  *	it is noted where a forked child finds and closes it.
  *
  * Results:
@@ -191,13 +185,15 @@ HelperMain(
 
     SsForkLock();
     while (!helperPtr->stop) {
+	if (helperPtr->state != SS_HELPER_WAITING) {
+	    SsForkWait(&helperPtr->changed);
+	    continue;
+	}
 	SsForkUnlock();
 	waited = SsWaitSleep(&helperPtr->wait, -1, NULL);
 	error = errno;
 	SsForkLock();
-	if (helperPtr->state == SS_HELPER_WAITING) {
-	    WokenLocked(helperPtr, waited, error);
-	}
+	WokenLocked(helperPtr, waited, error);
     }
     helperPtr->running = 0;
     pthread_cond_broadcast(&helperPtr->changed);
@@ -234,7 +230,6 @@ WokenLocked(
     if (!ReceiveLocked(helperPtr, waited, error) && !helperPtr->calledOff) {
 	return;
     }
-    SsWaitDisarm(&helperPtr->wait, helperPtr->queueFd);
     helperPtr->state = SS_HELPER_DONE;
     if (helperPtr->calledOff) {
 	pthread_cond_broadcast(&helperPtr->changed);
@@ -294,7 +289,7 @@ ReceiveLocked(
 /*
  *----------------------------------------------------------------------
  *
- * SsHelperTake --
+ * SsHelperIsDone, SsHelperTake --
  *
  *	See helper.h.
  *
@@ -302,13 +297,25 @@ ReceiveLocked(
  *	1 or 0.
  *
  * Side effects:
- *	The helper is idle again.
+ *	SsHelperTake: the helper is idle again.
  *
  * Process:
  *	Worker.
  *
  *----------------------------------------------------------------------
  */
+
+int
+SsHelperIsDone(
+    SsHelper *helperPtr)
+{
+    int done;
+
+    SsForkLock();
+    done = (helperPtr->state == SS_HELPER_DONE);
+    SsForkUnlock();
+    return done;
+}
 
 int
 SsHelperTake(
@@ -436,9 +443,7 @@ StopLocked(
     SsHelper *helperPtr)	/* Not waiting. */
 {
     helperPtr->stop = 1;
-    if (helperPtr->running) {
-	SsWaitCallOff(&helperPtr->wait);
-    }
+    pthread_cond_signal(&helperPtr->changed);
     while (helperPtr->running) {
 	SsForkWait(&helperPtr->changed);
     }

@@ -50,8 +50,12 @@ typedef struct SsHelper {
  * SsHelperWait --
  *
  *	Waits on a queue in the background.  The event, which the helper takes
- *	over, is queued when there is an outcome.  The wait must be open
- *	and hold a slot.  Returns 0, or an errno (the event is the caller's).
+ *	over, is queued when there is an outcome.  The wait must have a place
+ *	at the queue and hold a slot.  Returns 0, or an errno (the event is the caller's).
+ *
+ * SsHelperIsDone --
+ *
+ *	Whether there is an outcome.
  *
  * SsHelperTake --
  *
@@ -82,6 +86,7 @@ typedef struct SsHelper {
 void		SsHelperInit(SsHelper *helperPtr);
 int		SsHelperWait(SsHelper *helperPtr, int queueFd,
 		    Tcl_Event *eventPtr);
+int		SsHelperIsDone(SsHelper *helperPtr);
 int		SsHelperTake(SsHelper *helperPtr, SsReceiveStatus *statusPtr,
 		    int *errorPtr, SsArrival *arrivalPtr);
 int		SsHelperCallOff(SsHelper *helperPtr, SsArrival *arrivalPtr);

@@ -26,12 +26,12 @@ static int	LeaveEventProc(Tcl_Event *evPtr, int flags);
 /*
  *----------------------------------------------------------------------
  *
- * SsEngage, SsDisengage --
+ * SsEngage, SsDisengage, SsEngagements --
  *
  *	See leave.h.
  *
  * Results:
- *	None.
+ *	SsEngagements: how many.
  *
  * Side effects:
  *	The last to disengage may end the process, from its event loop.
@@ -57,6 +57,17 @@ SsDisengage(void)
     engagements--;
     AlertLocked();
     SsForkUnlock();
+}
+
+int
+SsEngagements(void)
+{
+    int number;
+
+    SsForkLock();
+    number = engagements;
+    SsForkUnlock();
+    return number;
 }
 
 /*

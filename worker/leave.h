@@ -11,7 +11,7 @@
 #include <tcl.h>
 
 /*
- * SsEngage, SsDisengage --
+ * SsEngage, SsDisengage, SsEngagements --
  *
  *	Count what engages this process: connections that it received and
  *	has not closed, and requests for one more.
@@ -45,6 +45,7 @@
 
 void		SsEngage(void);
 void		SsDisengage(void);
+int		SsEngagements(void);
 int		SsWorkerEnd(Tcl_Interp *interp, int inherited,
 		    Tcl_Obj *closedPtr);
 void		SsLeave(Tcl_Interp *interp);

@@ -7,6 +7,7 @@
 #include "ports.h"
 #include "fork.h"
 #include "queue.h"
+#include "wait.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -303,6 +304,7 @@ TidyLocked(
 	return;
     }
     if (portPtr->queueFd >= 0) {
+	SsWaitsLeaveLocked(portPtr->queueFd);
 	close(portPtr->queueFd);
 	portPtr->queueFd = -1;
     }

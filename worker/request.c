@@ -6,12 +6,14 @@
  *
  *	A request first tries to receive without waiting, from an event, so
  *	that a worker takes a connection only when it has come back to its
- *	event loop; a busy server never pays for more than that.  Only
- *	when nothing is queued does the helper thread wait.
+ *	event loop; a busy server never pays for more than that.  When
+ *	nothing is queued, a worker that has nothing else to do stays with the
+ *	queue for a moment; only then does the helper thread wait.
  */
 
 #include "request.h"
 #include "connection.h"
+#include "dwell.h"
 #include "fork.h"
 #include "handler.h"
 #include "helper.h"
@@ -23,13 +25,6 @@
 #include <string.h>
 
 #define ASSOC_KEY "socketserver"
-
-/*
- * How many connections in a row a worker takes before it lets the event loop
- * look at files and timers: queued events come before those.
- */
-
-#define TURNS 16
 
 /*
  * After how many milliseconds a worker that couldn't receive tries again.
@@ -55,8 +50,7 @@ typedef struct Request {
     int process;		/* ...in which process, as SsForkCount tells:
 				 * a forked child hasn't asked. */
     int waiting;		/* Whether the helper waits. */
-    int turns;			/* Connections since the event loop last
-				 * looked at everything. */
+    SsDwell dwell;		/* How long to do without the event loop. */
     int reported;		/* The errno that was reported last, 0: none
 				 * since all went well. */
     Tcl_TimerToken timer;	/* Looks again later, or NULL. */
@@ -79,12 +73,17 @@ static void	LookSoon(Request *requestPtr);
 static void	LookLater(Request *requestPtr, int delay);
 static int	LookEventProc(Tcl_Event *evPtr, int flags);
 static void	LookTimerProc(void *clientData);
+static void	LookedProc(void *clientData, int flags);
+static int	IsOfOthers(Tcl_Event *evPtr, void *clientData);
 static void	Look(Request *requestPtr);
 static SsReceiveStatus Receive(Request *requestPtr, int *errorPtr,
 		    SsArrival *arrivalPtr);
 static void	Act(Request *requestPtr, SsReceiveStatus status, int error,
 		    const SsArrival *arrivalPtr);
+static int	Dwell(Request *requestPtr);
 static void	WaitInBackground(Request *requestPtr);
+static int	Join(Request *requestPtr);
+static int	IsAlone(void);
 static void	Ended(Request *requestPtr, SsReceiveStatus status);
 static void	Report(Request *requestPtr, int error);
 static void	DeleteRequest(Request *requestPtr);
@@ -232,6 +231,7 @@ GetRequest(
     requestPtr->portPtr = portPtr;
     requestPtr->nextPtr = firstPtr;
     SsHelperInit(&requestPtr->helper);
+    Tcl_CreateEventSource(NULL, LookedProc, requestPtr);
     Tcl_SetAssocData(interp, ASSOC_KEY, DeleteRequests, requestPtr);
     SsForkLock();
     SsPortUseLocked(portPtr);
@@ -374,7 +374,8 @@ Answered(
  *
  * LookSoon, LookLater, NewEvent --
  *
- *	Let the event loop look at a request: next; after a delay.
+ *	Let the event loop look at a request: next, or where files and timers
+ *	have had to wait for long, after those; after a delay.
  *
  * Results:
  *	NewEvent: an event for Tcl's queue.
@@ -392,10 +393,9 @@ static void
 LookSoon(
     Request *requestPtr)
 {
-    if (++requestPtr->turns < TURNS) {
+    if (SsDwellLeft(&requestPtr->dwell) > 0) {
 	Tcl_QueueEvent(NewEvent(requestPtr), TCL_QUEUE_TAIL);
     } else {
-	requestPtr->turns = 0;
 	LookLater(requestPtr, 0);
     }
 }
@@ -467,6 +467,51 @@ LookTimerProc(
 /*
  *----------------------------------------------------------------------
  *
+ * LookedProc, IsOfOthers --
+ *
+ *	The event loop has looked at everything.  What it found is queued, but
+ *	for timers: those of others are noticed where nothing else woke it.
+ *
+ * Results:
+ *	IsOfOthers: always 0, keep the event.
+ *
+ * Side effects:
+ *	Notes it, and whether it found something else than this request.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+LookedProc(
+    void *clientData,		/* The request. */
+    int flags)			/* Unused. */
+{
+    Request *requestPtr = (Request *) clientData;
+    int disturbed = (requestPtr->timer == NULL
+	    && !SsHelperIsDone(&requestPtr->helper));
+
+    (void) flags;
+    Tcl_DeleteEvents(IsOfOthers, &disturbed);
+    SsDwellLooked(&requestPtr->dwell, disturbed);
+}
+
+static int
+IsOfOthers(
+    Tcl_Event *evPtr,
+    void *clientData)		/* Set to 1 if it is. */
+{
+    if (evPtr->proc != LookEventProc) {
+	*(int *) clientData = 1;
+    }
+    return 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
  * Look --
  *
  *	Looks whether there is a connection for a request and does what is to
@@ -497,6 +542,9 @@ Look(
     }
     if (!requestPtr->waiting) {
 	status = Receive(requestPtr, &error, &arrival);
+	if (status == SS_RECEIVE_EMPTY && Dwell(requestPtr)) {
+	    status = Receive(requestPtr, &error, &arrival);
+	}
     } else if (!SsHelperTake(&requestPtr->helper, &status, &error,
 	    &arrival)) {
 	return;
@@ -582,7 +630,6 @@ Act(
 	Tcl_DecrRefCount(handlerPtr);
 	break;
     case SS_RECEIVE_EMPTY:
-	requestPtr->turns = 0;
 	WaitInBackground(requestPtr);
 	break;
     case SS_RECEIVE_END:
@@ -612,6 +659,39 @@ Act(
 /*
  *----------------------------------------------------------------------
  *
+ * Dwell --
+ *
+ *	Waits for a connection for a moment, in this thread.  Where they come
+ *	one after the other, that saves waking two threads for each: the
+ *	helper, and this one from its event loop.
+ *
+ * Results:
+ *	Whether there is something to receive.
+ *
+ * Side effects:
+ *	Sleeps, but not where anything else may want this thread.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Dwell(
+    Request *requestPtr)	/* Asked. */
+{
+    int left = SsDwellLeft(&requestPtr->dwell);
+
+    return left > 0 && IsAlone() && SsDwellUndisturbed(&requestPtr->dwell)
+	    && Join(requestPtr) == 0
+	    && SsWaitSleep(&requestPtr->helper.wait, left, NULL)
+		    == SS_WAIT_READY;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
  * WaitInBackground --
  *
  *	Lets the helper wait for a connection.
@@ -633,18 +713,14 @@ WaitInBackground(
     Request *requestPtr)	/* Asked. */
 {
     SsHelper *helperPtr = &requestPtr->helper;
-    int queueFd = requestPtr->portPtr->queueFd;
     Tcl_Event *eventPtr;
     int error;
 
-    error = SsWaitOpen(&helperPtr->wait);
-    if (error == 0) {
-	error = SsSlotHold(&helperPtr->wait.slot, queueFd,
-		SsDescriptorBound());
-    }
+    error = Join(requestPtr);
     if (error == 0) {
 	eventPtr = NewEvent(requestPtr);
-	error = SsHelperWait(helperPtr, queueFd, eventPtr);
+	error = SsHelperWait(helperPtr, requestPtr->portPtr->queueFd,
+		eventPtr);
 	if (error != 0) {
 	    Tcl_Free((char *) eventPtr);
 	}
@@ -656,6 +732,52 @@ WaitInBackground(
 	Report(requestPtr, error);
 	LookLater(requestPtr, RETRY_DELAY);
     }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Join, IsAlone --
+ *
+ *	Get ready to wait.  A worker whom only this request engages is among
+ *	the first to be woken, what it needs being still at hand in the
+ *	processor's caches.  One with open connections goes behind the
+ *	others each time, or the first would end up with all that stay open.
+ *
+ * Results:
+ *	Join: 0 or an errno; IsAlone: 1 or 0.
+ *
+ * Side effects:
+ *	The request's wait has a place at the queue, and holds a slot.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+Join(
+    Request *requestPtr)	/* Asked. */
+{
+    SsWait *waitPtr = &requestPtr->helper.wait;
+    int queueFd = requestPtr->portPtr->queueFd;
+    int error;
+
+    error = SsWaitOpen(waitPtr);
+    if (error == 0) {
+	error = SsSlotHold(&waitPtr->slot, queueFd, SsDescriptorBound());
+    }
+    if (error == 0) {
+	error = SsWaitJoin(waitPtr, queueFd, !IsAlone());
+    }
+    return error;
+}
+
+static int
+IsAlone(void)
+{
+    return SsEngagements() == 1;
 }
 
 /*
@@ -793,6 +915,7 @@ DeleteRequest(
     if (IsAsked(requestPtr)) {
 	Answered(requestPtr);
     }
+    Tcl_DeleteEventSource(NULL, LookedProc, requestPtr);
     Tcl_DeleteTimerHandler(requestPtr->timer);
     Tcl_DeleteEvents(IsEventOf, requestPtr);
     SetObj(&requestPtr->handlerPtr, NULL);

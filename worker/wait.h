@@ -2,8 +2,11 @@
  * wait.h --
  *
  *	Waiting on a queue that many processes share, so that one message
- *	wakes one of them, first come, first served, and so that the wait can
- *	end early without a connection being lost: waiting never receives.
+ *	wakes one of them, and so that the wait can end early without a
+ *	connection being lost: waiting never receives.
+ *
+ *	Who waits has a place at the queue.  A message wakes the first in the
+ *	order of places who sleeps.
  */
 
 #ifndef SS_WAIT_H
@@ -21,6 +24,7 @@ typedef struct SsWait {
     int canCallOff;		/* Whether SsWaitCallOff may be used. */
     int pollFd;			/* What the thread sleeps on, or -1. */
     int callOffFd;		/* Ends a wait, or -1. */
+    int queueFd;		/* The queue that it has a place at, or -1. */
     int slot;			/* Room for the descriptor that comes (see
 				 * slot.h), or -1. */
 } SsWait;
@@ -43,26 +47,17 @@ typedef enum SsWaitStatus {
  *
  *	Opens what the wait needs, if it isn't open.  Returns 0 or an errno.
  *
- * SsWaitArm --
+ * SsWaitJoin --
  *
- *	Joins the queue's sleepers: from now on a message may be this wait's.
- *	Another thread may do it for one that sleeps already.  Returns 0 or
- *	an errno.
+ *	Takes a place at the queue, giving up one at another, or keeps the
+ *	one that it has; with last, goes behind all others.  Returns 0 or an
+ *	errno.
  *
  * SsWaitSleep --
  *
- *	Sleeps until the queue has something, for at most timeout milliseconds
+ *	Sleeps, with a place, until the queue has something, for at most timeout milliseconds
  *	(-1: for ever).  With maskPtr the thread's signals are as this mask
  *	says for as long as it sleeps, set atomically, as with ppoll.
- *
- * SsWaitDisarm --
- *
- *	Leaves the queue's sleepers.  Receive after it if SsWaitSleep was not
- *	asked since: the message may have been this wait's.
- *
- * SsWaitFor --
- *
- *	Arms, sleeps and disarms.
  *
  * SsWaitCallOff --
  *
@@ -77,14 +72,22 @@ typedef enum SsWaitStatus {
 
 void		SsWaitInit(SsWait *waitPtr, int canCallOff);
 int		SsWaitOpen(SsWait *waitPtr);
-int		SsWaitArm(SsWait *waitPtr, int queueFd);
+int		SsWaitJoin(SsWait *waitPtr, int queueFd, int last);
 SsWaitStatus	SsWaitSleep(SsWait *waitPtr, int timeout,
-		    const sigset_t *maskPtr);
-void		SsWaitDisarm(SsWait *waitPtr, int queueFd);
-SsWaitStatus	SsWaitFor(SsWait *waitPtr, int queueFd, int timeout,
 		    const sigset_t *maskPtr);
 void		SsWaitCallOff(SsWait *waitPtr);
 void		SsWaitClose(SsWait *waitPtr);
+
+/*
+ * SsWaitsLeaveLocked --
+ *
+ *	Gives up the places that this process has at a queue, before its
+ *	descriptor is closed.
+ *
+ * Process: both.
+ */
+
+void		SsWaitsLeaveLocked(int queueFd);
 
 /*
  * SsWaitsForget --

@@ -2,12 +2,12 @@
  * wait_linux.c --
  *
  *	Waiting on a shared queue, as Linux does it best: EPOLLEXCLUSIVE.
- *	Each thread has an epoll descriptor of its own and puts the queue on
- *	it for as long as it sleeps, so that the queue's list of sleepers
- *	holds only those who are free, in the order in which they came.  A
- *	blocking recvmsg sleeps on the same list, but can't be timed, ended
- *	by another thread, or be told apart from a signal that came just
- *	before it.
+ *	Each wait has an epoll descriptor of its own with the queue on it:
+ *	that is its place.  A message goes through the places in the order in
+ *	which they were taken, and wakes the first thread that it finds
+ *	asleep there (Linux, fs/eventpoll.c).  A blocking recvmsg would take
+ *	a new place each time, and can't be timed, ended by another thread,
+ *	or be told apart from a signal that came just before it.
  */
 
 #include "wait.h"
@@ -30,6 +30,7 @@ static SsWait *firstWaitPtr = NULL;
 
 enum { QUEUE, CALL_OFF };
 
+static void	LeaveLocked(SsWait *waitPtr);
 static void	CloseDescriptors(SsWait *waitPtr);
 static void	CloseDescriptor(int *fdPtr);
 
@@ -59,6 +60,7 @@ SsWaitInit(
 {
     waitPtr->canCallOff = canCallOff;
     waitPtr->pollFd = waitPtr->callOffFd = waitPtr->slot = -1;
+    waitPtr->queueFd = -1;
     SsForkLock();
     waitPtr->nextPtr = firstWaitPtr;
     firstWaitPtr = waitPtr;
@@ -115,43 +117,86 @@ SsWaitOpen(
 /*
  *----------------------------------------------------------------------
  *
- * SsWaitArm, SsWaitDisarm --
+ * SsWaitJoin, SsWaitsLeaveLocked --
  *
  *	See wait.h.
  *
  * Results:
- *	SsWaitArm: 0 or an errno.
+ *	SsWaitJoin: 0 or an errno.
  *
  * Side effects:
- *	The queue wakes whoever sleeps with this wait, or doesn't any more.
+ *	Places are taken and given up.
  *
  * Process:
- *	Worker.
+ *	Worker; both.
  *
  *----------------------------------------------------------------------
  */
 
 int
-SsWaitArm(
+SsWaitJoin(
     SsWait *waitPtr,		/* Open. */
-    int queueFd)		/* The queue's receive end. */
+    int queueFd,		/* The queue's receive end. */
+    int last)			/* Whether to go behind all others. */
 {
     struct epoll_event event = {
 	.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = QUEUE
     };
+    int error = 0;
 
-    if (epoll_ctl(waitPtr->pollFd, EPOLL_CTL_ADD, queueFd, &event) < 0) {
-	return errno;
+    SsForkLock();
+    if (last || waitPtr->queueFd != queueFd) {
+	LeaveLocked(waitPtr);
+	if (epoll_ctl(waitPtr->pollFd, EPOLL_CTL_ADD, queueFd, &event) < 0) {
+	    error = errno;
+	} else {
+	    waitPtr->queueFd = queueFd;
+	}
     }
-    return 0;
+    SsForkUnlock();
+    return error;
 }
 
 void
-SsWaitDisarm(
-    SsWait *waitPtr,		/* Armed. */
-    int queueFd)
+SsWaitsLeaveLocked(
+    int queueFd)		/* About to be closed. */
 {
-    epoll_ctl(waitPtr->pollFd, EPOLL_CTL_DEL, queueFd, NULL);
+    SsWait *waitPtr;
+
+    for (waitPtr = firstWaitPtr; waitPtr != NULL; waitPtr = waitPtr->nextPtr) {
+	if (waitPtr->queueFd == queueFd) {
+	    LeaveLocked(waitPtr);
+	}
+    }
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * LeaveLocked --
+ *
+ *	Gives up a wait's place.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Messages don't wake it any more.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+LeaveLocked(
+    SsWait *waitPtr)
+{
+    if (waitPtr->queueFd >= 0) {
+	epoll_ctl(waitPtr->pollFd, EPOLL_CTL_DEL, waitPtr->queueFd, NULL);
+	waitPtr->queueFd = -1;
+    }
 }
 
 /*
@@ -197,46 +242,6 @@ SsWaitSleep(
 	    status = SS_WAIT_CALLED_OFF;
 	}
     }
-    return status;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsWaitFor --
- *
- *	See wait.h.
- *
- * Results:
- *	A status.
- *
- * Side effects:
- *	Sleeps.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-SsWaitStatus
-SsWaitFor(
-    SsWait *waitPtr,		/* Open. */
-    int queueFd,		/* The queue's receive end. */
-    int timeout,		/* Milliseconds; -1: for ever. */
-    const sigset_t *maskPtr)	/* Signals blocked meanwhile, or NULL. */
-{
-    SsWaitStatus status;
-    int saved;
-
-    errno = SsWaitArm(waitPtr, queueFd);
-    if (errno != 0) {
-	return SS_WAIT_FAILED;
-    }
-    status = SsWaitSleep(waitPtr, timeout, maskPtr);
-    saved = errno;
-    SsWaitDisarm(waitPtr, queueFd);
-    errno = saved;
     return status;
 }
 
@@ -365,6 +370,7 @@ static void
 CloseDescriptors(
     SsWait *waitPtr)
 {
+    waitPtr->queueFd = -1;
     CloseDescriptor(&waitPtr->pollFd);
     CloseDescriptor(&waitPtr->callOffFd);
     CloseDescriptor(&waitPtr->slot);
