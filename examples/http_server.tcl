@@ -9,7 +9,7 @@
 #	no worker. A connection is closed after 15 idle seconds. Started as root,
 #	it can listen on port 80 and serve as another user.
 
-package require Tcl 8.6
+package require Tcl 8.6-
 package require socketserver
 
 namespace eval http {

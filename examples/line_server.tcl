@@ -8,7 +8,7 @@
 #	Signals to the server: TERM or INT ends it, HUP replaces the workers,
 #	TTIN and TTOU make one more or fewer.
 
-package require Tcl 8.6
+package require Tcl 8.6-
 package require socketserver
 
 proc handle {sock ipaddr port} {

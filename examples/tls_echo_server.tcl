@@ -13,7 +13,7 @@
 #	Key and certificate are read by each worker for each connection; send
 #	HUP to the server if you want to be sure that all use new ones.
 
-package require Tcl 8.6
+package require Tcl 8.6-
 package require tls
 package require socketserver
 

@@ -7,7 +7,7 @@
 #	The last line is "N passed, N failed, N skipped". The exit status is 1
 #	when a test failed, a file did not come to its end, or no test ran.
 
-package require Tcl 8.6
+package require Tcl 8.6-
 package require tcltest 2.5
 namespace import ::tcltest::*
 

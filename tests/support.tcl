@@ -11,7 +11,7 @@
 #	and each of its tests has "-cleanup tidy". Deadlines are there so that
 #	a fault ends a test instead of hanging it; no test asserts a time.
 
-package require Tcl 8.6
+package require Tcl 8.6-
 package require tcltest 2.5
 namespace import -force ::tcltest::test
 
@@ -181,7 +181,8 @@ set ::support::Prelude {
 # Arguments:
 #	args	?option value ...? script. Options:
 #		-args list	the script's arguments
-#		-packages list	required before it; default: Tclx socketserver
+#		-packages list	required before it; default: Tclx, where there
+#				is one, and socketserver
 #		-plain bool	the script alone: no prelude, no event loop
 #				at its end; tidy ends it with SIGTERM
 #		-wrap prefix	a program that runs it, with arguments
@@ -194,7 +195,10 @@ proc ::support::start {args} {
     variable directory
 
     array set options {
-	-args {} -packages {Tclx socketserver} -plain 0 -wrap {}
+	-args {} -packages socketserver -plain 0 -wrap {}
+    }
+    if {[::tcltest::testConstraint tclx]} {
+	set options(-packages) {Tclx socketserver}
     }
     array set options [lrange $args 0 end-1]
     set script {}
@@ -841,6 +845,10 @@ proc ::support::Initialize {} {
 	    exec [info nameofexecutable] << "package require $package"
 	}]}]
     }
+    # AddressSanitizer (gcc 12) doesn't lock its allocator around a fork: a
+    # child may find it locked for good by a thread that it doesn't have.
+    ::tcltest::testConstraint mallocForks \
+	    [expr {![info exists ::env(ASAN_OPTIONS)]}]
     foreach {constraint command} {
 	strace {strace -qq -o /dev/null true}
 	socat {socat -V}

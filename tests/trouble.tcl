@@ -214,22 +214,23 @@ proc ::trouble::verdict {counts} {
 #	was made.
 
 proc ::trouble::inject {pid call errno when} {
-    Trace $pid [threads $pid] {\(INJECTED\)} \
-	-f -e trace=$call -e inject=$call:error=$errno:when=$when
+    Trace $pid {\(INJECTED\)} -f -e trace=$call -e inject=$call:error=$errno:when=$when
 }
 
 proc ::trouble::follow {pid call} {
-    Trace $pid $pid "$call\\(" -e trace=$call
+    Trace $pid "$call\\(" -e trace=$call
 }
 
-proc ::trouble::Trace {pid threads pattern args} {
+proc ::trouble::Trace {pid pattern args} {
     variable tracers
     variable counter
 
     set path [file join $::support::directory trace[incr counter]]
     set chan [open [list | strace -qq -o $path {*}$args -p $pid 2>@1] r]
     lappend tracers [list $chan $path $pid $pattern]
-    await {[Traced $pid] eq $threads} {} "strace of $pid"
+    await {
+	[Traced $pid] eq ("-f" in $args ? [threads $pid] : $pid)
+    } {} "strace of $pid"
     return [lindex $tracers end]
 }
 

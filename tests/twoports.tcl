@@ -8,7 +8,7 @@
 #	SIGUSR1 to the server forks one more worker for the first port, SIGUSR2
 #	one for the second; SIGTERM or SIGINT ends it, and its workers with it.
 
-package require Tcl 8.6
+package require Tcl 8.6-
 package require Tclx
 package require socketserver
 
