@@ -40,7 +40,15 @@ func Write(dir string, sets Sets) error {
 
 // Table returns a scenario's table in Markdown.
 func (d document) Table(name string) string {
-	table := Cells(d.sets[name])
+	return markdown(Cells(d.sets[name]))
+}
+
+// Costs returns the table of where a scenario's processor time goes.
+func (d document) Costs(name string) string {
+	return markdown(costCells(d.sets[name]))
+}
+
+func markdown(table [][]string) string {
 	var out strings.Builder
 	width := len(table[0])
 	writeRow(&out, table[0])
@@ -65,10 +73,10 @@ func writeRow(out *strings.Builder, cells []string) {
 // Goals returns the goals' table in Markdown.
 func (d document) Goals() string {
 	var out strings.Builder
-	writeRow(&out, []string{"what", "goal", "measured", "verdict"})
-	writeRow(&out, []string{"---", "---", "---", "---"})
+	writeRow(&out, []string{"what", "goal", "measured", "verdict", "in CPU"})
+	writeRow(&out, []string{"---", "---", "---", "---", "---:"})
 	for _, g := range Goals(d.sets) {
-		writeRow(&out, []string{g.What, g.Goal, g.Measured, g.Verdict})
+		writeRow(&out, []string{g.What, g.Goal, g.Measured, g.Verdict, g.InCPU})
 	}
 	return strings.TrimSpace(out.String())
 }
@@ -146,6 +154,25 @@ func (d document) Times(field, scenario, one string, oneWorkers int, other strin
 		return "-", nil
 	}
 	return significant(first.Median(f.field) / second.Median(f.field)), nil
+}
+
+// Most returns how many connections a second the machine has processor time
+// for, if the load generator takes what it takes and the server what it took in
+// a case; with no contestant, a server that takes none.
+func (d document) Most(client, contestant string, workers int) (string, error) {
+	row, err := d.row(scenario.Throughput, client, workers)
+	if err != nil {
+		return "-", nil
+	}
+	cost := row.Median(result.ClientCPU)
+	if contestant != "" {
+		other, err := d.row(scenario.Throughput, contestant, workers)
+		if err != nil {
+			return "-", nil
+		}
+		cost += other.Median(result.CPUMicros)
+	}
+	return thousands(float64(d.Machine().CPUs) * 1e6 / cost), nil
 }
 
 // Clients returns how many connections a closed loop keeps open.

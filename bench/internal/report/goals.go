@@ -25,6 +25,7 @@ type Goal struct {
 	Goal     string
 	Measured string
 	Verdict  string
+	InCPU    string // of connections per second: the ratio of what a connection costs the servers
 }
 
 // who is a contestant with a number of workers.
@@ -52,6 +53,8 @@ var ratios = []ratio{
 	{"conn/s against the polled design, 256 workers", scenario.Throughput, result.ConnPerSec,
 		who{contest.OursEvent, 256}, who{contest.Polled, 256}, 6, 0},
 	{"switches per connection, 256 workers against 2", scenario.Throughput, result.Switches,
+		who{contest.OursEvent, 256}, who{contest.OursEvent, 2}, 0, 1.2},
+	{"the same at 1,000 conn/s", scenario.OpenLoop, result.Switches,
 		who{contest.OursEvent, 256}, who{contest.OursEvent, 2}, 0, 1.2},
 	{"accept loop, conn/s against plain C, 2 workers", scenario.Throughput, result.ConnPerSec,
 		who{contest.OursAccept, 2}, who{contest.CBroker, 2}, 0.95, 0},
@@ -105,7 +108,7 @@ func Goals(sets Sets) []Goal {
 // judge compares the medians of the two sides; what the rounds give one by one
 // is shown as a range.
 func (r ratio) judge(sets Sets) Goal {
-	goal := Goal{What: r.what, Goal: fmt.Sprintf("at least %g x", r.least), Measured: "-", Verdict: NotMeasured}
+	goal := Goal{What: r.what, Goal: fmt.Sprintf("at least %g x", r.least), Measured: "-", Verdict: NotMeasured, InCPU: "-"}
 	if r.most > 0 {
 		goal.Goal = fmt.Sprintf("at most %g x", r.most)
 	}
@@ -117,6 +120,9 @@ func (r ratio) judge(sets Sets) Goal {
 	got := ours.Median(r.field) / other.Median(r.field)
 	goal.Measured = fmt.Sprintf("%.2f x%s", got, rangeOf(ours.Values(r.field), other.Values(r.field)))
 	goal.Verdict = verdict(r.most > 0 && got <= r.most || r.least > 0 && got >= r.least)
+	if r.least > 0 {
+		goal.InCPU = fmt.Sprintf("%.2f x", other.Median(result.CPUMicros)/ours.Median(result.CPUMicros))
+	}
 	return goal
 }
 
@@ -133,7 +139,7 @@ func rangeOf(ours, other []float64) string {
 }
 
 func (b bound) judge(sets Sets) Goal {
-	goal := Goal{What: b.what, Goal: "at most " + b.show(b.most), Measured: "-", Verdict: NotMeasured}
+	goal := Goal{What: b.what, Goal: "at most " + b.show(b.most), Measured: "-", Verdict: NotMeasured, InCPU: "-"}
 	row, ok := sets.find(b.scenario, b.ours.contestant, b.ours.workers)
 	if !ok {
 		return goal
@@ -151,7 +157,7 @@ func (b bound) judge(sets Sets) Goal {
 func judgeForks(sets Sets) Goal {
 	goal := Goal{
 		What: "forks at 100 a second under load", Goal: "no client waits for a FIN, is refused or reset",
-		Measured: "-", Verdict: NotMeasured,
+		Measured: "-", Verdict: NotMeasured, InCPU: "-",
 	}
 	row, ok := sets.find(scenario.Forks, contest.OursEvent, 8)
 	if !ok {

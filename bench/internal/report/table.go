@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"socketserver/bench/internal/contest"
 	"socketserver/bench/internal/result"
 	"socketserver/bench/internal/scenario"
 )
@@ -21,24 +23,29 @@ type column struct {
 
 // The columns that tables are made of.
 var (
-	workersColumn = column{"workers", func(r result.Row) string { return countOrDash(r.Workers) }}
-	linesColumn   = column{"lines", func(r result.Row) string { return countOrDash(r.Lines) }}
-	noteColumn    = column{"handler", func(r result.Row) string { return r.Note }}
-	rateColumn    = column{"conn/s", func(r result.Row) string { return thousands(r.Median(result.ConnPerSec)) }}
-	spreadColumn  = column{"spread", func(r result.Row) string { return percent(r.Spread(result.ConnPerSec)) }}
-	cpuColumn     = column{"CPU us/conn", func(r result.Row) string { return significant(r.Median(result.CPUMicros)) }}
-	switchColumn  = column{"switches/conn", func(r result.Row) string { return significant(r.Median(result.Switches)) }}
-	p50Column     = column{"p50 ms", func(r result.Row) string { return significant(r.Median(result.P50)) }}
-	p99Column     = column{"p99 ms", func(r result.Row) string { return significant(r.Median(result.P99)) }}
-	p999Column    = column{"p99.9 ms", func(r result.Row) string { return significant(r.Median(result.P999)) }}
-	idlePSSColumn = column{"idle PSS MB", func(r result.Row) string { return megabytes(r.Median(result.IdlePSS)) }}
-	pssColumn     = column{"PSS MB", func(r result.Row) string { return megabytes(r.Median(result.PSS)) }}
-	secondsColumn = column{"seconds", func(r result.Row) string { return fmt.Sprintf("%.2f", r.Median(result.Seconds)) }}
-	millisColumn  = column{"ms", func(r result.Row) string { return significant(r.Median(result.Seconds) * 1000) }}
-	failedColumn  = column{"failed", func(r result.Row) string { return failures(r) }}
-	startedColumn = column{"connections", func(r result.Row) string { return thousands(float64(r.Started())) }}
-	p99Spread     = column{"spread", func(r result.Row) string { return percent(r.Spread(result.P99)) }}
-	linesPerSec   = column{"lines/s", func(r result.Row) string {
+	numberColumn   = column{"number of workers", func(r result.Row) string { return countOrDash(r.Workers) }}
+	workersColumn  = column{"workers", func(r result.Row) string { return countOrDash(r.Workers) }}
+	linesColumn    = column{"lines", func(r result.Row) string { return countOrDash(r.Lines) }}
+	noteColumn     = column{"handler", func(r result.Row) string { return r.Note }}
+	rateColumn     = column{"conn/s", func(r result.Row) string { return thousands(r.Median(result.ConnPerSec)) }}
+	spreadColumn   = column{"spread", func(r result.Row) string { return percent(r.Spread(result.ConnPerSec)) }}
+	cpuColumn      = column{"CPU us/conn", func(r result.Row) string { return significant(r.Median(result.CPUMicros)) }}
+	firstCPUColumn = column{"the process that accepts", func(r result.Row) string { return significant(r.Median(result.FirstCPU)) }}
+	othersColumn   = column{"the workers", func(r result.Row) string { return significant(r.Median(result.OthersCPU)) }}
+	userColumn     = column{"of both, in user mode", func(r result.Row) string { return significant(r.Median(result.UserCPU)) }}
+	clientColumn   = column{"load generator", func(r result.Row) string { return significant(r.Median(result.ClientCPU)) }}
+	switchColumn   = column{"switches/conn", func(r result.Row) string { return significant(r.Median(result.Switches)) }}
+	p50Column      = column{"p50 ms", func(r result.Row) string { return significant(r.Median(result.P50)) }}
+	p99Column      = column{"p99 ms", func(r result.Row) string { return significant(r.Median(result.P99)) }}
+	p999Column     = column{"p99.9 ms", func(r result.Row) string { return significant(r.Median(result.P999)) }}
+	idlePSSColumn  = column{"idle PSS MB", func(r result.Row) string { return megabytes(r.Median(result.IdlePSS)) }}
+	pssColumn      = column{"PSS MB", func(r result.Row) string { return megabytes(r.Median(result.PSS)) }}
+	secondsColumn  = column{"seconds", func(r result.Row) string { return fmt.Sprintf("%.2f", r.Median(result.Seconds)) }}
+	millisColumn   = column{"ms", func(r result.Row) string { return significant(r.Median(result.Seconds) * 1000) }}
+	failedColumn   = column{"failed", func(r result.Row) string { return failures(r) }}
+	startedColumn  = column{"connections", func(r result.Row) string { return thousands(float64(r.Started())) }}
+	p99Spread      = column{"spread", func(r result.Row) string { return percent(r.Spread(result.P99)) }}
+	linesPerSec    = column{"lines/s", func(r result.Row) string {
 		return thousands(r.Median(result.ConnPerSec) * float64(r.Lines))
 	}}
 )
@@ -68,21 +75,33 @@ func columns(name string) []column {
 // Cells returns a scenario's table, its head first. A row that could not run
 // has its reason instead of numbers.
 func Cells(set result.Set) [][]string {
-	cols := columns(set.Scenario)
+	return cells(set, columns(set.Scenario))
+}
+
+// costCells returns the table that tells where a scenario's processor time
+// goes, of the contestants that hand connections over.
+func costCells(set result.Set) [][]string {
+	set.Rows = slices.DeleteFunc(slices.Clone(set.Rows), func(r result.Row) bool {
+		return !slices.Contains([]string{contest.OursEvent, contest.OursAccept, contest.Polled, contest.CBroker, contest.Node}, r.Contestant)
+	})
+	return cells(set, []column{numberColumn, cpuColumn, firstCPUColumn, othersColumn, userColumn, clientColumn})
+}
+
+func cells(set result.Set, cols []column) [][]string {
 	head := []string{firstColumn(set.Scenario)}
 	for _, c := range cols {
 		head = append(head, c.title)
 	}
 	table := [][]string{head}
 	for _, row := range set.Rows {
-		cells := []string{row.Title}
+		line := []string{row.Title}
 		for _, c := range cols {
-			cells = append(cells, cell(row, c))
+			line = append(line, cell(row, c))
 		}
 		if row.Why != "" {
-			cells = append(cells, row.Why)
+			line = append(line, row.Why)
 		}
-		table = append(table, cells)
+		table = append(table, line)
 	}
 	return table
 }
@@ -97,7 +116,7 @@ func firstColumn(name string) string {
 
 // cell returns a cell; of a row that could not run, only what identifies it.
 func cell(row result.Row, c column) string {
-	identifies := c.title == workersColumn.title || c.title == linesColumn.title || c.title == noteColumn.title
+	identifies := c.title == workersColumn.title || c.title == numberColumn.title || c.title == linesColumn.title || c.title == noteColumn.title
 	if len(row.Measures) == 0 && !identifies {
 		return "-"
 	}

@@ -22,7 +22,9 @@ var Points = []float64{
 // Measure is what one round gave for one case. Zero means not measured.
 type Measure struct {
 	ConnPerSec  float64        `json:"connPerSec,omitempty"`
-	CPUMicros   float64        `json:"cpuMicrosPerConn,omitempty"` // of all server processes
+	CPUMicros   float64        `json:"cpuMicrosPerConn,omitempty"`      // of all server processes
+	FirstCPU    float64        `json:"firstCpuMicrosPerConn,omitempty"` // of the process that accepts
+	UserCPU     float64        `json:"userCpuMicrosPerConn,omitempty"`
 	Switches    float64        `json:"switchesPerConn,omitempty"`
 	P50         float64        `json:"p50ms,omitempty"`
 	P99         float64        `json:"p99ms,omitempty"`
@@ -62,6 +64,9 @@ type Field func(Measure) float64
 var (
 	ConnPerSec Field = func(m Measure) float64 { return m.ConnPerSec }
 	CPUMicros  Field = func(m Measure) float64 { return m.CPUMicros }
+	FirstCPU   Field = func(m Measure) float64 { return m.FirstCPU }
+	OthersCPU  Field = func(m Measure) float64 { return m.CPUMicros - m.FirstCPU }
+	UserCPU    Field = func(m Measure) float64 { return m.UserCPU }
 	Switches   Field = func(m Measure) float64 { return m.Switches }
 	P50        Field = func(m Measure) float64 { return m.P50 }
 	P99        Field = func(m Measure) float64 { return m.P99 }

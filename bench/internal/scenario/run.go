@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"socketserver/bench/internal/contest"
+	"socketserver/bench/internal/load"
 	"socketserver/bench/internal/result"
 )
 
@@ -22,9 +23,13 @@ type Runner struct {
 	Log     io.Writer     // says what is going on
 }
 
-// threads returns how many threads the load generator gets: half of the
-// machine, the other half being the server's.
-func threads() int {
+// threads returns how many threads the load generator gets. A closed loop has
+// one for each processor, or it would be the load generator that limits; an
+// open loop, which wants to be on time, leaves half of them to the server.
+func threads(plan load.Plan) int {
+	if plan.Rate == 0 {
+		return runtime.NumCPU()
+	}
 	return max(1, runtime.NumCPU()/2)
 }
 
@@ -39,8 +44,11 @@ func (r *Runner) Run(ctx context.Context, s Scenario) (result.Set, error) {
 		s.Window = r.Window
 	}
 	set := result.Set{
-		Scenario: s.Name, Title: s.Title, Run: r.Began, Window: s.Window, Rounds: s.Rounds, Threads: threads(),
+		Scenario: s.Name, Title: s.Title, Run: r.Began, Window: s.Window, Rounds: s.Rounds,
 		Machine: r.Machine, Rows: make([]result.Row, len(s.Cases)),
+	}
+	if s.plan != nil {
+		set.Threads = threads(s.plan(s.Cases[0]))
 	}
 	for i, c := range s.Cases {
 		set.Rows[i] = result.Row{Contestant: c.Contestant, Title: c.title(), Workers: c.Workers, Lines: c.Lines, Note: c.Note}

@@ -60,12 +60,12 @@ const SlowPrefix = "slow connection, "
 // All lists the scenarios in the order in which they run.
 var All = []Scenario{
 	{
-		Name: Throughput, Title: "As many connections as it can, 16 clients", Rounds: 5, Window: 1500 * time.Millisecond,
+		Name: Throughput, Title: "As many connections as it can, 16 clients", Rounds: 9, Window: time.Second,
 		Warm: true, Cases: everywhere(contest.Line, nil),
 		plan: func(Case) load.Plan { return load.Plan{Clients: Clients} },
 	},
 	{
-		Name: OpenLoop, Title: "1,000 connections a second", Rounds: 3, Window: 3 * time.Second,
+		Name: OpenLoop, Title: "1,000 connections a second", Rounds: 5, Window: 2 * time.Second,
 		Warm: true, Cases: everywhere(contest.Line, []string{
 			contest.OursEvent, contest.OursAccept, contest.Polled, contest.CBroker, contest.TclSingle, contest.TclFork,
 			contest.Node,

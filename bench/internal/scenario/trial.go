@@ -114,7 +114,7 @@ func (t *trial) warm(ctx context.Context) error {
 	if t.contestant.PerConnection {
 		go func() { sampled <- t.sampleChildren(stop) }()
 	}
-	got, err := load.Run(ctx, plan, threads())
+	got, err := load.Run(ctx, plan, threads(plan))
 	close(stop)
 	if t.contestant.PerConnection {
 		t.measure.PSS = <-sampled
@@ -170,7 +170,8 @@ func (t *trial) load(ctx context.Context) error {
 		return err
 	}
 	clientBefore := ownCPU()
-	got, err := load.Run(ctx, t.plan(), threads())
+	plan := t.plan()
+	got, err := load.Run(ctx, plan, threads(plan))
 	if err != nil {
 		return err
 	}
@@ -198,9 +199,11 @@ func (t *trial) record(got load.Result, after, before server.Usage, client time.
 	m.ServedBy = len(got.Pids)
 	m.Seconds = got.Elapsed.Seconds()
 	m.CPUMicros = micros(after.CPU-before.CPU) / served
+	m.FirstCPU = micros(after.First-before.First) / served
+	m.UserCPU = micros(after.User-before.User) / served
 	m.Switches = float64(after.Switches-before.Switches) / served
 	m.ClientCPU = micros(client) / served
-	m.ClientShare = client.Seconds() / got.Elapsed.Seconds() / float64(threads())
+	m.ClientShare = client.Seconds() / got.Elapsed.Seconds() / float64(threads(t.plan()))
 	m.P50 = millis(stats.Percentile(got.Latencies, 50))
 	m.P99 = millis(stats.Percentile(got.Latencies, 99))
 	m.P999 = millis(stats.Percentile(got.Latencies, 99.9))

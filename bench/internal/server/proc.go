@@ -15,6 +15,8 @@ const userHz = 100
 // Usage is what a contestant's processes have cost since they began.
 type Usage struct {
 	CPU      time.Duration // user and system time, with that of reaped children
+	First    time.Duration // the part of it that the first process has, which accepts
+	User     time.Duration // the part of it in user mode, to the hundredth of a second
 	Switches int           // context switches of the processes that live
 }
 
@@ -64,7 +66,11 @@ func (s *Server) Usage() (Usage, error) {
 		if err != nil {
 			continue // it has ended; its parent has its times
 		}
+		if pid == s.leader() {
+			sum.First = one.CPU
+		}
 		sum.CPU += one.CPU
+		sum.User += one.User
 		sum.Switches += one.Switches
 	}
 	return sum, nil
@@ -80,7 +86,7 @@ func processUsage(pid int) (Usage, error) {
 		return Usage{}, err
 	}
 	var exact time.Duration
-	usage := Usage{}
+	usage := Usage{User: stat.user}
 	tasks, _ := filepath.Glob(dir + "/task/[0-9]*")
 	for _, task := range tasks {
 		exact += runTime(task + "/schedstat")
@@ -94,6 +100,7 @@ func processUsage(pid int) (Usage, error) {
 type stat struct {
 	pid, session  int
 	own, children time.Duration
+	user          time.Duration // of both
 }
 
 func readStat(path string) (stat, error) {
@@ -123,6 +130,7 @@ func parseStat(text []byte) (stat, error) {
 		session:  number(fields[3]),
 		own:      ticks(11) + ticks(12),
 		children: ticks(13) + ticks(14),
+		user:     ticks(11) + ticks(13),
 	}, nil
 }
 
