@@ -16,7 +16,7 @@ package require tcltest 2.5
 namespace import -force ::tcltest::test
 
 namespace eval ::support {
-    namespace export start startFile say line lines ask finish stop kill
+    namespace export start startFile say line lines ask finish turn stop kill
     namespace export running freeze exchange connect send receive awaitFin drop
     namespace export await tidy watch descriptors kinds threads descendants
     namespace export processes scale allow stderrOf pidOf status repeated
@@ -333,6 +333,18 @@ proc ::support::lines {handle count {milliseconds {}}} {
 proc ::support::Tail {handle} {
     variable process
     return "pid $process($handle,pid), stderr: [stderrOf $handle]"
+}
+
+# ::support::turn --
+#
+#	Lets a process's event loop do what is due. Afterwards its helper waits
+#	for a connection that was asked for. The answer to the first question
+#	may come before the timer that is due with it.
+
+proc ::support::turn {handle} {
+    ask $handle {}
+    ask $handle {}
+    return
 }
 
 # ::support::say, ::support::ask --
