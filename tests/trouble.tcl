@@ -214,7 +214,8 @@ proc ::trouble::verdict {counts} {
 #	was made.
 
 proc ::trouble::inject {pid call errno when} {
-    Trace $pid {\(INJECTED\)} -f -e trace=$call -e inject=$call:error=$errno:when=$when
+    Trace $pid {\(INJECTED\)} -f -e trace=$call \
+	-e inject=$call:error=$errno:when=$when
 }
 
 proc ::trouble::follow {pid call} {

@@ -51,7 +51,8 @@ typedef struct SsHelper {
  *
  *	Waits on a queue in the background.  The event, which the helper takes
  *	over, is queued when there is an outcome.  The wait must have a place
- *	at the queue and hold a slot.  Returns 0, or an errno (the event is the caller's).
+ *	at the queue and hold a slot.  Returns 0, or an errno (the event is
+ *	the caller's).
  *
  * SsHelperIsDone --
  *

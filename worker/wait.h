@@ -55,9 +55,10 @@ typedef enum SsWaitStatus {
  *
  * SsWaitSleep --
  *
- *	Sleeps, with a place, until the queue has something, for at most timeout milliseconds
- *	(-1: for ever).  With maskPtr the thread's signals are as this mask
- *	says for as long as it sleeps, set atomically, as with ppoll.
+ *	Sleeps, with a place, until the queue has something, for at most
+ *	timeout milliseconds (-1: for ever).  With maskPtr the thread's
+ *	signals are as this mask says for as long as it sleeps, set
+ *	atomically, as with ppoll.
  *
  * SsWaitCallOff --
  *

@@ -23,7 +23,6 @@ type column struct {
 
 // The columns that tables are made of.
 var (
-	numberColumn   = column{"number of workers", func(r result.Row) string { return countOrDash(r.Workers) }}
 	workersColumn  = column{"workers", func(r result.Row) string { return countOrDash(r.Workers) }}
 	linesColumn    = column{"lines", func(r result.Row) string { return countOrDash(r.Lines) }}
 	noteColumn     = column{"handler", func(r result.Row) string { return r.Note }}
@@ -84,7 +83,7 @@ func costCells(set result.Set) [][]string {
 	set.Rows = slices.DeleteFunc(slices.Clone(set.Rows), func(r result.Row) bool {
 		return !slices.Contains([]string{contest.OursEvent, contest.OursAccept, contest.Polled, contest.CBroker, contest.Node}, r.Contestant)
 	})
-	return cells(set, []column{numberColumn, cpuColumn, firstCPUColumn, othersColumn, userColumn, clientColumn})
+	return cells(set, []column{workersColumn, cpuColumn, firstCPUColumn, othersColumn, userColumn, clientColumn})
 }
 
 func cells(set result.Set, cols []column) [][]string {
@@ -116,7 +115,7 @@ func firstColumn(name string) string {
 
 // cell returns a cell; of a row that could not run, only what identifies it.
 func cell(row result.Row, c column) string {
-	identifies := c.title == workersColumn.title || c.title == numberColumn.title || c.title == linesColumn.title || c.title == noteColumn.title
+	identifies := c.title == workersColumn.title || c.title == linesColumn.title || c.title == noteColumn.title
 	if len(row.Measures) == 0 && !identifies {
 		return "-"
 	}
