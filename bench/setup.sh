@@ -28,14 +28,19 @@ need ucspi-tcp command -v tcpserver
 need nodejs command -v node
 need python3 command -v python3
 need gcc command -v cc
+need linux-perf command -v perf
 
 [ -n "$packages" ] || exit 0
-install="apt-get install -y --no-install-recommends$packages"
+install="apt-get install -y --no-install-recommends"
 if [ "`id -u`" = 0 ] && command -v apt-get >/dev/null; then
-    echo "setup: $install"
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive $install && exit 0
-    echo "setup: that failed; going on without" >&2
+    apt-get update -qq
+    # One at a time: one that isn't known here must not keep back the others.
+    for package in $packages; do
+	echo "setup: $install $package"
+	DEBIAN_FRONTEND=noninteractive $install $package ||
+	    echo "setup: that failed; going on without $package" >&2
+    done
 else
-    echo "setup: some contestants miss what they need. On Debian: sudo $install" >&2
+    echo "setup: some contestants miss what they need. On Debian: sudo $install$packages" >&2
 fi
 exit 0

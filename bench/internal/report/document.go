@@ -11,6 +11,7 @@ import (
 
 	"socketserver/bench/internal/result"
 	"socketserver/bench/internal/scenario"
+	"socketserver/bench/internal/server"
 )
 
 //go:embed performance.md.tmpl
@@ -125,6 +126,10 @@ var fieldsByName = map[string]struct {
 	"idle pss":   {result.IdlePSS, megabytes},
 	"seconds":    {result.Seconds, func(s float64) string { return fmt.Sprintf("%.1f", s) }},
 	"client cpu": {result.ClientCPU, significant},
+	"kernel":     {result.Part(server.WorkKernel), significant},
+	"Tcl":        {result.Part(server.WorkTcl), significant},
+	"libc":       {result.Part(server.WorkLibc), significant},
+	"own":        {result.Part(server.WorkOwn), significant},
 }
 
 // Number returns the median of a field of a case, or a dash when it could not
@@ -173,6 +178,18 @@ func (d document) Most(client, contestant string, workers int) (string, error) {
 		cost += other.Median(result.CPUMicros)
 	}
 	return thousands(float64(d.Machine().CPUs) * 1e6 / cost), nil
+}
+
+// Room returns how many microseconds a connection may cost more than in a case
+// and still be served as often as this part of it, on a machine that has nothing
+// left to do.
+func (d document) Room(part float64, contestant string, workers int) (string, error) {
+	row, err := d.row(scenario.Throughput, contestant, workers)
+	if err != nil {
+		return "-", nil
+	}
+	cost := row.Median(result.CPUMicros) + row.Median(result.ClientCPU)
+	return significant(cost/part - cost), nil
 }
 
 // Clients returns how many connections a closed loop keeps open.

@@ -13,6 +13,7 @@ import (
 	"socketserver/bench/internal/contest"
 	"socketserver/bench/internal/result"
 	"socketserver/bench/internal/scenario"
+	"socketserver/bench/internal/server"
 )
 
 // column is one column of a scenario's table.
@@ -31,7 +32,6 @@ var (
 	cpuColumn      = column{"CPU us/conn", func(r result.Row) string { return significant(r.Median(result.CPUMicros)) }}
 	firstCPUColumn = column{"the process that accepts", func(r result.Row) string { return significant(r.Median(result.FirstCPU)) }}
 	othersColumn   = column{"the workers", func(r result.Row) string { return significant(r.Median(result.OthersCPU)) }}
-	userColumn     = column{"of both, in user mode", func(r result.Row) string { return significant(r.Median(result.UserCPU)) }}
 	clientColumn   = column{"load generator", func(r result.Row) string { return significant(r.Median(result.ClientCPU)) }}
 	switchColumn   = column{"switches/conn", func(r result.Row) string { return significant(r.Median(result.Switches)) }}
 	p50Column      = column{"p50 ms", func(r result.Row) string { return significant(r.Median(result.P50)) }}
@@ -64,11 +64,21 @@ func columns(name string) []column {
 		return []column{workersColumn, noteColumn, secondsColumn, failedColumn}
 	case scenario.Forks:
 		return []column{workersColumn, startedColumn, failedColumn, rateColumn, p50Column, p99Column, p999Column}
+	case scenario.Profile:
+		return []column{workersColumn, cpuColumn, partColumn("accept, in the kernel", server.AcceptKernel),
+			partColumn("accept, in user mode", server.AcceptUser), partColumn("workers, in the kernel", server.WorkKernel),
+			partColumn("in Tcl", server.WorkTcl), partColumn("in the C library", server.WorkLibc),
+			partColumn("in their own code", server.WorkOwn)}
 	case scenario.Memory:
 		return []column{workersColumn, idlePSSColumn, pssColumn}
 	default:
 		return []column{millisColumn}
 	}
+}
+
+// partColumn is the column of what a part of the server costs per connection.
+func partColumn(title string, part server.Part) column {
+	return column{title, func(r result.Row) string { return significant(r.Median(result.Part(part))) }}
 }
 
 // Cells returns a scenario's table, its head first. A row that could not run
@@ -83,7 +93,7 @@ func costCells(set result.Set) [][]string {
 	set.Rows = slices.DeleteFunc(slices.Clone(set.Rows), func(r result.Row) bool {
 		return !slices.Contains([]string{contest.OursEvent, contest.OursAccept, contest.Polled, contest.CBroker, contest.Node}, r.Contestant)
 	})
-	return cells(set, []column{workersColumn, cpuColumn, firstCPUColumn, othersColumn, userColumn, clientColumn})
+	return cells(set, []column{workersColumn, cpuColumn, firstCPUColumn, othersColumn, clientColumn})
 }
 
 func cells(set result.Set, cols []column) [][]string {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"socketserver/bench/internal/server"
 	"socketserver/bench/internal/stats"
 )
 
@@ -21,24 +22,24 @@ var Points = []float64{
 
 // Measure is what one round gave for one case. Zero means not measured.
 type Measure struct {
-	ConnPerSec  float64        `json:"connPerSec,omitempty"`
-	CPUMicros   float64        `json:"cpuMicrosPerConn,omitempty"`      // of all server processes
-	FirstCPU    float64        `json:"firstCpuMicrosPerConn,omitempty"` // of the process that accepts
-	UserCPU     float64        `json:"userCpuMicrosPerConn,omitempty"`
-	Switches    float64        `json:"switchesPerConn,omitempty"`
-	P50         float64        `json:"p50ms,omitempty"`
-	P99         float64        `json:"p99ms,omitempty"`
-	P999        float64        `json:"p999ms,omitempty"`
-	Quantiles   []float64      `json:"quantilesMs,omitempty"` // at Points
-	IdlePSS     float64        `json:"idlePssKiB,omitempty"`  // per worker, before the first connection
-	PSS         float64        `json:"pssKiB,omitempty"`      // per worker, after the load
-	Seconds     float64        `json:"seconds,omitempty"`     // until the last connection was over
-	ClientCPU   float64        `json:"clientCpuMicrosPerConn,omitempty"`
-	ClientShare float64        `json:"clientCpuShare,omitempty"` // of the CPUs it has threads for
-	Started     int            `json:"started,omitempty"`
-	Served      int            `json:"served,omitempty"`
-	Failures    map[string]int `json:"failures,omitempty"` // by outcome
-	ServedBy    int            `json:"servedBy,omitempty"` // processes that answered
+	ConnPerSec  float64                 `json:"connPerSec,omitempty"`
+	CPUMicros   float64                 `json:"cpuMicrosPerConn,omitempty"`      // of all server processes
+	FirstCPU    float64                 `json:"firstCpuMicrosPerConn,omitempty"` // of the process that accepts
+	PartsCPU    map[server.Part]float64 `json:"partsCpuMicrosPerConn,omitempty"` // where it went
+	Switches    float64                 `json:"switchesPerConn,omitempty"`
+	P50         float64                 `json:"p50ms,omitempty"`
+	P99         float64                 `json:"p99ms,omitempty"`
+	P999        float64                 `json:"p999ms,omitempty"`
+	Quantiles   []float64               `json:"quantilesMs,omitempty"` // at Points
+	IdlePSS     float64                 `json:"idlePssKiB,omitempty"`  // per worker, before the first connection
+	PSS         float64                 `json:"pssKiB,omitempty"`      // per worker, after the load
+	Seconds     float64                 `json:"seconds,omitempty"`     // until the last connection was over
+	ClientCPU   float64                 `json:"clientCpuMicrosPerConn,omitempty"`
+	ClientShare float64                 `json:"clientCpuShare,omitempty"` // of the CPUs it has threads for
+	Started     int                     `json:"started,omitempty"`
+	Served      int                     `json:"served,omitempty"`
+	Failures    map[string]int          `json:"failures,omitempty"` // by outcome
+	ServedBy    int                     `json:"servedBy,omitempty"` // processes that answered
 }
 
 // Failed returns how many connections were not served.
@@ -66,7 +67,6 @@ var (
 	CPUMicros  Field = func(m Measure) float64 { return m.CPUMicros }
 	FirstCPU   Field = func(m Measure) float64 { return m.FirstCPU }
 	OthersCPU  Field = func(m Measure) float64 { return m.CPUMicros - m.FirstCPU }
-	UserCPU    Field = func(m Measure) float64 { return m.UserCPU }
 	Switches   Field = func(m Measure) float64 { return m.Switches }
 	P50        Field = func(m Measure) float64 { return m.P50 }
 	P99        Field = func(m Measure) float64 { return m.P99 }
@@ -76,6 +76,11 @@ var (
 	Seconds    Field = func(m Measure) float64 { return m.Seconds }
 	ClientCPU  Field = func(m Measure) float64 { return m.ClientCPU }
 )
+
+// Part is the field of what a part of the server costs per connection.
+func Part(part server.Part) Field {
+	return func(m Measure) float64 { return m.PartsCPU[part] }
+}
 
 // Values returns a field of every round.
 func (r Row) Values(field Field) []float64 {

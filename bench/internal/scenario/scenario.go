@@ -19,6 +19,7 @@ const (
 	Slow       = "slow"
 	Forks      = "forks"
 	Memory     = "memory"
+	Profile    = "profile"
 	Require    = "require"
 )
 
@@ -35,13 +36,14 @@ type Case struct {
 
 // Scenario is a load and the cases that face it.
 type Scenario struct {
-	Name   string
-	Title  string
-	Rounds int
-	Window time.Duration // how long connections begin
-	Warm   bool          // load the server for a moment before
-	Cases  []Case
-	plan   func(Case) load.Plan
+	Name     string
+	Title    string
+	Rounds   int
+	Window   time.Duration // how long connections begin
+	Warm     bool          // load the server for a moment before
+	Profiled bool          // record what its processes spend their time on
+	Cases    []Case
+	plan     func(Case) load.Plan
 }
 
 // Clients is how many connections the closed loop keeps open.
@@ -62,6 +64,11 @@ var All = []Scenario{
 	{
 		Name: Throughput, Title: "As many connections as it can, 16 clients", Rounds: 9, Window: time.Second,
 		Warm: true, Cases: everywhere(contest.Line, nil),
+		plan: func(Case) load.Plan { return load.Plan{Clients: Clients} },
+	},
+	{
+		Name: Profile, Title: "Where a connection's processor time goes, 16 clients", Rounds: 3, Window: time.Second,
+		Warm: true, Profiled: true, Cases: profiled(),
 		plan: func(Case) load.Plan { return load.Plan{Clients: Clients} },
 	},
 	{
@@ -169,6 +176,17 @@ func keptOpen() []Case {
 				workers = 0
 			}
 			cases = append(cases, Case{Contestant: name, Workers: workers, Job: contest.Lines, Lines: lines})
+		}
+	}
+	return cases
+}
+
+// profiled has those that hand over and have no interpreter but Tcl.
+func profiled() []Case {
+	var cases []Case
+	for _, name := range []string{contest.OursEvent, contest.OursAccept, contest.CBroker} {
+		for _, workers := range []int{2, 8, 64} {
+			cases = append(cases, Case{Contestant: name, Workers: workers, Job: contest.Line, Lines: 1})
 		}
 	}
 	return cases

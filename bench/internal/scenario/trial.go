@@ -170,8 +170,7 @@ func (t *trial) load(ctx context.Context) error {
 		return err
 	}
 	clientBefore := ownCPU()
-	plan := t.plan()
-	got, err := load.Run(ctx, plan, threads(plan))
+	got, shares, err := t.loadAndProfile(ctx)
 	if err != nil {
 		return err
 	}
@@ -184,10 +183,36 @@ func (t *trial) load(ctx context.Context) error {
 		return fmt.Errorf("served none of %d connections %v%s", got.Started, got.Failures(), t.srv.Complaint())
 	}
 	t.record(got, after, before, client)
+	if shares != nil {
+		t.measure.PartsCPU = map[server.Part]float64{}
+	}
+	for part, share := range shares {
+		t.measure.PartsCPU[part] = share * t.measure.CPUMicros
+	}
 	if !t.contestant.PerConnection {
 		t.measure.PSS = t.workerPSS()
 	}
 	return nil
+}
+
+// loadAndProfile makes the load and returns, where the scenario wants it, each
+// part's share of the processor time that it cost.
+func (t *trial) loadAndProfile(ctx context.Context) (load.Result, map[server.Part]float64, error) {
+	plan := t.plan()
+	if !t.scenario.Profiled {
+		got, err := load.Run(ctx, plan, threads(plan))
+		return got, nil, err
+	}
+	profile, err := t.srv.Record(ctx)
+	if err != nil {
+		return load.Result{}, nil, err
+	}
+	got, err := load.Run(ctx, plan, threads(plan))
+	shares, finishErr := profile.Finish(ctx)
+	if err == nil {
+		err = finishErr
+	}
+	return got, shares, err
 }
 
 // record turns counts and costs into a measure.
@@ -200,7 +225,6 @@ func (t *trial) record(got load.Result, after, before server.Usage, client time.
 	m.Seconds = got.Elapsed.Seconds()
 	m.CPUMicros = micros(after.CPU-before.CPU) / served
 	m.FirstCPU = micros(after.First-before.First) / served
-	m.UserCPU = micros(after.User-before.User) / served
 	m.Switches = float64(after.Switches-before.Switches) / served
 	m.ClientCPU = micros(client) / served
 	m.ClientShare = client.Seconds() / got.Elapsed.Seconds() / float64(threads(t.plan()))

@@ -16,7 +16,6 @@ const userHz = 100
 type Usage struct {
 	CPU      time.Duration // user and system time, with that of reaped children
 	First    time.Duration // the part of it that the first process has, which accepts
-	User     time.Duration // the part of it in user mode, to the hundredth of a second
 	Switches int           // context switches of the processes that live
 }
 
@@ -70,7 +69,6 @@ func (s *Server) Usage() (Usage, error) {
 			sum.First = one.CPU
 		}
 		sum.CPU += one.CPU
-		sum.User += one.User
 		sum.Switches += one.Switches
 	}
 	return sum, nil
@@ -86,7 +84,7 @@ func processUsage(pid int) (Usage, error) {
 		return Usage{}, err
 	}
 	var exact time.Duration
-	usage := Usage{User: stat.user}
+	var usage Usage
 	tasks, _ := filepath.Glob(dir + "/task/[0-9]*")
 	for _, task := range tasks {
 		exact += runTime(task + "/schedstat")
@@ -100,7 +98,6 @@ func processUsage(pid int) (Usage, error) {
 type stat struct {
 	pid, session  int
 	own, children time.Duration
-	user          time.Duration // of both
 }
 
 func readStat(path string) (stat, error) {
@@ -130,7 +127,6 @@ func parseStat(text []byte) (stat, error) {
 		session:  number(fields[3]),
 		own:      ticks(11) + ticks(12),
 		children: ticks(13) + ticks(14),
-		user:     ticks(11) + ticks(13),
 	}, nil
 }
 

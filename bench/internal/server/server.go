@@ -115,8 +115,17 @@ func (s *Server) Complaint() string {
 	}
 	text := make([]byte, min(size, most))
 	s.stderr.ReadAt(text, size-int64(len(text)))
-	lines := bytes.Split(bytes.TrimSpace(text), []byte{'\n'})
-	return ": " + withoutPaths(string(lines[len(lines)-1]))
+	return lastLine(text)
+}
+
+// lastLine returns the last line of what a program complained, after a colon;
+// nothing when there is none.
+func lastLine(text []byte) string {
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 {
+		return ""
+	}
+	return ": " + withoutPaths(string(text[bytes.LastIndexByte(text, '\n')+1:]))
 }
 
 // withoutPaths shortens the file names in a message: what is reported should

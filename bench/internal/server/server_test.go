@@ -15,7 +15,7 @@ func TestParseStat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := stat{pid: 42, session: 40, own: 100 * time.Millisecond, children: 300 * time.Millisecond, user: 270 * time.Millisecond}
+	want := stat{pid: 42, session: 40, own: 100 * time.Millisecond, children: 300 * time.Millisecond}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
