@@ -2,7 +2,10 @@
 #
 #	A server in one command.
 
-namespace eval ::socketserver::server {}
+namespace eval ::socketserver::server {
+    variable pool {}	;# The pool that signals steer; {}: not started yet.
+    variable early {}	;# Signals that came before it.
+}
 
 # ::socketserver::serve --
 #
@@ -20,28 +23,41 @@ proc ::socketserver::serve {args} {
                 should be \"::socketserver::serve ?option value ...? port\
                 handlerProc\""
     }
-    set pool [::socketserver::pool start {*}$args]
+    # Signals first: as soon as the first worker serves, somebody may send one.
+    ::socketserver::Signals catch {TERM INT HUP TTIN TTOU USR1} \
+            ::socketserver::server::Obey
     try {
-        ::socketserver::Signals catch {TERM INT HUP TTIN TTOU USR1} \
-                [list ::socketserver::server::Obey $pool]
+        set server::pool [::socketserver::pool start {*}$args]
         try {
-            $pool wait
+            foreach signal $server::early {
+                server::Obey $signal
+            }
+            $server::pool wait
         } finally {
-            ::socketserver::Signals restore
+            if {[info commands $server::pool] ne {}} {
+                rename $server::pool {}
+            }
         }
     } finally {
-        if {[info commands $pool] ne {}} {
-            rename $pool {}
-        }
+        ::socketserver::Signals restore
+        set server::pool {}
+        set server::early {}
     }
     return
 }
 
 # ::socketserver::server::Obey --
 #
-#	Does what a signal says.
+#	Does what a signal says, or keeps it until there is a pool.
 
-proc ::socketserver::server::Obey {pool signal} {
+proc ::socketserver::server::Obey {signal} {
+    variable pool
+    variable early
+
+    if {$pool eq {}} {
+        lappend early $signal
+        return
+    }
     set stopping [expr {[dict get [$pool status] state] ni
             {running reloading}}]
     switch -- $signal {
