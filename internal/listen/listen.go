@@ -2,9 +2,11 @@
 package listen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -17,7 +19,7 @@ const freePortTries = 16
 
 // Options says where to listen.
 type Options struct {
-	Addresses []netip.Addr // Each by itself; none: [::], IPv4 included.
+	Addresses []netip.Addr // Each that this machine has; none: [::], IPv4 included.
 	Port      int          // 0: a free one, the same for each address.
 	Backlog   int          // Of each socket.
 	ReusePort bool         // SO_REUSEPORT.
@@ -48,7 +50,7 @@ func Listen(options Options) (fds []int, port int, err error) {
 func listenEverywhere(options Options) ([]int, int, error) {
 	everywhere := endpoint{address: netip.IPv6Unspecified(), port: options.Port, dual: true}
 	fd, port, err := everywhere.open(options)
-	if lacksIPv6(err) {
+	if isNotHere(err) {
 		everywhere = endpoint{address: netip.IPv4Unspecified(), port: options.Port}
 		fd, port, err = everywhere.open(options)
 	}
@@ -58,26 +60,45 @@ func listenEverywhere(options Options) ([]int, int, error) {
 	return []int{fd}, port, nil
 }
 
-// lacksIPv6 tells whether an error of [::] says that there is no IPv6.
-func lacksIPv6(err error) bool {
+// isNotHere tells whether an error says that this machine doesn't have the
+// address, or has no addresses of that family.
+func isNotHere(err error) bool {
 	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPROTONOSUPPORT) ||
 		errors.Is(err, unix.EADDRNOTAVAIL)
 }
 
 // listenOnEach opens a socket for each address. When the port is 0 the first
-// takes a free one and the others follow.
-func listenOnEach(options Options) ([]int, int, error) {
-	port := options.Port
-	fds := make([]int, 0, len(options.Addresses))
-	for _, address := range options.Addresses {
-		one := endpoint{address: address.Unmap(), port: port}
-		fd, bound, err := one.open(options)
-		if err != nil {
+// takes a free one and the others follow. An address that this machine doesn't
+// have is left out when there is another: a name like localhost often has an
+// IPv6 address where IPv6 is off.
+func listenOnEach(options Options) (fds []int, port int, err error) {
+	port = options.Port
+	for _, address := range distinct(options.Addresses) {
+		one := endpoint{address: address, port: port}
+		fd, bound, failed := one.open(options)
+		switch {
+		case failed == nil:
+			fds, port = append(fds, fd), bound
+		case isNotHere(failed):
+			err = cmp.Or(err, failed)
+		default:
 			descriptor.Close(fds...)
-			return nil, 0, err
+			return nil, 0, failed
 		}
-		fds = append(fds, fd)
-		port = bound
+	}
+	if len(fds) == 0 {
+		return nil, 0, err
 	}
 	return fds, port, nil
+}
+
+// distinct returns the addresses, each once, IPv4 as such.
+func distinct(addresses []netip.Addr) []netip.Addr {
+	var all []netip.Addr
+	for _, address := range addresses {
+		if address = address.Unmap(); !slices.Contains(all, address) {
+			all = append(all, address)
+		}
+	}
+	return all
 }

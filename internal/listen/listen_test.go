@@ -133,6 +133,19 @@ func TestLaterAddressTaken(t *testing.T) {
 	}
 }
 
+// TestAddressesOfOneName listens on what a name may stand for.
+func TestAddressesOfOneName(t *testing.T) {
+	fds, port := opened(t, Options{
+		Addresses: addresses("192.0.2.1", "127.0.0.1", "::ffff:127.0.0.1", "127.0.0.1"), Backlog: 8,
+	})
+	if len(fds) != 1 {
+		t.Errorf("sockets %v", fds)
+	}
+	if err := connects("127.0.0.1", port); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReusePort(t *testing.T) {
 	_, port := opened(t, Options{Backlog: 8, ReusePort: true})
 	opened(t, Options{Port: port, Backlog: 8, ReusePort: true})
@@ -147,7 +160,7 @@ func TestErrors(t *testing.T) {
 		{Options{Port: -1}, unix.EINVAL},
 		{Options{Port: 65536}, unix.EINVAL},
 		{Options{Addresses: addresses("192.0.2.1")}, unix.EADDRNOTAVAIL},
-		{Options{Addresses: addresses("127.0.0.1", "192.0.2.1")}, unix.EADDRNOTAVAIL},
+		{Options{Addresses: addresses("192.0.2.1", "203.0.113.1")}, unix.EADDRNOTAVAIL},
 		{Options{Addresses: addresses("fe80::1%averylongnosuchinterface")}, unix.EINVAL},
 		{Options{Addresses: addresses("fe80::1%nosuchif")}, unix.ENODEV},
 	} {
