@@ -111,6 +111,21 @@ func TestRetireWaitsForRoom(t *testing.T) {
 	}
 }
 
+// TestBusyLoopSendsWhatIsLeft has a full queue at first, and then no idle moment
+// before the last connection.
+func TestBusyLoopSendsWhatIsLeft(t *testing.T) {
+	f := newFakeSystem(t)
+	f.accepts = append([]unix.Errno{unix.EAGAIN}, repeat(0, 3)...)
+	f.sends = []unix.Errno{unix.EAGAIN}
+	f.commands, f.onPoll = []command{{retire, 1}}, func(events []unix.PollFd, _ int) {
+		events[0].Revents = unix.POLLIN
+	}
+	f.ran(8)
+	if len(f.sent) != 4 || f.sent[0] != noConnection {
+		t.Errorf("sent %v", f.sent)
+	}
+}
+
 func TestMoveForgetsWhoShouldRetire(t *testing.T) {
 	f := newFakeSystem(t)
 	f.open[fakeOther] = true

@@ -8,6 +8,9 @@ import "golang.org/x/sys/unix"
 func (l *Loop) deliver(a *arrival) bool {
 	waited := false
 	for was := l.state; l.state == was; {
+		if l.state == accepting {
+			l.sendRetiring() // A busy loop would never come to it.
+		}
 		errno := l.sys.send(l.options.Queue, &a.message, a.connection)
 		switch sendRemedy(errno) {
 		case nothing:

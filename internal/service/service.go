@@ -5,6 +5,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -56,6 +57,8 @@ var table = struct {
 	host Host
 	last int // The latest handle; none is ever used again.
 	all  map[int]running
+
+	processors int // That ran Go code before there was a loop; 0: none yet.
 }{all: map[int]running{}}
 
 // Start says which process the services live in; call it once, first.
@@ -77,6 +80,7 @@ func Serve(options Options) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
+	lend()
 	loop, err := s.startLoop(options.Backlog)
 	if err != nil {
 		s.closeAll()
@@ -90,6 +94,19 @@ func Serve(options Options) (Reply, error) {
 	reply.Handle = table.last
 	table.all[reply.Handle] = running{host: host, loop: loop, control: reply.Control}
 	return reply, nil
+}
+
+// lend lets one processor more run Go code than the machine has or the user
+// wants, for each accept loop that there is or will be: a loop keeps one while
+// it waits without the scheduler knowing, and nobody else should have to wait
+// for that.
+func lend() {
+	table.Lock()
+	defer table.Unlock()
+	if table.processors == 0 {
+		table.processors = runtime.GOMAXPROCS(0)
+	}
+	runtime.GOMAXPROCS(table.processors + len(table.all) + 1)
 }
 
 // Close ends a service: what is in the listen backlog is accepted, then the

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -76,6 +77,18 @@ func newHost(t *testing.T) *fakeHost {
 		}
 	})
 	return h
+}
+
+// TestEachLoopHasAProcessor lets as many goroutines run as without the loops.
+func TestEachLoopHasAProcessor(t *testing.T) {
+	newHost(t)
+	one := serve(t, loopback(1))
+	two := serve(t, loopback(1))
+	if got := runtime.GOMAXPROCS(0); got < table.processors+2 {
+		t.Errorf("%d, and %d before there was a loop", got, table.processors)
+	}
+	closeAll(t, one)
+	closeAll(t, two)
 }
 
 func loopback(backlog int) Options {
