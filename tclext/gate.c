@@ -137,7 +137,7 @@ int
 SsGateInit(void)
 {
     Call call = { .callProc = CallStart };
-    SsGoError error;
+    SsGoError error = { .posix = 0 };
     int code;
 
     code = SsCopyInit();
@@ -148,7 +148,7 @@ SsGateInit(void)
     call.errorPtr = &error;
     Enter(&call);
     SsDispositionsCompare();
-    return 0;
+    return error.posix;
 }
 
 /*
