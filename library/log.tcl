@@ -36,6 +36,9 @@ proc ::socketserver::log::Tell {logCmd level message {options {}}} {
     } problem options]
     if {$code == 1} {
         Background $problem $options
+        if {$level eq "error"} {
+            Background $message {}
+        }
     }
 }
 

@@ -205,6 +205,11 @@ proc ::socketserver::options::CheckPrefix {name value} {
     if {![string is list $value]} {
         Usage "bad value \"$value\" for $name: must be a command prefix"
     }
+    set command [lindex $value 0]
+    if {$value ne {} && [uplevel #0 [list ::info commands $command]] eq {}
+            && ![uplevel #0 [list ::auto_load $command]]} {
+        Usage "bad value \"$value\" for $name: \"$command\" is not a command"
+    }
 }
 
 proc ::socketserver::options::CheckLoop {name value} {

@@ -94,9 +94,10 @@ proc ::socketserver::pool::Listen {port options} {
     # lastError	the latest error told
     # last	the status when the pool ended
     # over	set then
+    # failure	why it ended without having been asked to
     variable options handler port owner supervisor board report parent \
             slots children queues seen standing timer stepping counts accepted \
-            samples whyNot lastError last over
+            samples whyNot lastError last over failure
 
     constructor {givenPort givenHandler givenOptions} {
         set port $givenPort
@@ -107,6 +108,7 @@ proc ::socketserver::pool::Listen {port options} {
         set stepping 0
         set last {}
         set lastError {}
+        set failure {}
         set timer {}
         set seen {}
         set children {}
@@ -134,7 +136,9 @@ proc ::socketserver::pool::Listen {port options} {
         if {[info exists over] && !$over && [pid] == $owner} {
             catch {::socketserver::socket close -port $port}
             foreach pid [dict keys $children] {
+                # Nobody wants to hear of it, but somebody has to reap it.
                 catch {::socketserver::Process unwatch $pid}
+                catch {::socketserver::Process watch $pid list}
                 catch {::socketserver::Process kill $pid TERM}
             }
             my Release
@@ -146,7 +150,15 @@ proc ::socketserver::pool::Listen {port options} {
     #	More workers, or fewer; one that is busy finishes first.
 
     method add {{n 1}} {
-        my Ask [list add [my Count $n]]
+        my Count $n
+        set room [expr {$slots / 4}]
+        if {[dict get $standing wanted] + $n > $room} {
+            my Usage "this pool has room for $room workers: start it with a\
+                    higher -maxworkers"
+        }
+        my Ask [list add $n]
+        dict incr standing wanted $n
+        return
     }
 
     method retire {{n 1}} {
@@ -169,7 +181,7 @@ proc ::socketserver::pool::Listen {port options} {
         set changed $options
         if {[llength $args] > 0} {
             if {[llength $args] != 2 || [lindex $args 0] ne "-grace"} {
-                my Usage "should be \"[self] stop ?-grace seconds?\""
+                my Usage "wrong # args: should be \"[self] stop ?-grace seconds?\""
             }
             set changed [::socketserver::options::Read $options $args 1]
         }
@@ -181,11 +193,15 @@ proc ::socketserver::pool::Listen {port options} {
 
     # wait --
     #
-    #	Runs the event loop until the pool has stopped.
+    #	Runs the event loop until the pool has stopped. An error when nobody
+    #	had asked it to.
 
     method wait {} {
         if {!$over} {
             vwait [my varname over]
+        }
+        if {$failure ne {}} {
+            return -code error -errorcode {SOCKETSERVER CLOSED} $failure
         }
         return
     }
@@ -203,7 +219,8 @@ proc ::socketserver::pool::Listen {port options} {
         }
         set changed [::socketserver::options::Read [my Current] $args 1]
         lassign [::socketserver::options::Bounds $changed] least most
-        if {4 * $most > $slots} {
+        if {4 * $most > $slots
+                && $most > [dict get $standing maxworkers]} {
             my Usage "this pool has room for [expr {$slots / 4}] workers:\
                     start it with a higher -maxworkers"
         }
@@ -212,6 +229,7 @@ proc ::socketserver::pool::Listen {port options} {
         dict set standing maxworkers $most
         my Show "config [my Config]"
         my Soon
+        return
     }
 
     method cget {name} {

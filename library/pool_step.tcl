@@ -9,6 +9,10 @@
     #	Put a request, or something else, into the next snapshot.
 
     method Ask {request} {
+        if {[pid] != $owner} {
+            return -level 2 -code error -errorcode {SOCKETSERVER NOTSERVER} \
+                    "the pool of port $port is one of process $owner"
+        }
         if {$over || [dict get $standing phase] eq "stopping"
                 && [lindex $request 0] ne "stop"} {
             return -level 2 -code error -errorcode {SOCKETSERVER STOPPED} \
@@ -16,6 +20,7 @@
         }
         my Show "request $request"
         my Soon
+        return
     }
 
     method Show {line} {
@@ -46,12 +51,17 @@
         }
         after cancel $timer
         set stepping 1
+        set wake 1000
         try {
+            my Check
             set workers [my Workers]
             my Sample $workers
-            set wake 1000
-            foreach line [split [::socketserver::Supervise step \
-                    $supervisor [my Snapshot $workers]] \n] {
+            set answer [::socketserver::Supervise step $supervisor \
+                    [my Snapshot $workers]]
+
+            # Only now: after an error it is for the next step.
+            set seen {}
+            foreach line [split $answer \n] {
                 if {[lindex $line 0] eq "standing"} {
                     lassign $line - phase generation wanted least most wake
                     set standing [dict create phase $phase \
@@ -62,12 +72,33 @@
                             {*}[lrange $line 1 end]
                 }
             }
+            if {$seen ne {}} {
+                set wake 0
+            }
+        } on error {message problem} {
+            my Tell error "can't look after the workers: $message" $problem
         } finally {
             set stepping 0
             if {!$over} {
-                my Later [expr {$seen ne {} ? 0 : $wake}]
+                my Later $wake
             }
         }
+    }
+
+    # Check --
+    #
+    #	A pool whose port nobody listens on any more, whoever closed it, has
+    #	nothing to do.
+
+    method Check {} {
+        if {[dict get $standing phase] in {stopping stopped} || $failure ne {}
+                || $port in [::socketserver::socket ports]} {
+            return
+        }
+        set failure "port $port was closed: its pool stops"
+        my Tell error $failure
+        my Show "request stop [::socketserver::options::Milliseconds \
+                [dict get $options -grace]]"
     }
 
     # Snapshot --
@@ -76,7 +107,6 @@
 
     method Snapshot {workers} {
         set text "now [::socketserver::Process clock]\n$seen"
-        set seen {}
         dict for {number length} [my Queued] {
             if {[dict exists $queues $number]} {
                 append text "queue [dict get $queues $number] $length\n"
@@ -113,7 +143,11 @@
         dict set children $pid [dict create slot $slot \
                 generation $generation reason {} \
                 forked [::socketserver::Process clock]]
-        ::socketserver::Process watch $pid [my Callback Died $slot]
+        if {[catch {
+            ::socketserver::Process watch $pid [my Callback Died $slot]
+        } message]} {
+            my Died $slot [dict create pid $pid error $message]
+        }
     }
 
     method QueueOf {generation} {
@@ -196,6 +230,9 @@
 
     method DoClose {} {
         my Counted 0
+        if {$failure ne {}} {
+            return
+        }
         my Try "can't close port $port" {
             ::socketserver::socket close -port $port
         }
@@ -279,13 +316,7 @@
     }
 
     method Discard {} {
-        set count 0
-        while {![catch {
-            ::socketserver::socket accept -port $port -timeout 0 -closed {}
-        } connection] && [llength $connection] > 0} {
-            chan close [lindex $connection 0]
-            incr count
-        }
+        set count [::socketserver::Queue discard $port]
         if {$count > 0} {
             my Tell error "$count connections were not served in time"
         }
@@ -322,7 +353,10 @@
                     my Soon
                 }
                 failed {
-                    dict set children $pid note $text
+                    # Unless a child of a worker says so.
+                    if {[dict exists $children $pid]} {
+                        dict set children $pid note $text
+                    }
                 }
             }
         }

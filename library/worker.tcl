@@ -113,7 +113,7 @@ proc ::socketserver::worker::Prepare {} {
             ::socketserver::Process identity [dict get $options -user] \
                     [dict get $options -group]
         }
-        uplevel #0 [dict get $options -initcmd]
+        Script -initcmd
         set words [Words $handler]
     } on error {message problem} {
         Tell error "worker [pid] can't begin: $message" $problem
@@ -426,14 +426,27 @@ proc ::socketserver::worker::Leave {signal} {
     }
 }
 
-# ::socketserver::worker::Evaluate --
+# ::socketserver::worker::Evaluate, ::socketserver::worker::Script --
 #
-#	Evaluates the script that an option gives.
+#	Evaluate the script that an option gives, the former so that an error
+#	is told and no more. The script may end with "return", as a file may
+#	that is sourced.
 
 proc ::socketserver::worker::Evaluate {option} {
-    variable options
-    if {[catch {uplevel #0 [dict get $options $option]} message problem] == 1} {
+    if {[catch {Script $option} message problem]} {
         Tell error "$option failed: $message" $problem
+    }
+}
+
+proc ::socketserver::worker::Script {option} {
+    variable options
+
+    set code [catch {uplevel #0 [dict get $options $option]} message problem]
+    if {$code == 1} {
+        return -options $problem $message
+    }
+    if {$code ni {0 2}} {
+        return -code error "$option ended with code $code, outside of a loop"
     }
 }
 

@@ -14,8 +14,10 @@
 #include "service.h"
 
 #include <limits.h>
+#include <unistd.h>
 
 static SsSubcommandProc AbandonSubcommand;
+static SsSubcommandProc DiscardSubcommand;
 static SsSubcommandProc LengthSubcommand;
 static SsSubcommandProc ListSubcommand;
 static SsSubcommandProc NumberSubcommand;
@@ -27,6 +29,7 @@ static SsSubcommandProc WithdrawSubcommand;
 
 static const SsSubcommand subcommands[] = {
     { "abandon", AbandonSubcommand, 1, 1, "port" },
+    { "discard", DiscardSubcommand, 1, 1, "port" },
     { "length", LengthSubcommand, 1, 1, "port" },
     { "list", ListSubcommand, 1, 1, "port" },
     { "number", NumberSubcommand, 1, 1, "port" },
@@ -40,6 +43,7 @@ static const SsSubcommand subcommands[] = {
 
 #define MOST_RETIRED 65535	/* At once. */
 
+static int	DiscardLocked(SsPort *portPtr);
 static int	GetPort(Tcl_Interp *interp, Tcl_Obj *objPtr, int *portPtr);
 static int	QueueLengthLocked(SsPort *portPtr);
 
@@ -245,6 +249,79 @@ ListSubcommand(
     SsForkUnlock();
     Tcl_SetObjResult(interp, dictPtr);
     return TCL_OK;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * DiscardSubcommand, DiscardLocked --
+ *
+ *	Queue discard port
+ *
+ * Results:
+ *	TCL_OK with the number of connections as result, or TCL_ERROR.
+ *
+ * Side effects:
+ *	Closes what is queued, in all queues of the port.  A descriptor for
+ *	which there is no room the system closes itself.
+ *
+ * Process:
+ *	Server, of a port that it has closed.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static int
+DiscardSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    SsPort *portPtr, *nextPtr;
+    int port, count = 0;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	if (portPtr->number == port && !portPtr->ended) {
+	    count += DiscardLocked(portPtr);
+	}
+    }
+    SsForkUnlock();
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(count));
+    return TCL_OK;
+}
+
+static int
+DiscardLocked(
+    SsPort *portPtr)		/* Freed if its queue has ended. */
+{
+    SsArrival arrival;
+    int count = 0;
+
+    for (;;) {
+	switch (SsQueueReceive(portPtr->queueFd, &arrival)) {
+	case SS_RECEIVE_GOT:
+	    close(arrival.fd);
+	    count++;
+	    break;
+	case SS_RECEIVE_LOST:
+	    count++;
+	    break;
+	case SS_RECEIVE_RETIRE:
+	case SS_RECEIVE_REJECTED:
+	    break;
+	case SS_RECEIVE_END:
+	    SsPortEndLocked(portPtr);
+	    return count;
+	default:
+	    return count;
+	}
+    }
 }
 
 /*

@@ -117,7 +117,7 @@ func (f *fake) do(a Action) {
 		}
 		if a.Kind == Renew {
 			f.queues[a.Generation] = 0
-		} else {
+		} else if f.queues[f.after.Generation] == 0 {
 			delete(f.queues, f.after.Generation)
 		}
 	}

@@ -75,7 +75,7 @@ func (s *Supervisor) bringUp() {
 
 // takeOver makes the new generation the current one.
 func (s *Supervisor) takeOver() {
-	s.draining[s.generation] = s.countOf(s.generation).all
+	s.draining[s.generation] = max(s.countOf(s.generation).all, s.wanted, 1)
 	s.log("info", "reloaded", s.reload.generation, s.generation)
 	s.generation = s.reload.generation
 	s.reload = reload{asked: s.reload.asked}

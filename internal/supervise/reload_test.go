@@ -141,6 +141,19 @@ func TestOldQueueIsServedWhenItsWorkersDie(t *testing.T) {
 	f.wants(1, 0)
 }
 
+func TestOldQueueIsServedThoughNobodyIsLeft(t *testing.T) {
+	f := newFake(t, fixed(2))
+	f.dies = true
+	f.queues[1] = 5
+	f.run(time.Second)
+	f.dies = false
+	f.ask(Request{Verb: Reload})
+	f.run(200 * ms)
+	if f.after.Generation != 2 || f.count(1) == 0 {
+		t.Errorf("nobody serves the old queue: %+v, did %q", f.after, f.did)
+	}
+}
+
 func TestLongConnectionsOfOldGenerationsGoOn(t *testing.T) {
 	f := newFake(t, fixed(2))
 	for generation := 1; generation <= 3; generation++ {

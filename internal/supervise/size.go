@@ -36,7 +36,7 @@ func (s *Supervisor) resize() {
 		return
 	}
 	c := s.countOf(s.generation)
-	waiting := s.queues[s.generation] > 0 && c.idle == 0 && s.retiring == 0
+	waiting := s.queues[s.generation] > s.retiring && c.idle == 0
 	switch {
 	case !waiting:
 		if s.now-s.grown >= 5*growPause {

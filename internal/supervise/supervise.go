@@ -47,7 +47,7 @@ type Supervisor struct {
 
 	generation int         // The current one.
 	newest     int         // The highest number given so far.
-	draining   map[int]int // Generation: how many workers it had.
+	draining   map[int]int // Generation: how many workers it may have.
 	wanted     int         // Workers of the current generation.
 
 	retiring   int           // Messages to retire that nobody has taken yet.
@@ -132,7 +132,9 @@ func (s *Supervisor) request(requests []Request) {
 		case Add:
 			s.want(s.wanted + r.N)
 		case Retire:
-			s.want(s.wanted - r.N)
+			if s.wanted > 0 {
+				s.want(s.wanted - r.N)
+			}
 		case Reload:
 			s.reload.asked = !s.stop.asked
 		case Stop:

@@ -158,6 +158,28 @@ func TestDoesNotGrowWhileSomebodyIsIdle(t *testing.T) {
 	f.wants(1, 2)
 }
 
+func TestGrowsThoughSomebodyIsToRetire(t *testing.T) {
+	f := newFake(t, scaled(2, 16))
+	f.run(100 * ms)
+	f.ask(Request{Verb: Retire, N: 1})
+	f.busy()
+	f.queues[1] = 1 + 10 // The message, and who waits behind it.
+	f.run(time.Second)
+	if f.after.Wanted < 4 {
+		t.Errorf("%+v, did %q", f.after, f.did)
+	}
+}
+
+func TestRetireOfNobody(t *testing.T) {
+	f := newFake(t, scaled(0, 4))
+	f.run(100 * ms)
+	f.ask(Request{Verb: Retire, N: 1})
+	f.run(100 * ms)
+	if f.after.Wanted != 0 {
+		t.Errorf("%+v", f.after)
+	}
+}
+
 func TestShrinksByOneEachIdleTime(t *testing.T) {
 	f := newFake(t, scaled(2, 6))
 	f.ask(Request{Verb: Add, N: 4})
