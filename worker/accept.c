@@ -35,7 +35,7 @@ static int	ReceiveOrWait(Tcl_Interp *interp, SsPort *portPtr,
 static int	Receive(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
 		    SsReceiveStatus *statusPtr, SsArrival *arrivalPtr);
 static int	Sleep(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
-		    int timeout);
+		    int timeout, int *readyPtr);
 static int	GiveConnection(Tcl_Interp *interp,
 		    const SsArrival *arrivalPtr);
 static int	Ended(Tcl_Interp *interp, SsPort *portPtr,
@@ -130,9 +130,14 @@ ReceiveOrWait(
     SsArrival *arrivalPtr)
 {
     int64_t left = -1;
-    int code;
+    int ready = 0, code;
 
-    while (!SsSignalsStopping()) {
+    /*
+     * Whoever was woken for a connection tries to receive it, whatever else
+     * has come: nobody else was woken.
+     */
+
+    while (ready || !SsSignalsStopping()) {
 	code = Receive(interp, portPtr, waitPtr, statusPtr, arrivalPtr);
 	if (code != TCL_OK || *statusPtr != SS_RECEIVE_EMPTY) {
 	    return code;
@@ -143,7 +148,7 @@ ReceiveOrWait(
 		return TCL_OK;
 	    }
 	}
-	code = Sleep(interp, portPtr, waitPtr, (int) left);
+	code = Sleep(interp, portPtr, waitPtr, (int) left, &ready);
 	if (code != TCL_OK) {
 	    return code;
 	}
@@ -225,7 +230,8 @@ Sleep(
     Tcl_Interp *interp,
     SsPort *portPtr,
     SsWait *waitPtr,
-    int timeout)		/* Milliseconds; -1: for ever. */
+    int timeout,		/* Milliseconds; -1: for ever. */
+    int *readyPtr)		/* Set: whether the queue has something. */
 {
     SsWaitStatus status = SS_WAIT_SIGNAL;
     sigset_t all, before;
@@ -254,6 +260,10 @@ Sleep(
 	if (status != SS_WAIT_FAILED) {
 	    error = 0;
 	}
+    }
+    *readyPtr = (status == SS_WAIT_READY);
+    if (*readyPtr) {
+	return TCL_OK;
     }
     if (error != 0) {
 	return SsErrorPosix(interp, error,

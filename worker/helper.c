@@ -7,12 +7,11 @@
 
 #include "helper.h"
 #include "fork.h"
-#include "slot.h"
+#include "queue.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <unistd.h>
 
 #define STACK_ROOM (64 * 1024)	/* Beyond the system's minimum: for queueing
 				 * a Tcl event. */
@@ -24,9 +23,7 @@ static int	StartLocked(SsHelper *helperPtr);
 static void *	HelperMain(void *clientData);
 static void	WokenLocked(SsHelper *helperPtr, SsWaitStatus waited,
 		    int error);
-static int	ReceiveLocked(SsHelper *helperPtr, SsWaitStatus waited,
-		    int error);
-static int	CallOffLocked(SsHelper *helperPtr, SsArrival *arrivalPtr);
+static int	CallOffLocked(SsHelper *helperPtr);
 static void	StopLocked(SsHelper *helperPtr);
 
 /*
@@ -160,14 +157,13 @@ StartLocked(
  * HelperMain --
  *
  *	The thread: while a wait is on, sleeps until there is something to
- *	receive.  The lock is held from before a connection is received until
- *	it is noted where a forked child finds and closes it.
+ *	receive.
  *
  * Results:
  *	None.
  *
  * Side effects:
- *	Receives connections.
+ *	Those of WokenLocked.
  *
  * Process:
  *	Worker.
@@ -206,14 +202,14 @@ HelperMain(
  *
  * WokenLocked --
  *
- *	Receives what woke the thread and tells the Tcl thread, or whoever
- *	called the wait off.
+ *	Tells the Tcl thread that there is something to receive, or whoever
+ *	called the wait off that it is over.
  *
  * Results:
  *	None.
  *
  * Side effects:
- *	Without an outcome (another worker was faster) the wait goes on.
+ *	With nothing there (another worker was faster) the wait goes on.
  *
  * Process:
  *	Worker.
@@ -227,10 +223,15 @@ WokenLocked(
     SsWaitStatus waited,	/* How the sleep ended. */
     int error)			/* errno with SS_WAIT_FAILED. */
 {
-    if (!ReceiveLocked(helperPtr, waited, error) && !helperPtr->calledOff) {
+    int ready = (waited == SS_WAIT_READY
+	    && !SsQueueIsEmpty(helperPtr->queueFd));
+
+    if (!ready && waited != SS_WAIT_FAILED && !helperPtr->calledOff) {
 	return;
     }
-    helperPtr->state = SS_HELPER_DONE;
+    helperPtr->state = (ready || !helperPtr->calledOff)
+	    ? SS_HELPER_DONE : SS_HELPER_IDLE;
+    helperPtr->error = (waited == SS_WAIT_FAILED) ? error : 0;
     if (helperPtr->calledOff) {
 	pthread_cond_broadcast(&helperPtr->changed);
     } else {
@@ -239,51 +240,6 @@ WokenLocked(
 	helperPtr->eventPtr = NULL;
 	Tcl_ThreadAlert(helperPtr->thread);
     }
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * ReceiveLocked --
- *
- *	Receives after a wait.
- *
- * Results:
- *	Whether there is an outcome.
- *
- * Side effects:
- *	Sets the outcome; the slot is held again when there is none.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-ReceiveLocked(
-    SsHelper *helperPtr,
-    SsWaitStatus waited,	/* How the wait ended. */
-    int error)			/* errno with SS_WAIT_FAILED. */
-{
-    SsWait *waitPtr = &helperPtr->wait;
-
-    helperPtr->outcome = SS_RECEIVE_EMPTY;
-    if (waited == SS_WAIT_READY) {
-	helperPtr->outcome = SsSlotReceive(&waitPtr->slot,
-		helperPtr->queueFd, 0, &helperPtr->arrival);
-	error = errno;
-	if (helperPtr->outcome == SS_RECEIVE_EMPTY) {
-	    error = SsSlotHold(&waitPtr->slot, helperPtr->queueFd, 0);
-	    if (error != 0) {
-		helperPtr->outcome = SS_RECEIVE_FAILED;
-	    }
-	}
-    } else if (waited == SS_WAIT_FAILED) {
-	helperPtr->outcome = SS_RECEIVE_FAILED;
-    }
-    helperPtr->error = error;
-    return helperPtr->outcome != SS_RECEIVE_EMPTY;
 }
 
 /*
@@ -320,18 +276,14 @@ SsHelperIsDone(
 int
 SsHelperTake(
     SsHelper *helperPtr,
-    SsReceiveStatus *statusPtr,
-    int *errorPtr,
-    SsArrival *arrivalPtr)
+    int *errorPtr)		/* Set when the wait is over. */
 {
     int done;
 
     SsForkLock();
     done = (helperPtr->state == SS_HELPER_DONE);
     if (done) {
-	*statusPtr = helperPtr->outcome;
 	*errorPtr = helperPtr->error;
-	*arrivalPtr = helperPtr->arrival;
 	helperPtr->state = SS_HELPER_IDLE;
     }
     SsForkUnlock();
@@ -346,7 +298,7 @@ SsHelperTake(
  *	See helper.h.
  *
  * Results:
- *	1 when a connection had come, or 0.
+ *	1 or 0.
  *
  * Side effects:
  *	The helper is idle; an event that it had not queued is freed.
@@ -359,27 +311,25 @@ SsHelperTake(
 
 int
 SsHelperCallOff(
-    SsHelper *helperPtr,
-    SsArrival *arrivalPtr)
+    SsHelper *helperPtr)
 {
-    int came;
+    int ready;
 
     SsForkLock();
-    came = CallOffLocked(helperPtr, arrivalPtr);
+    ready = CallOffLocked(helperPtr);
     SsForkUnlock();
     if (helperPtr->eventPtr != NULL) {
 	Tcl_Free((char *) helperPtr->eventPtr);
 	helperPtr->eventPtr = NULL;
     }
-    return came;
+    return ready;
 }
 
 static int
 CallOffLocked(
-    SsHelper *helperPtr,
-    SsArrival *arrivalPtr)
+    SsHelper *helperPtr)
 {
-    int came;
+    int ready;
 
     if (helperPtr->state == SS_HELPER_WAITING) {
 	helperPtr->calledOff = 1;
@@ -388,13 +338,9 @@ CallOffLocked(
 	    SsForkWait(&helperPtr->changed);
 	}
     }
-    came = (helperPtr->state == SS_HELPER_DONE
-	    && helperPtr->outcome == SS_RECEIVE_GOT);
-    if (came) {
-	*arrivalPtr = helperPtr->arrival;
-    }
+    ready = (helperPtr->state == SS_HELPER_DONE && helperPtr->error == 0);
     helperPtr->state = SS_HELPER_IDLE;
-    return came;
+    return ready;
 }
 
 /*
@@ -405,7 +351,7 @@ CallOffLocked(
  *	See helper.h.
  *
  * Results:
- *	1 when a connection had come, or 0.
+ *	None.
  *
  * Side effects:
  *	The thread ends, the wait is closed.
@@ -416,15 +362,13 @@ CallOffLocked(
  *----------------------------------------------------------------------
  */
 
-int
+void
 SsHelperClose(
-    SsHelper *helperPtr,
-    SsArrival *arrivalPtr)
+    SsHelper *helperPtr)
 {
     SsHelper **linkPtr;
-    int came;
 
-    came = SsHelperCallOff(helperPtr, arrivalPtr);
+    (void) SsHelperCallOff(helperPtr);
     SsForkLock();
     StopLocked(helperPtr);
     for (linkPtr = &firstHelperPtr; *linkPtr != helperPtr;
@@ -435,7 +379,6 @@ SsHelperClose(
     SsForkUnlock();
     SsWaitClose(&helperPtr->wait);
     pthread_cond_destroy(&helperPtr->changed);
-    return came;
 }
 
 static void
@@ -454,7 +397,7 @@ StopLocked(
  *
  * SsHelpersStop --
  *
- *	See helper.h.  What they had received goes with the process.
+ *	See helper.h.
  *
  * Results:
  *	None.
@@ -472,12 +415,11 @@ void
 SsHelpersStop(void)
 {
     SsHelper *helperPtr;
-    SsArrival arrival;
 
     SsForkLock();
     for (helperPtr = firstHelperPtr; helperPtr != NULL;
 	    helperPtr = helperPtr->nextPtr) {
-	CallOffLocked(helperPtr, &arrival);
+	(void) CallOffLocked(helperPtr);
 	StopLocked(helperPtr);
     }
     SsForkUnlock();
@@ -494,8 +436,7 @@ SsHelpersStop(void)
  *	None.
  *
  * Side effects:
- *	Closes this process's copies of connections that the parent's helpers
- *	hold.
+ *	They are idle.
  *
  * Process:
  *	Worker, in the child's fork handler.
@@ -510,10 +451,6 @@ SsHelpersForget(void)
 
     for (helperPtr = firstHelperPtr; helperPtr != NULL;
 	    helperPtr = helperPtr->nextPtr) {
-	if (helperPtr->state == SS_HELPER_DONE
-		&& helperPtr->outcome == SS_RECEIVE_GOT) {
-	    close(helperPtr->arrival.fd);
-	}
 	helperPtr->state = SS_HELPER_IDLE;
 	helperPtr->running = helperPtr->stop = helperPtr->calledOff = 0;
 	pthread_cond_init(&helperPtr->changed, NULL);

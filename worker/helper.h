@@ -2,13 +2,14 @@
  * helper.h --
  *
  *	The thread that waits on a queue while the Tcl thread runs its event
- *	loop.  It is C and knows one thing of Tcl: how to queue an event.
+ *	loop.  It never receives: what the Tcl thread, busy with something
+ *	else, doesn't come to is another worker's.  It is C and knows one
+ *	thing of Tcl: how to queue an event.
  */
 
 #ifndef SS_HELPER_H
 #define SS_HELPER_H
 
-#include "queue.h"
 #include "wait.h"
 
 #include <pthread.h>
@@ -27,7 +28,7 @@ typedef struct SsHelper {
     enum {
 	SS_HELPER_IDLE,		/* Waits for nothing. */
 	SS_HELPER_WAITING,	/* Waits on the queue. */
-	SS_HELPER_DONE		/* Has an outcome. */
+	SS_HELPER_DONE		/* Its wait is over. */
     } state;
     int running;		/* Whether the thread exists. */
     int stop;			/* It should end. */
@@ -36,10 +37,8 @@ typedef struct SsHelper {
     Tcl_Event *eventPtr;	/* Queued when the wait is over.  Allocated
 				 * by the Tcl thread: Tcl's allocator doesn't
 				 * survive a fork in the middle of it. */
-    SsReceiveStatus outcome;	/* What came of the wait. */
-    int error;			/* With SS_RECEIVE_FAILED: an errno. */
-    SsArrival arrival;		/* With SS_RECEIVE_GOT; the helper's until
-				 * it is taken. */
+    int error;			/* Why a wait failed, an errno; 0: there is
+				 * something to receive. */
 } SsHelper;
 
 /*
@@ -50,27 +49,27 @@ typedef struct SsHelper {
  * SsHelperWait --
  *
  *	Waits on a queue in the background.  The event, which the helper takes
- *	over, is queued when there is an outcome.  The wait must have a place
- *	at the queue and hold a slot.  Returns 0, or an errno (the event is
- *	the caller's).
+ *	over, is queued when there is something to receive.  The wait must
+ *	have a place at the queue.  Returns 0, or an errno (the event is the
+ *	caller's).
  *
  * SsHelperIsDone --
  *
- *	Whether there is an outcome.
+ *	Whether the wait is over.
  *
  * SsHelperTake --
  *
- *	Takes the outcome.  Returns 0 when there is none; otherwise the status
- *	is set and the arrival, if one came, is the caller's.
+ *	Returns 0 when the wait is not over; otherwise the helper is idle
+ *	again, and the error is 0 when there is something to receive.
  *
  * SsHelperCallOff --
  *
- *	Ends a wait.  Returns 1 when a connection had come, which is then the
- *	caller's.
+ *	Ends a wait.  Returns 1 when there is something to receive, for which
+ *	nobody else was woken.
  *
  * SsHelperClose --
  *
- *	Calls off, ends the thread, forgets the helper.  The same result.
+ *	Calls off, ends the thread, forgets the helper.
  *
  * SsHelpersStop --
  *
@@ -78,8 +77,8 @@ typedef struct SsHelper {
  *
  * SsHelpersForget --
  *
- *	In a forked child: their threads don't exist, and what they received
- *	is the parent's.  Safe between fork and exec.
+ *	In a forked child: their threads don't exist.  Safe between fork and
+ *	exec.
  *
  * Process: worker.
  */
@@ -88,10 +87,9 @@ void		SsHelperInit(SsHelper *helperPtr);
 int		SsHelperWait(SsHelper *helperPtr, int queueFd,
 		    Tcl_Event *eventPtr);
 int		SsHelperIsDone(SsHelper *helperPtr);
-int		SsHelperTake(SsHelper *helperPtr, SsReceiveStatus *statusPtr,
-		    int *errorPtr, SsArrival *arrivalPtr);
-int		SsHelperCallOff(SsHelper *helperPtr, SsArrival *arrivalPtr);
-int		SsHelperClose(SsHelper *helperPtr, SsArrival *arrivalPtr);
+int		SsHelperTake(SsHelper *helperPtr, int *errorPtr);
+int		SsHelperCallOff(SsHelper *helperPtr);
+void		SsHelperClose(SsHelper *helperPtr);
 void		SsHelpersStop(void);
 void		SsHelpersForget(void);
 

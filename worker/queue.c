@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -347,7 +348,7 @@ SsQueueLength(
 /*
  *----------------------------------------------------------------------
  *
- * SsQueueAtEnd --
+ * SsQueueIsEmpty, SsQueueAtEnd --
  *
  *	See queue.h.
  *
@@ -362,6 +363,15 @@ SsQueueLength(
  *
  *----------------------------------------------------------------------
  */
+
+int
+SsQueueIsEmpty(
+    int queueFd)		/* The queue's receive end. */
+{
+    struct pollfd look = { .fd = queueFd, .events = POLLIN };
+
+    return poll(&look, 1, 0) == 0;
+}
 
 int
 SsQueueAtEnd(

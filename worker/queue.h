@@ -76,6 +76,16 @@ SsReceiveStatus SsMessageDecode(const void *bytes, size_t length,
 int SsQueueLength(int queueFd);
 
 /*
+ * SsQueueIsEmpty --
+ *
+ *	Whether nothing is queued, not even the end.
+ *
+ * Process: both.
+ */
+
+int SsQueueIsEmpty(int queueFd);
+
+/*
  * SsQueueAtEnd --
  *
  *	Whether nothing is queued and nothing will come: the server is gone.

@@ -63,6 +63,7 @@ typedef struct RequestEvent {
 } RequestEvent;
 
 static Request *GetRequest(Tcl_Interp *interp, SsPort *portPtr);
+static void	Sweep(Tcl_Interp *interp);
 static void	SetObj(Tcl_Obj **slotPtr, Tcl_Obj *objPtr);
 static int	HasRoom(int queueFd);
 static int	IsAsked(const Request *requestPtr);
@@ -166,7 +167,7 @@ SsRequestWithdraw(
 {
     Request *requestPtr;
     SsArrival arrival;
-    int came;
+    int error, came;
 
     requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
     while (requestPtr != NULL && (requestPtr->portPtr->number != number
@@ -176,8 +177,8 @@ SsRequestWithdraw(
     if (requestPtr == NULL) {
 	return 1;
     }
-    came = requestPtr->waiting
-	    && SsHelperCallOff(&requestPtr->helper, &arrival);
+    came = requestPtr->waiting && SsHelperCallOff(&requestPtr->helper)
+	    && Receive(requestPtr, &error, &arrival) == SS_RECEIVE_GOT;
     requestPtr->waiting = 0;
     if (!came) {
 	Answered(requestPtr);
@@ -218,6 +219,7 @@ GetRequest(
     Request *firstPtr, *requestPtr;
     int firstEver;
 
+    Sweep(interp);
     firstPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
     for (requestPtr = firstPtr; requestPtr != NULL;
 	    requestPtr = requestPtr->nextPtr) {
@@ -242,6 +244,45 @@ GetRequest(
 	Tcl_CreateExitHandler(ExitProc, NULL);
     }
     return requestPtr;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * Sweep --
+ *
+ *	Forgets an interpreter's requests that ask for nothing, of ports that
+ *	have ended.
+ *
+ * Results:
+ *	None.
+ *
+ * Side effects:
+ *	Receive ends may be closed.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Sweep(
+    Tcl_Interp *interp)
+{
+    Request *requestPtr, *nextPtr;
+    int over;
+
+    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
+    for (; requestPtr != NULL; requestPtr = nextPtr) {
+	nextPtr = requestPtr->nextPtr;
+	SsForkLock();
+	over = SsPortAtEndLocked(requestPtr->portPtr);
+	SsForkUnlock();
+	if (over && !IsAsked(requestPtr)) {
+	    DeleteRequest(requestPtr);
+	}
+    }
 }
 
 /*
@@ -533,23 +574,28 @@ static void
 Look(
     Request *requestPtr)
 {
-    SsReceiveStatus status;
+    SsReceiveStatus status = SS_RECEIVE_FAILED;
     SsArrival arrival;
-    int error;
+    int error = 0;
 
-    if (!IsAsked(requestPtr)) {
+    /*
+     * Of an interpreter that is deleted inside its own event loop nobody
+     * would close the connection.
+     */
+
+    if (!IsAsked(requestPtr) || Tcl_InterpDeleted(requestPtr->interp)) {
 	return;
     }
-    if (!requestPtr->waiting) {
-	status = Receive(requestPtr, &error, &arrival);
-	if (status == SS_RECEIVE_EMPTY && Dwell(requestPtr)) {
-	    status = Receive(requestPtr, &error, &arrival);
-	}
-    } else if (!SsHelperTake(&requestPtr->helper, &status, &error,
-	    &arrival)) {
+    if (requestPtr->waiting && !SsHelperTake(&requestPtr->helper, &error)) {
 	return;
     }
     requestPtr->waiting = 0;
+    if (error == 0) {
+	status = Receive(requestPtr, &error, &arrival);
+    }
+    if (status == SS_RECEIVE_EMPTY && Dwell(requestPtr)) {
+	status = Receive(requestPtr, &error, &arrival);
+    }
     Tcl_Preserve(requestPtr);
     Act(requestPtr, status, error, &arrival);
     Tcl_Release(requestPtr);
@@ -880,8 +926,7 @@ Ended(
  *	IsEventOf: whether an event is of a request.
  *
  * Side effects:
- *	A wait is called off.  A connection that had just come is closed and
- *	counted: nobody is left to serve it.
+ *	A wait is called off.
  *
  * Process:
  *	Worker.
@@ -894,7 +939,6 @@ DeleteRequest(
     Request *requestPtr)
 {
     Request *firstPtr, **linkPtr;
-    SsArrival arrival;
 
     firstPtr = (Request *) Tcl_GetAssocData(requestPtr->interp, ASSOC_KEY,
 	    NULL);
@@ -909,9 +953,7 @@ DeleteRequest(
 	Tcl_SetAssocData(requestPtr->interp, ASSOC_KEY, DeleteRequests,
 		firstPtr);
     }
-    if (SsHelperClose(&requestPtr->helper, &arrival)) {
-	SsConnectionDiscard(arrival.fd);
-    }
+    SsHelperClose(&requestPtr->helper);
     if (IsAsked(requestPtr)) {
 	Answered(requestPtr);
     }

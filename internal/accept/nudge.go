@@ -2,16 +2,16 @@ package accept
 
 import "socketserver/internal/handoff"
 
-// A message wakes one worker that sleeps. If that one can't receive it (it is
-// killed or stopped at that moment, or has no descriptor left), the others
-// sleep on, and the connection would wait for the next one to come. So when a
+// A message wakes one worker that sleeps. If that one doesn't receive it (it is
+// killed or stopped at that moment, has no descriptor left, or its Tcl thread is
+// busy with something else), the others sleep on, and the connection would wait for the next one to come. So when a
 // loop has nothing to do and something stays queued, it sends nudges: each
 // wakes one more worker, which receives what is first in the queue.
 //
 // Where all workers are just busy, nudges do nothing; so there are few.
 const (
-	nudgePause = 100 // Milliseconds before each.
-	maxNudges  = 8   // After the latest connection.
+	nudgePause = 10 // Milliseconds before the first, doubled for each.
+	maxNudges  = 8  // After the latest connection.
 )
 
 // nudger knows whether what was sent may still be queued.
@@ -38,7 +38,7 @@ func (l *Loop) idle() {
 		l.await(l.connections, maxPause)
 	case !l.nudger.unsure:
 		l.await(l.connections, forever)
-	case !l.await(l.connections, nudgePause):
+	case !l.await(l.connections, nudgePause<<l.nudger.nudges):
 		l.nudge()
 	}
 }

@@ -11,7 +11,11 @@ func TestNudgesWhileSomethingStaysQueued(t *testing.T) {
 	f := newFakeSystem(t)
 	f.accepts, f.onPoll, f.stuck = repeat(0, 1), stopWhenIdle, true
 	f.ran(8)
-	want := append(slices.Repeat([]int{nudgePause}, maxNudges+1), forever)
+	var want []int
+	for n := range maxNudges + 1 {
+		want = append(want, nudgePause<<n)
+	}
+	want = append(want, forever)
 	if !slices.Equal(f.waits, want) {
 		t.Errorf("polled %v", f.waits)
 	}
