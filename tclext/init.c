@@ -56,17 +56,19 @@ static void	InChild(void);
 /*
  *----------------------------------------------------------------------
  *
- * BeforeGo --
+ * BeforeGo, AfterGo --
  *
- *	Runs when the library is loaded, before Go starts its threads.  They
- *	inherit the mask of this thread, so that the application's signals
- *	never reach them.
+ *	Run when the library is loaded, before and after Go starts its first
+ *	threads.  They inherit the mask of this thread, so that the
+ *	application's signals never reach them.  Constructors without a
+ *	priority, such as Go's and the second of these, run in the order in
+ *	which they are linked, and cgo links Go first.
  *
  * Results:
  *	None.
  *
  * Side effects:
- *	Blocks signals until Prepare.
+ *	Signals are blocked meanwhile.
  *
  * Process:
  *	Server.
@@ -82,6 +84,12 @@ BeforeGo(void)
     SsDispositionsSave();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &loadersMask);
+}
+
+static void __attribute__((constructor))
+AfterGo(void)
+{
+    pthread_sigmask(SIG_SETMASK, &loadersMask, NULL);
 }
 
 /*
@@ -181,7 +189,6 @@ Prepare(
     pthread_mutex_lock(&prepareMutex);
     if (!prepared) {
 	error = SsGateInit();
-	pthread_sigmask(SIG_SETMASK, &loadersMask, NULL);
 	if (error == 0) {
 	    error = SsForkInstall(InChild);
 	}
