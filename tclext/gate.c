@@ -15,6 +15,7 @@
 #include "copy.h"
 #include "dispositions.h"
 #include "notice.h"
+#include "threads.h"
 #include "fork.h"
 #include "_cgo_export.h"
 
@@ -180,7 +181,15 @@ SsGateServe(
 	.callProc = CallServe, .requestPtr = requestPtr,
 	.replyPtr = replyPtr, .errorPtr = errorPtr
     };
+    int code = SsThreadsProbe();
 
+    if (code != 0) {
+	errorPtr->posix = code;
+	snprintf(errorPtr->message, SS_ERROR_SIZE,
+		"can't start the threads that a server needs: %s",
+		strerror(code));
+	return -1;
+    }
     return Enter(&call);
 }
 
