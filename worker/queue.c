@@ -377,9 +377,19 @@ int
 SsQueueAtEnd(
     int queueFd)		/* The queue's receive end. */
 {
+    struct pollfd look = { .fd = queueFd, .events = POLLIN };
     char byte;
 
-    return recv(queueFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    if (recv(queueFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+	return 1;
+    }
+
+    /*
+     * A nudge may be left over.
+     */
+
+    return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP)
+	    && SsQueueLength(queueFd) == 0;
 }
 
 /*

@@ -88,8 +88,8 @@ int SsQueueIsEmpty(int queueFd);
 /*
  * SsQueueAtEnd --
  *
- *	Whether nothing is queued and nothing will come: the server is gone.
- *	Takes nothing off the queue.
+ *	Whether nothing is queued, but for nudges, and nothing will come: the
+ *	server is gone.  Takes nothing off the queue.
  *
  * Process: both.
  */
