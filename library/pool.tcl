@@ -94,10 +94,11 @@ proc ::socketserver::pool::Listen {port options} {
     # lastError	the latest error told
     # last	the status when the pool ended
     # over	set then
-    # failure	why it ended without having been asked to
+    # asked	whether it has been asked to stop
+    # failure	why it ended without that
     variable options handler port owner supervisor board report parent \
             slots children queues seen standing timer stepping counts accepted \
-            samples whyNot lastError last over failure
+            samples whyNot lastError last over asked failure
 
     constructor {givenPort givenHandler givenOptions} {
         set port $givenPort
@@ -108,6 +109,7 @@ proc ::socketserver::pool::Listen {port options} {
         set stepping 0
         set last {}
         set lastError {}
+        set asked 0
         set failure {}
         set timer {}
         set seen {}
@@ -186,6 +188,7 @@ proc ::socketserver::pool::Listen {port options} {
             set changed [::socketserver::options::Read $options $args 1]
         }
         if {!$over} {
+            set asked 1
             my Ask [list stop [::socketserver::options::Milliseconds \
                     [dict get $changed -grace]]]
         }

@@ -91,7 +91,7 @@
     #	nothing to do.
 
     method Check {} {
-        if {[dict get $standing phase] in {stopping stopped} || $failure ne {}
+        if {$asked || $failure ne {}
                 || $port in [::socketserver::socket ports]} {
             return
         }
@@ -230,7 +230,7 @@
 
     method DoClose {} {
         my Counted 0
-        if {$failure ne {}} {
+        if {$port ni [::socketserver::socket ports]} {
             return
         }
         my Try "can't close port $port" {

@@ -7,16 +7,8 @@
 #include "leave.h"
 #include "fork.h"
 #include "handler.h"
-#include "ports.h"
 
 #include <stddef.h>
-
-/*
- * After how many milliseconds a worker that should leave, but has asked for
- * another port's connections before, looks whether that has ended, too.
- */
-
-#define LOOK_AGAIN 500
 
 /*
  * All guarded by the fork lock.
@@ -30,7 +22,6 @@ static Tcl_ThreadId leavingThread;
 
 static void	AlertLocked(void);
 static int	LeaveEventProc(Tcl_Event *evPtr, int flags);
-static void	LookAgainProc(void *clientData);
 
 /*
  *----------------------------------------------------------------------
@@ -212,14 +203,13 @@ AlertLocked(void)
 /*
  *----------------------------------------------------------------------
  *
- * LeaveEventProc, LookAgainProc --
+ * LeaveEventProc --
  *
  *	Evaluates "exit 0", so that an application that has wrapped exit to
- *	tidy up has its way, if still nothing engages the process, and it is
- *	not between two connections of another port.
+ *	tidy up has its way, if still nothing engages the process.
  *
  * Results:
- *	LeaveEventProc: 1, the event is done.
+ *	1: the event is done.
  *
  * Side effects:
  *	Most likely the process ends.
@@ -236,7 +226,7 @@ LeaveEventProc(
     int flags)
 {
     Tcl_Interp *interp = NULL;
-    int code, later = 0;
+    int code;
 
     (void) evPtr;
     if (!(flags & TCL_FILE_EVENTS)) {
@@ -244,16 +234,10 @@ LeaveEventProc(
     }
     SsForkLock();
     if (engagements == 0 && leavingInterp != NULL) {
-	later = SsPortsUsedLocked();
-	if (!later) {
-	    interp = leavingInterp;
-	    leavingInterp = NULL;
-	}
+	interp = leavingInterp;
+	leavingInterp = NULL;
     }
     SsForkUnlock();
-    if (later) {
-	Tcl_CreateTimerHandler(LOOK_AGAIN, LookAgainProc, NULL);
-    }
     if (interp == NULL) {
 	return 1;
     }
@@ -264,14 +248,4 @@ LeaveEventProc(
     }
     Tcl_Release(interp);
     return 1;
-}
-
-static void
-LookAgainProc(
-    void *clientData)
-{
-    (void) clientData;
-    SsForkLock();
-    AlertLocked();
-    SsForkUnlock();
 }

@@ -245,7 +245,7 @@ SsPortKeepLocked(
 /*
  *----------------------------------------------------------------------
  *
- * SsPortsUsedLocked, SsPortServedHere, SsPortInherited --
+ * SsPortServedHere, SsPortInherited --
  *
  *	See ports.h.
  *
@@ -260,20 +260,6 @@ SsPortKeepLocked(
  *
  *----------------------------------------------------------------------
  */
-
-int
-SsPortsUsedLocked(void)
-{
-    SsPort *portPtr;
-
-    for (portPtr = firstPortPtr; portPtr != NULL; portPtr = portPtr->nextPtr) {
-	if (portPtr->uses > 0 && SsPortInherited(portPtr)
-		&& !portPtr->ended && !SsQueueAtEnd(portPtr->queueFd)) {
-	    return 1;
-	}
-    }
-    return 0;
-}
 
 int
 SsPortServedHere(

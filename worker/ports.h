@@ -61,11 +61,6 @@ typedef struct SsPort {
  *
  *	This process wants no other queue of this port's number.
  *
- * SsPortsUsedLocked --
- *
- *	Whether this process waits or may wait for an inherited port that has
- *	not ended.
- *
  * SsPortServedHere --
  *
  *	Whether it is this process that listens.
@@ -90,7 +85,6 @@ int		SsPortAtEndLocked(SsPort *portPtr);
 void		SsPortEndLocked(SsPort *portPtr);
 void		SsPortGiveUpLocked(SsPort *portPtr);
 void		SsPortKeepLocked(SsPort *portPtr);
-int		SsPortsUsedLocked(void);
 int		SsPortServedHere(const SsPort *portPtr);
 int		SsPortInherited(const SsPort *portPtr);
 SsPort *	SsPortsFirstLocked(void);
