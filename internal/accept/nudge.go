@@ -10,7 +10,7 @@ import "socketserver/internal/handoff"
 //
 // Where all workers are just busy, nudges do nothing; so there are few.
 const (
-	nudgePause = 10 // Milliseconds before the first, doubled for each.
+	nudgePause = 25 // Milliseconds before the first, doubled for each.
 	maxNudges  = 8  // After the latest connection.
 )
 
