@@ -4,9 +4,10 @@ import "socketserver/internal/handoff"
 
 // A message wakes one worker that sleeps. If that one doesn't receive it (it is
 // killed or stopped at that moment, has no descriptor left, or its Tcl thread is
-// busy with something else), the others sleep on, and the connection would wait for the next one to come. So when a
-// loop has nothing to do and something stays queued, it sends nudges: each
-// wakes one more worker, which receives what is first in the queue.
+// busy with something else), the others sleep on, and the connection would wait
+// for the next one to come. So when a loop has nothing to do and something stays
+// queued, it sends nudges: each wakes one more worker, which receives what is
+// first in the queue.
 //
 // Where all workers are just busy, nudges do nothing; so there are few.
 const (
