@@ -719,6 +719,17 @@ NotServer(
     int port,
     const char *what)		/* What to do elsewhere. */
 {
+    SsPort *portPtr;
+    int here;
+
+    SsForkLock();
+    portPtr = SsPortFindLocked(port);
+    here = (portPtr != NULL && !SsPortInherited(portPtr));
+    SsForkUnlock();
+    if (here) {
+	return SsErrorOurs(interp, "NOTSERVER",
+		"port %d is closed already: serve it again first", port);
+    }
     return SsErrorOurs(interp, "NOTSERVER",
 	    "port %d is not served by this process: %s where"
 	    " \"::socketserver::socket server\" was called", port, what);
