@@ -66,6 +66,6 @@ signal trap {SIGTERM SIGINT} exit
 for {set i 0} {$i < ($workers eq "" ? 2 : $workers)} {incr i} {
     StartWorker
 }
-puts "listening on $port"
+puts "listening on $port (process [pid])"
 chan flush stdout
 vwait forever

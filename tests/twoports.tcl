@@ -69,6 +69,6 @@ for {set i 0} {$i < ($workers eq "" ? 1 : $workers)} {incr i} {
     StartWorker first $port1
     StartWorker second $port2
 }
-puts "listening on $port1 and $port2"
+puts "listening on $port1 and $port2 (process [pid])"
 chan flush stdout
 vwait forever
