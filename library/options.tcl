@@ -206,8 +206,7 @@ proc ::socketserver::options::CheckPrefix {name value} {
         Usage "bad value \"$value\" for $name: must be a command prefix"
     }
     set command [lindex $value 0]
-    if {$value ne {} && [uplevel #0 [list ::info commands $command]] eq {}
-            && ![uplevel #0 [list ::auto_load $command]]} {
+    if {$value ne {} && ![IsCommand $command]} {
         Usage "bad value \"$value\" for $name: \"$command\" is not a command"
     }
 }
@@ -216,6 +215,16 @@ proc ::socketserver::options::CheckLoop {name value} {
     if {$value ni {accept event}} {
         Usage "bad value \"$value\" for $name: must be accept or event"
     }
+}
+
+# ::socketserver::options::IsCommand --
+#
+#	Whether there is a command of this name, at global level; loads it if
+#	Tcl knows from where.
+
+proc ::socketserver::options::IsCommand {name} {
+    expr {[uplevel #0 [list ::namespace which -command $name]] ne {}
+            || [uplevel #0 [list ::auto_load $name]]}
 }
 
 proc ::socketserver::options::Number {what value least most} {

@@ -134,8 +134,7 @@ proc ::socketserver::worker::Prepare {} {
 
 proc ::socketserver::worker::Words {handler} {
     set command [lindex $handler 0]
-    if {[uplevel #0 [list ::info commands $command]] eq {}
-            && ![uplevel #0 [list ::auto_load $command]]} {
+    if {![::socketserver::options::IsCommand $command]} {
         return -code error -errorcode {SOCKETSERVER HANDLER} \
                 "handler \"$command\" is not a command: define it before\
                 the pool starts, or in -initcmd"
