@@ -159,9 +159,13 @@ set ::support::Prelude {
 	    }
 	    return
 	}
-	set request [encoding convertfrom utf-8 \
-		[binary decode base64 $request]]
-	set code [catch {uplevel #0 $request} result options]
+	lassign $request answer text
+	set script [encoding convertfrom utf-8 [binary decode base64 $text]]
+	if {!$answer} {
+	    uplevel #0 $script
+	    return
+	}
+	set code [catch {uplevel #0 $script} result options]
 	if {![dict exists $options -errorcode]} {
 	    dict set options -errorcode NONE
 	}
@@ -351,19 +355,24 @@ proc ::support::turn {handle} {
 #
 #	Evaluates a command in a process, at global level and from its event
 #	loop: without or with waiting for the result, which is the result of
-#	ask; an error there is an error here, with its errorCode.
+#	ask; an error there is an error here, with its errorCode, but with say
+#	a background error there.
 
 proc ::support::say {handle script} {
+    Request $handle 0 $script
+}
+
+proc ::support::Request {handle answer script} {
     variable process
-    chan puts $process($handle,chan) \
-	    [binary encode base64 [encoding convertto utf-8 $script]]
+    chan puts $process($handle,chan) [list $answer \
+	    [binary encode base64 [encoding convertto utf-8 $script]]]
 }
 
 proc ::support::ask {handle script {milliseconds {}}} {
     variable process
 
     set process($handle,replies) {}
-    say $handle $script
+    Request $handle 1 $script
     await {
 	[llength $::support::process($handle,replies)] > 0
 	|| $::support::process($handle,ended)
