@@ -10,7 +10,7 @@
 /*
  *----------------------------------------------------------------------
  *
- * SsCallSubcommand --
+ * SsSubcommandObjCmd --
  *
  *	See arguments.h.
  *
@@ -27,14 +27,15 @@
  */
 
 int
-SsCallSubcommand(
+SsSubcommandObjCmd(
+    void *clientData,		/* The table. */
     Tcl_Interp *interp,
-    const SsSubcommand *tablePtr,
     int objc,
     Tcl_Obj *const objv[])
 {
+    const SsSubcommand *tablePtr = (const SsSubcommand *) clientData;
     const SsSubcommand *subPtr;
-    int index;
+    int index, more;
 
     if (objc < 2) {
 	return SsWrongArgs(interp, 1, objv, "subcommand ?arg ...?");
@@ -44,7 +45,9 @@ SsCallSubcommand(
 	return SsUsageError(interp);
     }
     subPtr = &tablePtr[index];
-    if (objc - 2 < subPtr->least || objc - 2 > subPtr->most) {
+    more = objc - 2 - subPtr->least;
+    if (more < 0 || (subPtr->most == SS_OPTIONS ? more % 2 != 0
+	    : more > subPtr->most - subPtr->least)) {
 	return SsWrongArgs(interp, 2, objv, subPtr->usage);
     }
     return subPtr->proc(interp, objc, objv);

@@ -11,9 +11,12 @@
 #include <tcl.h>
 
 /*
- * A subcommand of a command whose number of words is fixed.  A table of them
- * ends with an entry without name.
+ * A subcommand of a command.  A table of them ends with an entry without
+ * name.
  */
+
+#define SS_OPTIONS (-1)		/* As "most": any number of options, each with
+				 * its value, before the "least" words. */
 
 typedef int (SsSubcommandProc)(Tcl_Interp *interp, int objc,
 	Tcl_Obj *const objv[]);
@@ -26,10 +29,11 @@ typedef struct SsSubcommand {
 } SsSubcommand;
 
 /*
- * SsCallSubcommand --
+ * SsSubcommandObjCmd --
  *
- *	Finds the subcommand that objv[1] names, checks how many words follow
- *	and calls it.
+ *	A command that is made of subcommands; the client data is their table.
+ *	Finds the one that objv[1] names, checks how many words follow and
+ *	calls it.
  *
  * SsGetIndex --
  *
@@ -62,9 +66,8 @@ typedef struct SsSubcommand {
  * Process: both.
  */
 
-int		SsCallSubcommand(Tcl_Interp *interp,
-		    const SsSubcommand *tablePtr, int objc,
-		    Tcl_Obj *const objv[]);
+int		SsSubcommandObjCmd(void *clientData, Tcl_Interp *interp,
+		    int objc, Tcl_Obj *const objv[]);
 int		SsGetIndex(Tcl_Interp *interp, Tcl_Obj *objPtr,
 		    const char *const *tablePtr, const char *what,
 		    int *indexPtr);

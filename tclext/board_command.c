@@ -4,7 +4,7 @@
  *	The command ::socketserver::Board.
  */
 
-#include "primitives.h"
+#include "commands.h"
 #include "arguments.h"
 #include "board.h"
 #include "clock.h"
@@ -21,7 +21,7 @@ static SsSubcommandProc ReleaseSubcommand;
 static SsSubcommandProc StateSubcommand;
 static SsSubcommandProc TakeSubcommand;
 
-static const SsSubcommand subcommands[] = {
+const SsSubcommand ssBoardSubcommands[] = {
     { "create", CreateSubcommand, 1, 1, "n" },
     { "destroy", DestroySubcommand, 1, 1, "id" },
     { "read", ReadSubcommand, 1, 2, "id ?slot?" },
@@ -44,36 +44,6 @@ static int	GetSlot(Tcl_Interp *interp, Tcl_Obj *const objv[],
 		    int *boardPtr, int *slotPtr);
 static int	NoBoard(Tcl_Interp *interp, Tcl_Obj *objPtr);
 static Tcl_Obj *Describe(int board, int slot);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardObjCmd --
- *
- *	See primitives.h.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	Those of the subcommand.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsBoardObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    (void) clientData;
-    return SsCallSubcommand(interp, subcommands, objc, objv);
-}
 
 /*
  *----------------------------------------------------------------------

@@ -1,11 +1,11 @@
 /*
- * closing.c --
+ * closing_command.c --
  *
  *	The command ::socketserver::Closing, which tells a worker that a
  *	connection is closed.
  */
 
-#include "closing.h"
+#include "commands.h"
 #include "arguments.h"
 #include "fork.h"
 #include "handler.h"
@@ -30,7 +30,7 @@ static int	ClosingEventProc(Tcl_Event *evPtr, int flags);
  *
  * SsClosingObjCmd --
  *
- *	See closing.h.
+ *	See commands.h.
  *
  * Results:
  *	TCL_OK or TCL_ERROR.

@@ -1,21 +1,22 @@
 /*
- * primitives.h --
+ * commands.h --
  *
- *	The commands that the package's Tcl files are made of.  But for "fork"
- *	they are private: their names begin with a capital letter.
+ *	The package's commands.  But for "socket" and "fork" they are private,
+ *	what its Tcl files are made of: their names begin with a capital letter.
  */
 
-#ifndef SS_PRIMITIVES_H
-#define SS_PRIMITIVES_H
+#ifndef SS_COMMANDS_H
+#define SS_COMMANDS_H
 
-#include <tcl.h>
+#include "arguments.h"
 
 /*
- * SsForkObjCmd --
+ * ssSocketSubcommands --
  *
- *	::socketserver::fork: 0 in the child, the child's pid in the parent.
+ *	::socketserver::socket; the man page says what they do.  An error's
+ *	errorCode is {POSIX ...} or {SOCKETSERVER ...}.
  *
- * SsBoardObjCmd --
+ * ssBoardSubcommands --
  *
  *	::socketserver::Board: what each worker is doing.
  *
@@ -26,7 +27,7 @@
  *	release id slot
  *	read id ?slot?				Dicts of the slots in use.
  *
- * SsProcessObjCmd --
+ * ssProcessSubcommands --
  *
  *	::socketserver::Process: children, and the process itself.
  *
@@ -37,7 +38,7 @@
  *	account user ?group?			Whether they exist.
  *	clock					Milliseconds.
  *
- * SsQueueObjCmd --
+ * ssQueueSubcommands --
  *
  *	::socketserver::Queue: the queues of a port.
  *
@@ -45,6 +46,7 @@
  *						children.
  *	switch port				The accept loop moves to it.
  *	abandon port				Or never will.
+ *	discard port				Closes what is queued for nobody.
  *	retire port ?n?				Ends n workers.
  *	length port				Dict: current, old.
  *	list port				Dict: number, length.
@@ -52,7 +54,7 @@
  *	use port number				In a worker: this one alone.
  *	withdraw port				In a worker: undo "client".
  *
- * SsSignalsObjCmd --
+ * ssSignalsSubcommands --
  *
  *	::socketserver::Signals: signals that steer a server or a worker.
  *
@@ -61,18 +63,40 @@
  *	stopping				Whether TERM came.
  *	restore
  *
- * Process: both.
+ * ssSuperviseSubcommands --
+ *
+ *	::socketserver::Supervise: what becomes of a pool's workers.
+ *
+ *	new config -> id
+ *	step id snapshot -> what to do		See internal/supervise/text.go.
+ *	end id
+ *
+ * Process: both; Supervise: server.
+ */
+
+extern const SsSubcommand ssSocketSubcommands[];
+extern const SsSubcommand ssBoardSubcommands[];
+extern const SsSubcommand ssProcessSubcommands[];
+extern const SsSubcommand ssQueueSubcommands[];
+extern const SsSubcommand ssSignalsSubcommands[];
+extern const SsSubcommand ssSuperviseSubcommands[];
+
+/*
+ * SsForkObjCmd --
+ *
+ *	::socketserver::fork: 0 in the child, the child's pid in the parent.
+ *
+ * SsClosingObjCmd --
+ *
+ *	::socketserver::Closing channel cmdPrefix: evaluates a command prefix
+ *	from the event loop after the channel is closed, by whomever.
+ *
+ * Process: both; Closing: worker.
  */
 
 int		SsForkObjCmd(void *clientData, Tcl_Interp *interp,
 		    int objc, Tcl_Obj *const objv[]);
-int		SsBoardObjCmd(void *clientData, Tcl_Interp *interp,
-		    int objc, Tcl_Obj *const objv[]);
-int		SsProcessObjCmd(void *clientData, Tcl_Interp *interp,
-		    int objc, Tcl_Obj *const objv[]);
-int		SsQueueObjCmd(void *clientData, Tcl_Interp *interp,
-		    int objc, Tcl_Obj *const objv[]);
-int		SsSignalsObjCmd(void *clientData, Tcl_Interp *interp,
+int		SsClosingObjCmd(void *clientData, Tcl_Interp *interp,
 		    int objc, Tcl_Obj *const objv[]);
 
-#endif /* SS_PRIMITIVES_H */
+#endif /* SS_COMMANDS_H */

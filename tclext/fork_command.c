@@ -4,7 +4,7 @@
  *	The command ::socketserver::fork.
  */
 
-#include "primitives.h"
+#include "commands.h"
 #include "arguments.h"
 #include "process.h"
 #include "result.h"
@@ -23,7 +23,7 @@ static int	FlushStandard(Tcl_Interp *interp, int type,
  *
  * SsForkObjCmd --
  *
- *	See primitives.h.
+ *	See commands.h.
  *
  * Results:
  *	A Tcl completion code.

@@ -5,17 +5,14 @@
  */
 
 #include "board.h"
-#include "closing.h"
-#include "command.h"
+#include "commands.h"
 #include "connection.h"
 #include "dispositions.h"
 #include "fork.h"
 #include "gate.h"
 #include "helper.h"
 #include "leave.h"
-#include "primitives.h"
 #include "result.h"
-#include "supervise.h"
 #include "signals.h"
 
 #include <pthread.h>
@@ -36,18 +33,20 @@ static pthread_mutex_t prepareMutex = PTHREAD_MUTEX_INITIALIZER;
 typedef struct Command {
     const char *name;
     Tcl_ObjCmdProc *proc;
+    const SsSubcommand *tablePtr;	/* What it is called with, or NULL. */
 } Command;
 
 static const Command commands[] = {
-    { "::socketserver::socket", SsSocketObjCmd },
-    { "::socketserver::fork", SsForkObjCmd },
-    { "::socketserver::Board", SsBoardObjCmd },
-    { "::socketserver::Process", SsProcessObjCmd },
-    { "::socketserver::Queue", SsQueueObjCmd },
-    { "::socketserver::Signals", SsSignalsObjCmd },
-    { "::socketserver::Closing", SsClosingObjCmd },
-    { "::socketserver::Supervise", SsSuperviseObjCmd },
-    { NULL, NULL }
+    { "::socketserver::socket", SsSubcommandObjCmd, ssSocketSubcommands },
+    { "::socketserver::fork", SsForkObjCmd, NULL },
+    { "::socketserver::Board", SsSubcommandObjCmd, ssBoardSubcommands },
+    { "::socketserver::Closing", SsClosingObjCmd, NULL },
+    { "::socketserver::Process", SsSubcommandObjCmd, ssProcessSubcommands },
+    { "::socketserver::Queue", SsSubcommandObjCmd, ssQueueSubcommands },
+    { "::socketserver::Signals", SsSubcommandObjCmd, ssSignalsSubcommands },
+    { "::socketserver::Supervise", SsSubcommandObjCmd,
+	ssSuperviseSubcommands },
+    { NULL, NULL, NULL }
 };
 
 static int	Prepare(Tcl_Interp *interp);
@@ -123,7 +122,7 @@ Socketserver_Init(
     }
     for (commandPtr = commands; commandPtr->name != NULL; commandPtr++) {
 	Tcl_CreateObjCommand(interp, commandPtr->name, commandPtr->proc,
-		NULL, NULL);
+		(void *) commandPtr->tablePtr, NULL);
     }
     return Tcl_PkgProvide(interp, "socketserver", PACKAGE_VERSION);
 }

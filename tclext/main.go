@@ -9,15 +9,13 @@
 // as a c-shared library it is the Tcl extension socketserver.
 //
 //	init.c        Socketserver_Init: what Tcl calls when it loads the library
-//	command.c     the command socket: arguments, results and error codes
-//	*_command.c   the same for fork and for the private commands (primitives.h)
-//	              that the package's Tcl files are made of
-//	closing.c     the command Closing: tells a worker of a closed channel
-//	supervise.c   the command Supervise: what becomes of a pool's workers
+//	*_command.c   the commands, a file each: arguments, results and error
+//	              codes; commands.h lists them
 //	arguments.c   what the commands share
 //	address.c     the address that a user names, as numbers
 //	service.c     the ports that this process serves
 //	notice.c      what an accept loop has to say, as a background error
+//	threads.c     whether Go could start the threads that it needs
 //	gate.c        the only C that calls exports.go, each time on a thread of
 //	              its own, and only where the Go runtime is alive
 //	copy_linux.c  a fresh copy of this library for a forked process
@@ -27,7 +25,7 @@
 //	host.go       what Go calls in the process that loaded it
 //	main.go       this map, and what the build is told
 //
-// Dependencies run one way: command.c, service.c, gate.c, exports.go,
+// Dependencies run one way: *_command.c, service.c, gate.c, exports.go,
 // internal/service or internal/supervise, and on from there. What runs in workers is in package
 // worker, which is C and never calls Go.
 //

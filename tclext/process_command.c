@@ -4,7 +4,7 @@
  *	The command ::socketserver::Process.
  */
 
-#include "primitives.h"
+#include "commands.h"
 #include "arguments.h"
 #include "clock.h"
 #include "identity.h"
@@ -21,7 +21,7 @@ static SsSubcommandProc KillSubcommand;
 static SsSubcommandProc UnwatchSubcommand;
 static SsSubcommandProc WatchSubcommand;
 
-static const SsSubcommand subcommands[] = {
+const SsSubcommand ssProcessSubcommands[] = {
     { "account", AccountSubcommand, 1, 2, "user ?group?" },
     { "clock", ClockSubcommand, 0, 0, "" },
     { "identity", IdentitySubcommand, 1, 2, "user ?group?" },
@@ -30,36 +30,6 @@ static const SsSubcommand subcommands[] = {
     { "watch", WatchSubcommand, 2, 2, "pid cmdPrefix" },
     { NULL, NULL, 0, 0, NULL }
 };
-
-/*
- *----------------------------------------------------------------------
- *
- * SsProcessObjCmd --
- *
- *	See primitives.h.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	Those of the subcommand.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsProcessObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    (void) clientData;
-    return SsCallSubcommand(interp, subcommands, objc, objv);
-}
 
 /*
  *----------------------------------------------------------------------

@@ -4,7 +4,7 @@
  *	The command ::socketserver::Queue.
  */
 
-#include "primitives.h"
+#include "commands.h"
 #include "arguments.h"
 #include "fork.h"
 #include "ports.h"
@@ -27,7 +27,7 @@ static SsSubcommandProc SwitchSubcommand;
 static SsSubcommandProc UseSubcommand;
 static SsSubcommandProc WithdrawSubcommand;
 
-static const SsSubcommand subcommands[] = {
+const SsSubcommand ssQueueSubcommands[] = {
     { "abandon", AbandonSubcommand, 1, 1, "port" },
     { "discard", DiscardSubcommand, 1, 1, "port" },
     { "length", LengthSubcommand, 1, 1, "port" },
@@ -46,36 +46,6 @@ static const SsSubcommand subcommands[] = {
 static int	DiscardLocked(SsPort *portPtr);
 static int	GetPort(Tcl_Interp *interp, Tcl_Obj *objPtr, int *portPtr);
 static int	QueueLengthLocked(SsPort *portPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsQueueObjCmd --
- *
- *	See primitives.h.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	Those of the subcommand.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsQueueObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    (void) clientData;
-    return SsCallSubcommand(interp, subcommands, objc, objv);
-}
 
 /*
  *----------------------------------------------------------------------

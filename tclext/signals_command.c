@@ -4,7 +4,7 @@
  *	The command ::socketserver::Signals.
  */
 
-#include "primitives.h"
+#include "commands.h"
 #include "arguments.h"
 #include "names.h"
 #include "result.h"
@@ -17,7 +17,7 @@ static SsSubcommandProc RestoreSubcommand;
 static SsSubcommandProc StoppingSubcommand;
 static SsSubcommandProc WorkerSubcommand;
 
-static const SsSubcommand subcommands[] = {
+const SsSubcommand ssSignalsSubcommands[] = {
     { "catch", CatchSubcommand, 2, 2, "names cmdPrefix" },
     { "restore", RestoreSubcommand, 0, 0, "" },
     { "stopping", StoppingSubcommand, 0, 0, "" },
@@ -27,36 +27,6 @@ static const SsSubcommand subcommands[] = {
 
 static int	GetSignal(Tcl_Interp *interp, Tcl_Obj *objPtr,
 		    int *numberPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsSignalsObjCmd --
- *
- *	See primitives.h.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	Those of the subcommand.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsSignalsObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    (void) clientData;
-    return SsCallSubcommand(interp, subcommands, objc, objv);
-}
 
 /*
  *----------------------------------------------------------------------

@@ -1,11 +1,11 @@
 /*
- * command.c --
+ * socket_command.c --
  *
  *	The command ::socketserver::socket: arguments in, results and error
  *	codes out.
  */
 
-#include "command.h"
+#include "commands.h"
 #include "accept.h"
 #include "address.h"
 #include "arguments.h"
@@ -22,15 +22,6 @@
 
 #define DEFAULT_BACKLOG 4096	/* The system cuts it to what it allows. */
 
-typedef int (SubcommandProc)(Tcl_Interp *interp, int objc,
-	Tcl_Obj *const objv[]);
-
-typedef struct Subcommand {
-    const char *name;
-    SubcommandProc *proc;
-    const char *usage;		/* What follows the name. */
-} Subcommand;
-
 /*
  * The options of the subcommands that take a connection.
  */
@@ -41,23 +32,24 @@ typedef struct TakeOptions {
     Tcl_Obj *closedPtr;		/* NULL: not given. */
 } TakeOptions;
 
-static SubcommandProc AcceptSubcommand;
-static SubcommandProc ClientSubcommand;
-static SubcommandProc CloseSubcommand;
-static SubcommandProc PortsSubcommand;
-static SubcommandProc ServerSubcommand;
-static SubcommandProc StatusSubcommand;
+static SsSubcommandProc AcceptSubcommand;
+static SsSubcommandProc ClientSubcommand;
+static SsSubcommandProc CloseSubcommand;
+static SsSubcommandProc PortsSubcommand;
+static SsSubcommandProc ServerSubcommand;
+static SsSubcommandProc StatusSubcommand;
 
-static const Subcommand subcommands[] = {
-    { "accept", AcceptSubcommand,
+const SsSubcommand ssSocketSubcommands[] = {
+    { "accept", AcceptSubcommand, 0, SS_OPTIONS,
 	"?-port port? ?-timeout ms? ?-closed cmd?" },
-    { "client", ClientSubcommand, "?-port port? ?-closed cmd? handlerProc" },
-    { "close", CloseSubcommand, "?-port port?" },
-    { "ports", PortsSubcommand, "" },
-    { "server", ServerSubcommand,
+    { "client", ClientSubcommand, 1, SS_OPTIONS,
+	"?-port port? ?-closed cmd? handlerProc" },
+    { "close", CloseSubcommand, 0, SS_OPTIONS, "?-port port?" },
+    { "ports", PortsSubcommand, 0, 0, "" },
+    { "server", ServerSubcommand, 1, SS_OPTIONS,
 	"?-myaddr addr? ?-backlog n? ?-reuseport bool? port" },
-    { "status", StatusSubcommand, "?-port port?" },
-    { NULL, NULL, NULL }
+    { "status", StatusSubcommand, 0, SS_OPTIONS, "?-port port?" },
+    { NULL, NULL, 0, 0, NULL }
 };
 
 static int	GetServerOption(Tcl_Interp *interp, Tcl_Obj *namePtr,
@@ -70,45 +62,6 @@ static SsPort *	UsePort(Tcl_Interp *interp, int number);
 static void	DropPort(SsPort *portPtr);
 static int	CheckOpen(Tcl_Interp *interp, const SsPort *portPtr,
 		    Tcl_Obj *closedPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsSocketObjCmd --
- *
- *	See command.h.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	Those of the subcommand.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsSocketObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    int index;
-
-    (void) clientData;
-    if (objc < 2) {
-	return SsWrongArgs(interp, 1, objv, "subcommand ?arg ...?");
-    }
-    if (Tcl_GetIndexFromObjStruct(interp, objv[1], subcommands,
-	    sizeof(Subcommand), "subcommand", 0, &index) != TCL_OK) {
-	return SsUsageError(interp);
-    }
-    return subcommands[index].proc(interp, objc, objv);
-}
 
 /*
  *----------------------------------------------------------------------
@@ -140,10 +93,6 @@ ServerSubcommand(
     char addresses[SS_ADDRESSES_SIZE] = "";
     int i, port;
 
-    if (objc < 3 || objc % 2 == 0) {
-	return SsWrongArgs(interp, 2, objv,
-		"?-myaddr addr? ?-backlog n? ?-reuseport bool? port");
-    }
     for (i = 2; i < objc - 1; i += 2) {
 	if (GetServerOption(interp, objv[i], objv[i + 1], &request,
 		&addressPtr) != TCL_OK) {
@@ -229,10 +178,6 @@ ClientSubcommand(
     SsPort *portPtr;
     int code;
 
-    if (objc < 3 || objc % 2 == 0) {
-	return SsWrongArgs(interp, 2, objv,
-		"?-port port? ?-closed cmd? handlerProc");
-    }
     if (GetTakeOptions(interp, objc - 3, objv + 2, names, &options)
 	    != TCL_OK) {
 	return TCL_ERROR;
@@ -282,10 +227,6 @@ AcceptSubcommand(
     SsPort *portPtr;
     int code;
 
-    if (objc % 2 != 0) {
-	return SsWrongArgs(interp, 2, objv,
-		"?-port port? ?-timeout ms? ?-closed cmd?");
-    }
     if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
 	    != TCL_OK) {
 	return TCL_ERROR;
@@ -475,9 +416,6 @@ CloseSubcommand(
     SsPort *portPtr;
     int number;
 
-    if (objc != 2 && objc != 4) {
-	return SsWrongArgs(interp, 2, objv, "?-port port?");
-    }
     if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
 	    != TCL_OK) {
 	return TCL_ERROR;
@@ -519,9 +457,8 @@ PortsSubcommand(
     Tcl_Obj *listPtr;
     SsPort *portPtr, *nextPtr;
 
-    if (objc != 2) {
-	return SsWrongArgs(interp, 2, objv, "");
-    }
+    (void) objc;
+    (void) objv;
     listPtr = Tcl_NewListObj(0, NULL);
     SsForkLock();
     for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
@@ -570,9 +507,6 @@ StatusSubcommand(
     uint64_t received, discarded;
     int serving;
 
-    if (objc != 2 && objc != 4) {
-	return SsWrongArgs(interp, 2, objv, "?-port port?");
-    }
     if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
 	    != TCL_OK) {
 	return TCL_ERROR;

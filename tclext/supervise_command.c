@@ -1,12 +1,12 @@
 /*
- * supervise.c --
+ * supervise_command.c --
  *
  *	The command ::socketserver::Supervise, which asks Go what becomes of a
  *	pool's workers: text in, text out.  internal/supervise/text.go says
  *	what stands in it.
  */
 
-#include "supervise.h"
+#include "commands.h"
 #include "arguments.h"
 #include "gate.h"
 #include "result.h"
@@ -18,7 +18,7 @@ static SsSubcommandProc EndSubcommand;
 static SsSubcommandProc NewSubcommand;
 static SsSubcommandProc StepSubcommand;
 
-static const SsSubcommand subcommands[] = {
+const SsSubcommand ssSuperviseSubcommands[] = {
     { "end", EndSubcommand, 1, 1, "id" },
     { "new", NewSubcommand, 1, 1, "config" },
     { "step", StepSubcommand, 2, 2, "id snapshot" },
@@ -26,36 +26,6 @@ static const SsSubcommand subcommands[] = {
 };
 
 static int	Failed(Tcl_Interp *interp, const SsGoError *errorPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsSuperviseObjCmd --
- *
- *	See supervise.h.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	Those of the subcommand.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsSuperviseObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    (void) clientData;
-    return SsCallSubcommand(interp, subcommands, objc, objv);
-}
 
 /*
  *----------------------------------------------------------------------
