@@ -15,9 +15,7 @@
 static SsPort *firstPortPtr = NULL;
 static int lastQueue = 0;
 
-static void	Unlink(const SsPort *portPtr);
-static void	Append(SsPort *portPtr);
-static int	Superseded(const SsPort *portPtr);
+static SsPort **PlaceLocked(int number);
 static void	TidyLocked(SsPort *portPtr);
 
 /*
@@ -26,7 +24,7 @@ static void	TidyLocked(SsPort *portPtr);
  * SsPortAddLocked --
  *
  *	See ports.h.  One that ended under the same number gives way; one
- *	whose queue still holds connections stays beside it until it ends.
+ *	whose queue still holds connections stays before it until it ends.
  *
  * Results:
  *	The port, or NULL.
@@ -45,7 +43,7 @@ SsPortAddLocked(
     int number,
     int queueFd)		/* Becomes the port's. */
 {
-    SsPort *portPtr, *olderPtr;
+    SsPort *portPtr, *olderPtr, **linkPtr;
 
     portPtr = calloc(1, sizeof(SsPort));
     if (portPtr == NULL) {
@@ -58,7 +56,9 @@ SsPortAddLocked(
     portPtr->serving = 1;
 
     olderPtr = SsPortFindLocked(number);
-    Append(portPtr);
+    linkPtr = PlaceLocked(number);
+    portPtr->nextPtr = *linkPtr;
+    *linkPtr = portPtr;
     if (olderPtr != NULL) {
 	TidyLocked(olderPtr);
     }
@@ -95,7 +95,8 @@ SsPortFindLocked(
 	if (number == 0 && !portPtr->ended) {
 	    number = portPtr->number;
 	}
-	if (portPtr->number == number) {
+	if (portPtr->number == number && (foundPtr == NULL
+		|| !portPtr->ended || foundPtr->ended)) {
 	    foundPtr = portPtr;
 	}
     }
@@ -201,7 +202,7 @@ SsPortEndLocked(
  *
  * SsPortGiveUpLocked, SsPortKeepLocked --
  *
- *	See ports.h.  What counts as the newest is the last in the list.
+ *	See ports.h.
  *
  * Results:
  *	None.
@@ -219,9 +220,6 @@ void
 SsPortGiveUpLocked(
     SsPort *portPtr)
 {
-    Unlink(portPtr);
-    portPtr->nextPtr = firstPortPtr;
-    firstPortPtr = portPtr;
     portPtr->serving = 0;
     SsPortEndLocked(portPtr);
 }
@@ -232,8 +230,6 @@ SsPortKeepLocked(
 {
     SsPort *portPtr, *nextPtr;
 
-    Unlink(keptPtr);
-    Append(keptPtr);
     for (portPtr = firstPortPtr; portPtr != NULL; portPtr = nextPtr) {
 	nextPtr = portPtr->nextPtr;
 	if (portPtr->number == keptPtr->number && portPtr != keptPtr) {
@@ -281,7 +277,7 @@ SsPortInherited(
  * TidyLocked --
  *
  *	Closes the receive end of a queue that ended when nobody uses it, and
- *	forgets the port if a newer one has its number.  Otherwise it stays,
+ *	forgets the port if another one has its number.  Otherwise it stays,
  *	so that who asks for it hears that it was closed.
  *
  * Results:
@@ -300,6 +296,8 @@ static void
 TidyLocked(
     SsPort *portPtr)
 {
+    SsPort **linkPtr;
+
     if (!portPtr->ended || portPtr->uses > 0) {
 	return;
     }
@@ -308,88 +306,49 @@ TidyLocked(
 	close(portPtr->queueFd);
 	portPtr->queueFd = -1;
     }
-    if (Superseded(portPtr)) {
-	Unlink(portPtr);
-	free(portPtr);
+    if (SsPortFindLocked(portPtr->number) == portPtr) {
+	return;
     }
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * Unlink, Append --
- *
- *	Take a port out of the list; put it at its end.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The list changes.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-static void
-Unlink(
-    const SsPort *portPtr)
-{
-    SsPort **linkPtr;
-
     for (linkPtr = &firstPortPtr; *linkPtr != portPtr;
 	    linkPtr = &(*linkPtr)->nextPtr) {
 	/* To the link that leads to it. */
     }
     *linkPtr = portPtr->nextPtr;
-}
-
-static void
-Append(
-    SsPort *portPtr)
-{
-    SsPort **linkPtr;
-
-    for (linkPtr = &firstPortPtr; *linkPtr != NULL;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	/* To the end. */
-    }
-    *linkPtr = portPtr;
-    portPtr->nextPtr = NULL;
+    free(portPtr);
 }
 
 /*
  *----------------------------------------------------------------------
  *
- * Superseded --
+ * PlaceLocked --
  *
- *	Whether a newer port has this one's number.
+ *	Finds the place of a new port: behind those of its number that have
+ *	not ended, so that a second queue leaves the order as it is, or at the
+ *	end.
  *
  * Results:
- *	1 or 0.
+ *	The link that is to lead to it.
  *
  * Side effects:
  *	None.
  *
  * Process:
- *	Both.
+ *	Server.
  *
  *----------------------------------------------------------------------
  */
 
-static int
-Superseded(
-    const SsPort *portPtr)
+static SsPort **
+PlaceLocked(
+    int number)
 {
-    const SsPort *newerPtr;
+    SsPort **linkPtr, **placePtr = NULL;
 
-    for (newerPtr = portPtr->nextPtr; newerPtr != NULL;
-	    newerPtr = newerPtr->nextPtr) {
-	if (newerPtr->number == portPtr->number) {
-	    return 1;
+    for (linkPtr = &firstPortPtr; *linkPtr != NULL;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	if ((*linkPtr)->number == number && !(*linkPtr)->ended) {
+	    placePtr = &(*linkPtr)->nextPtr;
 	}
     }
-    return 0;
+    return (placePtr != NULL) ? placePtr : linkPtr;
 }

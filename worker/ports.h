@@ -32,9 +32,9 @@ typedef struct SsPort {
  *
  * SsPortFindLocked --
  *
- *	The port of this number, with its newest queue; with 0 the first that
- *	was served and has not ended, or else the first.  NULL when there is
- *	none.
+ *	The port of this number, with the newest of its queues that have not
+ *	ended, or else of all; with 0 the first port that was served and has
+ *	not ended, or else the first.  NULL when there is none.
  *
  * SsPortQueueLocked --
  *
