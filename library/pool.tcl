@@ -141,7 +141,6 @@ proc ::socketserver::pool::Listen {port options} {
                 # Nobody wants to hear of it, but somebody has to reap it.
                 catch {::socketserver::Process unwatch $pid}
                 catch {::socketserver::Process watch $pid list}
-                catch {::socketserver::Process kill $pid TERM}
             }
             my Release
         }

@@ -359,7 +359,8 @@ Ended(
 	SsForkUnlock();
     }
     done = SsWorkerEnd(interp, SsPortInherited(portPtr), closedPtr);
-    while (SsLeaving() && Tcl_DoOneEvent(TCL_ALL_EVENTS)) {
+    while (closedPtr == NULL && SsLeaving()
+	    && Tcl_DoOneEvent(TCL_ALL_EVENTS)) {
 	/* Until the last connection is closed. */
     }
     if (done && closedPtr != NULL) {

@@ -125,9 +125,7 @@ SsRequest(
 	return TCL_ERROR;
     }
     requestPtr = GetRequest(interp, portPtr);
-    if (!HasRoom(portPtr->queueFd) || SsSlotHold(
-	    &requestPtr->helper.wait.slot, portPtr->queueFd,
-	    SsDescriptorBound()) == ERANGE) {
+    if (!HasRoom(portPtr->queueFd)) {
 	return SsErrorOurs(interp, "FDSETSIZE",
 		"too many open files for this Tcl, which waits with select:"
 		" have fewer than %d open before you ask for a connection",
@@ -166,8 +164,9 @@ SsRequestWithdraw(
     int number)			/* The port's. */
 {
     Request *requestPtr;
+    SsReceiveStatus status = SS_RECEIVE_EMPTY;
     SsArrival arrival;
-    int error, came;
+    int error;
 
     requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
     while (requestPtr != NULL && (requestPtr->portPtr->number != number
@@ -177,17 +176,27 @@ SsRequestWithdraw(
     if (requestPtr == NULL) {
 	return 1;
     }
-    came = requestPtr->waiting && SsHelperCallOff(&requestPtr->helper)
-	    && Receive(requestPtr, &error, &arrival) == SS_RECEIVE_GOT;
-    requestPtr->waiting = 0;
-    if (!came) {
-	Answered(requestPtr);
-	return 1;
+    if (requestPtr->waiting && SsHelperCallOff(&requestPtr->helper)) {
+	status = Receive(requestPtr, &error, &arrival);
     }
-    Tcl_Preserve(requestPtr);
-    Act(requestPtr, SS_RECEIVE_GOT, 0, &arrival);
-    Tcl_Release(requestPtr);
-    return 0;
+    requestPtr->waiting = 0;
+    switch (status) {
+    case SS_RECEIVE_GOT:
+    case SS_RECEIVE_END:
+    case SS_RECEIVE_RETIRE:
+	Tcl_Preserve(requestPtr);
+	Act(requestPtr, status, 0, &arrival);
+	Tcl_Release(requestPtr);
+	return 0;
+    case SS_RECEIVE_LOST:
+    case SS_RECEIVE_REJECTED:
+	Act(requestPtr, status, 0, &arrival);
+	break;
+    default:
+	break;
+    }
+    Answered(requestPtr);
+    return 1;
 }
 
 /*

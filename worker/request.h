@@ -27,7 +27,8 @@
  * SsRequestWithdraw --
  *
  *	Takes back what an interpreter asked for of a port.  Returns 1; or 0
- *	when a connection had come for it, with which the handler was called.
+ *	when a connection had come for it, with which the handler was called,
+ *	or the queue's end or a message to retire, of which it was told.
  *
  * Process: worker.
  */
