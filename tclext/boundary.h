@@ -105,7 +105,7 @@ typedef struct SsGoError {
  */
 
 typedef struct SsHost {
-    void (*notice)(int port, int notice, int posix);
+    void (*notice)(int handle, int notice, int posix);
     void (*forkLock)(void);
     void (*forkUnlock)(void);
     void (*forkCloses)(int fd);	/* Puts a descriptor on the list; call it

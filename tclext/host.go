@@ -10,8 +10,8 @@ static SsHost ssHost;
 static inline void ssHostIs(const SsHost *hostPtr) {
     ssHost = *hostPtr;
 }
-static inline void ssHostNotice(int port, int notice, int posix) {
-    ssHost.notice(port, notice, posix);
+static inline void ssHostNotice(int handle, int notice, int posix) {
+    ssHost.notice(handle, notice, posix);
 }
 static inline void ssHostForkLock(void) {
     ssHost.forkLock();
@@ -48,8 +48,8 @@ func newHost(functions *C.SsHost) host {
 }
 
 // Notice tells the application what an accept loop has to say.
-func (host) Notice(port int, kind accept.Kind, errno unix.Errno) {
-	C.ssHostNotice(C.int(port), C.int(kind), C.int(errno))
+func (host) Notice(handle int, kind accept.Kind, errno unix.Errno) {
+	C.ssHostNotice(C.int(handle), C.int(kind), C.int(errno))
 }
 
 // Lock keeps fork away; the same thread must call Unlock.

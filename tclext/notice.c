@@ -14,7 +14,7 @@
 
 typedef struct NoticeEvent {
     Tcl_Event header;
-    int port;
+    int handle;			/* Of the service. */
     int notice;			/* SS_NOTICE_... */
     int posix;			/* Why, an errno; 0: an internal error. */
 } NoticeEvent;
@@ -45,21 +45,22 @@ static const char *Explain(int notice);
 
 void
 SsNoticePost(
-    int port,
+    int handle,
     int notice,
     int posix)
 {
     NoticeEvent *eventPtr;
     Tcl_ThreadId thread;
+    int port;
 
     SsForkLock();
     if (notice == SS_NOTICE_FAILED) {
-	SsServeFailedLocked(port);
+	SsServeFailedLocked(handle);
     }
-    if (SsServeOwnerLocked(port, &thread) != NULL) {
+    if (SsServeOwnerLocked(handle, &thread, &port) != NULL) {
 	eventPtr = (NoticeEvent *) Tcl_Alloc(sizeof(NoticeEvent));
 	eventPtr->header.proc = NoticeEventProc;
-	eventPtr->port = port;
+	eventPtr->handle = handle;
 	eventPtr->notice = notice;
 	eventPtr->posix = posix;
 	Tcl_ThreadQueueEvent(thread, &eventPtr->header, TCL_QUEUE_TAIL);
@@ -96,27 +97,27 @@ NoticeEventProc(
     NoticeEvent *eventPtr = (NoticeEvent *) evPtr;
     Tcl_Interp *interp;
     Tcl_ThreadId thread;
+    int port;
 
     if (!(flags & TCL_FILE_EVENTS)) {
 	return 0;
     }
     SsForkLock();
-    interp = SsServeOwnerLocked(eventPtr->port, &thread);
+    interp = SsServeOwnerLocked(eventPtr->handle, &thread, &port);
     SsForkUnlock();
     if (interp == NULL || thread != Tcl_GetCurrentThread()) {
 	return 1;
     }
     if (eventPtr->notice == SS_NOTICE_FAILED) {
-	(void) SsServeClose(interp, eventPtr->port);
+	(void) SsServeClose(interp, port);
     }
     Tcl_ResetResult(interp);
     if (eventPtr->posix != 0) {
-	SsErrorPosix(interp, eventPtr->posix, "port %d: %s: %s",
-		eventPtr->port, Explain(eventPtr->notice),
-		strerror(eventPtr->posix));
+	SsErrorPosix(interp, eventPtr->posix, "port %d: %s: %s", port,
+		Explain(eventPtr->notice), strerror(eventPtr->posix));
     } else {
-	SsErrorOurs(interp, "SERVER", "port %d: %s: internal error",
-		eventPtr->port, Explain(eventPtr->notice));
+	SsErrorOurs(interp, "SERVER", "port %d: %s: internal error", port,
+		Explain(eventPtr->notice));
     }
     Tcl_BackgroundException(interp, TCL_ERROR);
     return 1;

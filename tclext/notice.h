@@ -11,12 +11,12 @@
  * SsNoticePost --
  *
  *	Makes a notice (SS_NOTICE_..., boundary.h) a background error of the
- *	interpreter that serves the port, if it still exists.  May be called
- *	by any thread.
+ *	interpreter that began the service, if both still exist.  May be
+ *	called by any thread.
  *
  * Process: server.
  */
 
-void		SsNoticePost(int port, int notice, int posix);
+void		SsNoticePost(int handle, int notice, int posix);
 
 #endif /* SS_NOTICE_H */

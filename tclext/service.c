@@ -36,6 +36,7 @@ static int	Register(Tcl_Interp *interp, const SsServeReply *replyPtr);
 static void	Abandon(SsServeReply *replyPtr);
 static void	ReleaseListenersLocked(SsServeReply *replyPtr);
 static Service *FindLocked(int port);
+static Service *FindHandleLocked(int handle);
 static Service *TakeService(int port);
 static int	AddQueueLocked(int port, const SsRenewReply *replyPtr);
 static int	TakeRenewed(Tcl_Interp *interp, int port, int *handlePtr);
@@ -352,15 +353,16 @@ TakeService(
 /*
  *----------------------------------------------------------------------
  *
- * FindLocked, SsServeFailedLocked --
+ * FindLocked, FindHandleLocked, SsServeFailedLocked --
  *
- *	Find the service of a port in this process; see service.h.
+ *	Find the service of a port in this process, or that with a handle; see
+ *	service.h.
  *
  * Results:
- *	FindLocked: the service or NULL.
+ *	The first two: the service or NULL.
  *
  * Side effects:
- *	The second closes descriptors.
+ *	The last closes descriptors.
  *
  * Process:
  *	Server.
@@ -384,11 +386,27 @@ FindLocked(
     return servicePtr;
 }
 
+static Service *
+FindHandleLocked(
+    int handle)			/* Go's; none is used twice. */
+{
+    Service *servicePtr;
+
+    for (servicePtr = firstServicePtr; servicePtr != NULL;
+	    servicePtr = servicePtr->nextPtr) {
+	if (servicePtr->reply.handle == handle
+		&& servicePtr->process == SsForkCount()) {
+	    break;
+	}
+    }
+    return servicePtr;
+}
+
 void
 SsServeFailedLocked(
-    int port)
+    int handle)
 {
-    Service *servicePtr = FindLocked(port);
+    Service *servicePtr = FindHandleLocked(handle);
 
     if (servicePtr != NULL) {
 	ReleaseListenersLocked(&servicePtr->reply);
@@ -830,14 +848,16 @@ ReportError(
 
 Tcl_Interp *
 SsServeOwnerLocked(
-    int port,
-    Tcl_ThreadId *threadPtr)	/* Set to its thread. */
+    int handle,
+    Tcl_ThreadId *threadPtr,	/* Set to its thread. */
+    int *portPtr)		/* Set to what it serves. */
 {
-    Service *servicePtr = FindLocked(port);
+    Service *servicePtr = FindHandleLocked(handle);
 
     if (servicePtr == NULL) {
 	return NULL;
     }
+    *portPtr = servicePtr->reply.port;
     *threadPtr = servicePtr->thread;
     return servicePtr->interp;
 }

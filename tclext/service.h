@@ -56,12 +56,12 @@
  *
  * SsServeOwnerLocked --
  *
- *	The interpreter that serves a port, and its thread; NULL when it is
- *	gone.  The fork lock is held.
+ *	The interpreter that began a service, its thread and the port; NULL
+ *	when one of them is gone.  The fork lock is held.
  *
  * SsServeFailedLocked --
  *
- *	The accept loop of a port has ended by itself: closes this process's
+ *	The accept loop of a service has ended by itself: closes this process's
  *	copies of the listening sockets, so that no client waits in a backlog
  *	that nobody looks at.  The fork lock is held.
  *
@@ -78,7 +78,8 @@ int		SsServeRetire(Tcl_Interp *interp, int port, int workers);
 int		SsServeSendingLocked(int port);
 int		SsServeStatus(Tcl_Interp *interp, int port,
 		    SsServeCounts *countsPtr);
-void		SsServeFailedLocked(int port);
-Tcl_Interp *	SsServeOwnerLocked(int port, Tcl_ThreadId *threadPtr);
+void		SsServeFailedLocked(int handle);
+Tcl_Interp *	SsServeOwnerLocked(int handle, Tcl_ThreadId *threadPtr,
+		    int *portPtr);
 
 #endif /* SS_SERVICE_H */

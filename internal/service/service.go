@@ -25,9 +25,10 @@ var errNotStarted = errors.New("the Go side has not been started")
 type Host interface {
 	accept.Guard
 
-	// Notice tells the application what an accept loop has to say. It is
-	// called on a thread that has a usual descriptor table.
-	Notice(port int, kind accept.Kind, errno unix.Errno)
+	// Notice tells the application what the accept loop of a service has to
+	// say, perhaps before Serve has returned its handle. It is called on a
+	// thread that has a usual descriptor table.
+	Notice(handle int, kind accept.Kind, errno unix.Errno)
 }
 
 // Options says what to serve.
@@ -80,8 +81,8 @@ func Serve(options Options) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	lend()
-	loop, err := s.startLoop(options.Backlog)
+	handle := begin()
+	loop, err := s.startLoop(handle, options.Backlog)
 	if err != nil {
 		s.closeAll()
 		return Reply{}, err
@@ -90,23 +91,24 @@ func Serve(options Options) (Reply, error) {
 	reply := s.reply(loop.Private())
 	table.Lock()
 	defer table.Unlock()
-	table.last++
-	reply.Handle = table.last
-	table.all[reply.Handle] = running{host: host, loop: loop, control: reply.Control}
+	reply.Handle = handle
+	table.all[handle] = running{host: host, loop: loop, control: reply.Control}
 	return reply, nil
 }
 
-// lend lets one processor more run Go code than the machine has or the user
-// wants, for each accept loop that there is or will be: a loop keeps one while
-// it waits without the scheduler knowing, and nobody else should have to wait
-// for that.
-func lend() {
+// begin returns the handle of a service that is about to be, and lets one
+// processor more run Go code than the machine has or the user wants, for each
+// accept loop that there is or will be: a loop keeps one while it waits without
+// the scheduler knowing, and nobody else should have to wait for that.
+func begin() int {
 	table.Lock()
 	defer table.Unlock()
+	table.last++
 	if table.processors == 0 {
 		table.processors = runtime.GOMAXPROCS(0)
 	}
 	runtime.GOMAXPROCS(table.processors + len(table.all) + 1)
+	return table.last
 }
 
 // Close ends a service: what is in the listen backlog is accepted, then the

@@ -66,10 +66,10 @@ func (s *sockets) closeAll() {
 	descriptor.Close(s.receive)
 }
 
-// startLoop starts the accept loop. The loop then owns the queue's send end
+// startLoop starts the accept loop of a service. The loop then owns the queue's send end
 // and its end of the control socket, alone; without a table of its own the
 // listening sockets too.
-func (s *sockets) startLoop(backlog int) (*accept.Loop, error) {
+func (s *sockets) startLoop(handle, backlog int) (*accept.Loop, error) {
 	loop, err := accept.Start(accept.Options{
 		Listeners: s.listeners,
 		Queue:     s.send,
@@ -77,7 +77,7 @@ func (s *sockets) startLoop(backlog int) (*accept.Loop, error) {
 		Backlog:   backlog,
 		Guard:     s.host,
 		Notice: func(kind accept.Kind, errno unix.Errno) {
-			s.host.Notice(s.port, kind, errno)
+			s.host.Notice(handle, kind, errno)
 		},
 	})
 	if err != nil {
