@@ -60,17 +60,19 @@ proc ::socketserver::pool::CheckHandler {handler options} {
 
 # ::socketserver::pool::Listen --
 #
-#	Serves a port that has no pool yet.
+#	Serves a port that has no pool yet. To serve again what is served
+#	changes nothing, and tells the port's number however it was written.
 
 proc ::socketserver::pool::Listen {port options} {
     variable ports
 
+    set port [::socketserver::socket server \
+            {*}[::socketserver::options::Listening $options] $port]
     if {[dict exists $ports $port]} {
         return -code error -errorcode {SOCKETSERVER USAGE} "port $port has\
                 a pool already: stop it, or add workers to it"
     }
-    ::socketserver::socket server \
-            {*}[::socketserver::options::Listening $options] $port
+    return $port
 }
 
 ::oo::class create ::socketserver::Pool {
@@ -106,6 +108,10 @@ proc ::socketserver::pool::Listen {port options} {
         set options $givenOptions
         set owner [pid]
         set over 0
+        set board {}
+        set supervisor {}
+        set parent {}
+        set report {}
         set stepping 0
         set last {}
         set lastError {}

@@ -324,14 +324,21 @@
 
     # Release --
     #
-    #	Gives back what the pool has.
+    #	Gives back what the pool has, which is not all when it could not
+    #	begin.
 
     method Release {} {
         after cancel $timer
-        chan close $parent
-        chan close $report
-        ::socketserver::Board destroy $board
-        ::socketserver::Supervise end $supervisor
+        foreach {what how} {
+            parent {chan close}
+            report {chan close}
+            board {::socketserver::Board destroy}
+            supervisor {::socketserver::Supervise end}
+        } {
+            if {[set $what] ne {}} {
+                {*}$how [set $what]
+            }
+        }
         dict unset ::socketserver::pool::ports $port
     }
 

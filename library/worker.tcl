@@ -78,20 +78,31 @@ proc ::socketserver::worker::Forget {} {
     foreach planned [after info] {
         after cancel $planned
     }
-    set quick ::tcl::unsupported::noReverseDNS
-    set before [info exists $quick]
-    set $quick 1
     foreach chan [chan names] {
         catch {chan event $chan readable {}}
         catch {chan event $chan writable {}}
-        if {![catch {chan configure $chan -sockname}]
-                && [catch {chan configure $chan -peername}]} {
+        if {[Has $chan -sockname] && ![Has $chan -peername]} {
             chan close $chan
         }
     }
+}
+
+# ::socketserver::worker::Has --
+#
+#	Whether a channel has an address of its own or a peer's. Nobody is asked
+#	for its name.
+
+proc ::socketserver::worker::Has {chan option} {
+    set quick ::tcl::unsupported::noReverseDNS
+    set before [info exists $quick]
+    if {!$before} {
+        set $quick 1
+    }
+    set has [expr {![catch {chan configure $chan $option}]}]
     if {!$before} {
         unset $quick
     }
+    return $has
 }
 
 # ::socketserver::worker::Prepare --
@@ -250,10 +261,7 @@ proc ::socketserver::worker::Gone {sock code} {
             || [lindex $code 1] ni {EPIPE ECONNRESET ETIMEDOUT}} {
         return 0
     }
-    set ::tcl::unsupported::noReverseDNS 1
-    set gone [catch {chan configure $sock -peername}]
-    unset ::tcl::unsupported::noReverseDNS
-    return $gone
+    expr {![Has $sock -peername]}
 }
 
 # ::socketserver::worker::Close --
