@@ -46,7 +46,7 @@ typedef struct SsServeReply {
 
 /*
  * A second queue, made by ssGoRenew; both ends are the caller's.  The send end
- * goes to ssGoMove, or is closed.
+ * goes to ssGoSwitch, or is closed.
  */
 
 typedef struct SsRenewReply {

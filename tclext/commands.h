@@ -44,7 +44,7 @@
  *
  *	renew port -> number			A second queue, for new
  *						children.
- *	switch port				The accept loop moves to it.
+ *	switch port				The accept loop switches to it.
  *	abandon port				Or never will.
  *	discard port				Closes what is queued for nobody.
  *	retire port ?n?				Ends n workers.

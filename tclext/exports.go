@@ -93,15 +93,15 @@ func ssGoRenew(handle C.int, reply *C.SsRenewReply, failure *C.SsGoError) (statu
 	return succeeded
 }
 
-// ssGoMove returns when the accept loop sends to the queue with this send end
+// ssGoSwitch returns when the accept loop sends to the queue with this send end
 // and has closed that of the queue before. The send end, on the host's list, is
 // the caller's no more. It returns 0, or -1 and why: then it is.
 //
-//export ssGoMove
-func ssGoMove(handle, send C.int, failure *C.SsGoError) (status C.int) {
+//export ssGoSwitch
+func ssGoSwitch(handle, send C.int, failure *C.SsGoError) (status C.int) {
 	defer recovered(&status, failure)
 	signals.BlockAsynchronous()
-	if err := service.Move(int(handle), int(send)); err != nil {
+	if err := service.Switch(int(handle), int(send)); err != nil {
 		return report(failure, err)
 	}
 	return succeeded

@@ -37,7 +37,7 @@ typedef struct Exports {
     __typeof__(&ssGoClose) close;
     __typeof__(&ssGoCounts) counts;
     __typeof__(&ssGoRenew) renew;
-    __typeof__(&ssGoMove) move;
+    __typeof__(&ssGoSwitch) switchTo;
     __typeof__(&ssGoRetire) retire;
     __typeof__(&ssGoSuperviseNew) superviseNew;
     __typeof__(&ssGoSuperviseStep) superviseStep;
@@ -65,7 +65,7 @@ typedef struct Call {
 
 static Exports go = {
     ssGoStart, ssGoServe, ssGoClose, ssGoCounts,
-    ssGoRenew, ssGoMove, ssGoRetire,
+    ssGoRenew, ssGoSwitch, ssGoRetire,
     ssGoSuperviseNew, ssGoSuperviseStep, ssGoSuperviseEnd
 };
 /*
@@ -83,7 +83,7 @@ static const ExportName exportNames[] = {
     { "ssGoClose", offsetof(Exports, close) },
     { "ssGoCounts", offsetof(Exports, counts) },
     { "ssGoRenew", offsetof(Exports, renew) },
-    { "ssGoMove", offsetof(Exports, move) },
+    { "ssGoSwitch", offsetof(Exports, switchTo) },
     { "ssGoRetire", offsetof(Exports, retire) },
     { "ssGoSuperviseNew", offsetof(Exports, superviseNew) },
     { "ssGoSuperviseStep", offsetof(Exports, superviseStep) },
@@ -109,7 +109,7 @@ static int	CallServe(Call *callPtr);
 static int	CallClose(Call *callPtr);
 static int	CallCounts(Call *callPtr);
 static int	CallRenew(Call *callPtr);
-static int	CallMove(Call *callPtr);
+static int	CallSwitch(Call *callPtr);
 static int	CallRetire(Call *callPtr);
 static int	CallSuperviseNew(Call *callPtr);
 static int	CallSuperviseStep(Call *callPtr);
@@ -222,7 +222,7 @@ SsGateCounts(
 /*
  *----------------------------------------------------------------------
  *
- * SsGateRenew, SsGateMove, SsGateRetire --
+ * SsGateRenew, SsGateSwitch, SsGateRetire --
  *
  *	See gate.h.
  *
@@ -253,13 +253,13 @@ SsGateRenew(
 }
 
 int
-SsGateMove(
+SsGateSwitch(
     int handle,
     int sendFd,
     SsGoError *errorPtr)
 {
     Call call = {
-	.callProc = CallMove, .handle = handle, .number = sendFd,
+	.callProc = CallSwitch, .handle = handle, .number = sendFd,
 	.errorPtr = errorPtr
     };
 
@@ -527,7 +527,7 @@ FindExports(
 /*
  *----------------------------------------------------------------------
  *
- * CallStart, CallServe, CallClose, CallCounts, CallRenew, CallMove,
+ * CallStart, CallServe, CallClose, CallCounts, CallRenew, CallSwitch,
  * CallRetire --
  *
  *	Enter Go.
@@ -583,10 +583,10 @@ CallRenew(
 }
 
 static int
-CallMove(
+CallSwitch(
     Call *callPtr)
 {
-    return go.move(callPtr->handle, callPtr->number, callPtr->errorPtr);
+    return go.switchTo(callPtr->handle, callPtr->number, callPtr->errorPtr);
 }
 
 static int

@@ -18,7 +18,7 @@
  *	Waits until the Go runtime of this library has started.  Returns 0 or
  *	an errno.
  *
- * SsGateServe, SsGateClose, SsGateCounts, SsGateRenew, SsGateMove,
+ * SsGateServe, SsGateClose, SsGateCounts, SsGateRenew, SsGateSwitch,
  * SsGateRetire --
  *
  *	What exports.go documents.  Return 0, or -1 with the error filled.
@@ -44,7 +44,7 @@ int		SsGateCounts(int handle, SsServeCounts *countsPtr,
 		    SsGoError *errorPtr);
 int		SsGateRenew(int handle, SsRenewReply *replyPtr,
 		    SsGoError *errorPtr);
-int		SsGateMove(int handle, int sendFd, SsGoError *errorPtr);
+int		SsGateSwitch(int handle, int sendFd, SsGoError *errorPtr);
 int		SsGateRetire(int handle, int workers, SsGoError *errorPtr);
 int		SsGateSuperviseNew(const char *config,
 		    SsGoError *errorPtr);

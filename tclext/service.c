@@ -545,7 +545,7 @@ SsServeSwitch(
     if (sendFd < 0) {
 	return TCL_ERROR;
     }
-    if (SsGateMove(handle, sendFd, &error) < 0) {
+    if (SsGateSwitch(handle, sendFd, &error) < 0) {
 	PutRenewed(port, sendFd);
 	return ReportError(interp, &error);
     }

@@ -17,15 +17,15 @@ var ErrEnded = errors.New("the accept loop has ended")
 type order uint32
 
 const (
-	stop   order = 1 // Close the listening sockets and deliver what is held.
-	move   order = 2 // Send to another queue, and end this one.
-	retire order = 3 // Ask some workers to end.
+	stop        order = 1 // Close the listening sockets and deliver what is held.
+	switchQueue order = 2 // Send to another queue, and end this one.
+	retire      order = 3 // Ask some workers to end.
 )
 
 // command is one message of the control socket.
 type command struct {
 	order  order
-	number int // move: the queue's send end. retire: how many workers.
+	number int // switchQueue: the queue's send end. retire: how many workers.
 }
 
 // commandSize is the length of a command in bytes: order and number.
@@ -54,15 +54,15 @@ func (l *Loop) Stop(control int) error {
 	return nil
 }
 
-// Move makes the loop send to another queue from now on and end the old one:
+// Switch makes the loop send to another queue from now on and end the old one:
 // once what is queued there is received, its workers see end of file. The
 // connection that the loop holds goes to the new queue.
 //
 // With a table of its own the loop has a copy of the descriptor, which remains
 // the caller's to close; without one the descriptor is the loop's then. After
 // an error it is the caller's and nothing has changed.
-func (l *Loop) Move(control, queue int) error {
-	return l.ask(control, command{order: move, number: queue})
+func (l *Loop) Switch(control, queue int) error {
+	return l.ask(control, command{order: switchQueue, number: queue})
 }
 
 // Retire makes the loop ask workers to end, behind what is queued; while the
@@ -117,7 +117,7 @@ func (l *Loop) command(control int, c command) error {
 	binary.NativeEndian.PutUint32(bytes[:], uint32(c.order))
 	binary.NativeEndian.PutUint32(bytes[4:], uint32(c.number))
 	var rights []byte
-	if c.order == move && l.private {
+	if c.order == switchQueue && l.private {
 		rights = unix.UnixRights(c.number)
 	}
 	if _, err := unix.SendmsgN(control, bytes[:], rights, nil, controlFlags); err != nil {
@@ -150,9 +150,9 @@ func (l *Loop) do(c *command) {
 		l.retiring += max(c.number, 0)
 		l.sendRetiring()
 		l.answer(0)
-	case c.order == move && c.number < 0:
+	case c.order == switchQueue && c.number < 0:
 		l.answer(unix.EMFILE) // It did not fit into the loop's table.
-	case c.order == move:
+	case c.order == switchQueue:
 		l.moveTo(c.number)
 		l.answer(0)
 	default:

@@ -46,7 +46,7 @@ func (r *commandReader) read(control int, private bool, c *command) unix.Errno {
 		return unix.EPIPE
 	}
 	c.decode(&r.bytes)
-	if c.order == move && private {
+	if c.order == switchQueue && private {
 		c.number = r.descriptor()
 	}
 	return 0

@@ -17,7 +17,7 @@ func TestMoveOfAnIdleLoop(t *testing.T) {
 	f := newFakeSystem(t)
 	f.open[fakeOther] = true
 	f.accepts = []unix.Errno{0, unix.EAGAIN, unix.EAGAIN, 0}
-	f.commands = []command{{move, fakeOther}}
+	f.commands = []command{{switchQueue, fakeOther}}
 	f.onPoll = stopWhenIdle
 	l, _ := f.ran(8)
 	if !slices.Equal(f.to, []int{fakeQueue, fakeOther}) || l.Counts().HandedOver != 2 {
@@ -33,7 +33,7 @@ func TestConnectionInHandGoesToTheNewQueue(t *testing.T) {
 		f := newFakeSystem(t)
 		f.open[fakeOther] = true
 		f.accepts, f.sends = repeat(0, 1), repeat(errno, 1)
-		f.commands = []command{{move, fakeOther}}
+		f.commands = []command{{switchQueue, fakeOther}}
 		rooms := 0
 		f.onPoll = func(events []unix.PollFd, milliseconds int) {
 			events[0].Revents = unix.POLLIN
@@ -55,7 +55,7 @@ func TestRoomIsThatOfTheNewQueue(t *testing.T) {
 	f := newFakeSystem(t)
 	f.open[fakeOther] = true
 	f.accepts, f.sends = repeat(0, 1), repeat(unix.EAGAIN, 2)
-	f.commands = []command{{move, fakeOther}}
+	f.commands = []command{{switchQueue, fakeOther}}
 	var waited []int32
 	f.onPoll = func(events []unix.PollFd, milliseconds int) {
 		if len(events) == 2 && events[1].Events == unix.POLLOUT {
@@ -76,7 +76,7 @@ func TestRoomIsThatOfTheNewQueue(t *testing.T) {
 func TestMoveWithoutADescriptorChangesNothing(t *testing.T) {
 	f := newFakeSystem(t)
 	f.accepts = []unix.Errno{unix.EAGAIN, 0}
-	f.commands, f.onPoll = []command{{move, -1}}, stopWhenIdle
+	f.commands, f.onPoll = []command{{switchQueue, -1}}, stopWhenIdle
 	l, _ := f.ran(8)
 	if !slices.Equal(f.to, []int{fakeQueue}) {
 		t.Errorf("sent to %v", f.to)
@@ -130,7 +130,7 @@ func TestMoveForgetsWhoShouldRetire(t *testing.T) {
 	f := newFakeSystem(t)
 	f.open[fakeOther] = true
 	f.sends = repeat(unix.EAGAIN, 3)
-	f.commands = []command{{retire, 2}, {move, fakeOther}}
+	f.commands = []command{{retire, 2}, {switchQueue, fakeOther}}
 	f.onPoll = func(events []unix.PollFd, _ int) { events[0].Revents = unix.POLLIN }
 	f.ran(8)
 	if len(f.sent) != 0 {
@@ -142,7 +142,7 @@ func TestBusyLoopObeys(t *testing.T) {
 	f := newFakeSystem(t)
 	f.open[fakeOther] = true
 	f.accepts = repeat(0, 4)
-	f.commands, f.onPoll = []command{{move, fakeOther}}, stopWhenIdle
+	f.commands, f.onPoll = []command{{switchQueue, fakeOther}}, stopWhenIdle
 	sys := f.system()
 	accept := sys.accept
 	var l *Loop
@@ -184,8 +184,8 @@ func TestCommandsToALoopThatEnded(t *testing.T) {
 	f := newFakeSystem(t)
 	f.accepts = []unix.Errno{unix.EINVAL}
 	l, _ := f.ran(8)
-	if err := l.Move(-1, fakeOther); !errors.Is(err, ErrEnded) {
-		t.Errorf("Move: %v", err)
+	if err := l.Switch(-1, fakeOther); !errors.Is(err, ErrEnded) {
+		t.Errorf("Switch: %v", err)
 	}
 	if err := l.Retire(-1, 1); !errors.Is(err, ErrEnded) {
 		t.Errorf("Retire: %v", err)

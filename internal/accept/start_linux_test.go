@@ -271,7 +271,7 @@ func TestMoveToAnotherQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Move(b.write, send); err != nil {
+	if err := l.Switch(b.write, send); err != nil {
 		t.Fatal(err)
 	}
 	descriptor.Close(send)
@@ -321,7 +321,7 @@ func TestMoveWithoutATableOfItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Move(b.write, send); err != nil {
+	if err := l.Switch(b.write, send); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := unix.Read(b.receive, make([]byte, 1)); n != 0 || err != nil {
@@ -446,7 +446,7 @@ func TestObeyAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.private = true
-	given := []command{{retire, 1}, {move, b.send}}
+	given := []command{{retire, 1}, {switchQueue, b.send}}
 	for range runs + 1 {
 		for _, c := range given {
 			if err := l.command(b.write, c); err != nil {

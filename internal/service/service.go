@@ -135,7 +135,7 @@ func Counts(handle int) (accept.Counts, error) {
 }
 
 // Renew makes another queue for a service. Both ends are the caller's: the
-// send end goes on the host's list at once, and to Move, or is closed.
+// send end goes on the host's list at once, and to Switch, or is closed.
 func Renew(handle int) (send, receive int, err error) {
 	if _, err := find(handle); err != nil {
 		return -1, -1, err
@@ -143,15 +143,15 @@ func Renew(handle int) (send, receive int, err error) {
 	return handoff.Pair()
 }
 
-// Move makes the accept loop of a service send to another queue from now on
+// Switch makes the accept loop of a service send to another queue from now on
 // and close the old one. The send end, which is on the host's list, is the
 // caller's no more; after an error it is, and all is as before.
-func Move(handle, send int) error {
+func Switch(handle, send int) error {
 	service, err := find(handle)
 	if err != nil {
 		return err
 	}
-	if err := service.loop.Move(service.control, send); err != nil {
+	if err := service.loop.Switch(service.control, send); err != nil {
 		return err
 	}
 	if service.loop.Private() {

@@ -174,8 +174,8 @@ func TestStaleHandle(t *testing.T) {
 		if _, _, err := Renew(handle); !errors.Is(err, unix.EBADF) {
 			t.Errorf("Renew(%d): %v", handle, err)
 		}
-		if err := Move(handle, -1); !errors.Is(err, unix.EBADF) {
-			t.Errorf("Move(%d): %v", handle, err)
+		if err := Switch(handle, -1); !errors.Is(err, unix.EBADF) {
+			t.Errorf("Switch(%d): %v", handle, err)
 		}
 		if err := Retire(handle, 1); !errors.Is(err, unix.EBADF) {
 			t.Errorf("Retire(%d): %v", handle, err)
@@ -194,7 +194,7 @@ func TestRenewAndMove(t *testing.T) {
 		h.Lock()
 		h.Closes(send)
 		h.Unlock()
-		if err := Move(reply.Handle, send); err != nil {
+		if err := Switch(reply.Handle, send); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := unix.Read(reply.Queue, make([]byte, 1)); n != 0 || err != nil {
@@ -219,8 +219,8 @@ func TestRenewWithoutMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Move(reply.Handle, -1); !errors.Is(err, unix.EBADF) {
-		t.Errorf("moved to no queue: %v", err)
+	if err := Switch(reply.Handle, -1); !errors.Is(err, unix.EBADF) {
+		t.Errorf("switched to no queue: %v", err)
 	}
 	descriptor.Close(send, receive)
 	closeAll(t, reply)
