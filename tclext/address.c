@@ -66,5 +66,11 @@ SsResolve(
 	}
     }
     freeaddrinfo(firstPtr);
+    if (count == 0 || infoPtr != NULL) {
+	return SsErrorOurs(interp, "ADDRESS",
+		"\"%.100s\" has %s: give -myaddr a numeric address", name,
+		(count == 0) ? "no such address"
+		: "more addresses than can be listened on");
+    }
     return TCL_OK;
 }

@@ -187,7 +187,7 @@ CopyToMemory(
 
     memoryFd = memfd_create("socketserver", MFD_CLOEXEC);
     if (memoryFd < 0) {
-	return Failed(errorPtr, "this system has no memory files");
+	return Failed(errorPtr, "can't make a memory file");
     }
     while (done < identity.st_size && sent > 0) {
 	sent = sendfile(memoryFd, fd, &done, identity.st_size - done);

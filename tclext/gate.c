@@ -20,6 +20,7 @@
 #include "_cgo_export.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -147,9 +148,9 @@ SsGateInit(void)
     }
     goPid = getpid();
     call.errorPtr = &error;
-    Enter(&call);
+    code = Enter(&call);
     SsDispositionsCompare();
-    return error.posix;
+    return (code < 0 && error.posix == 0) ? EIO : error.posix;
 }
 
 /*

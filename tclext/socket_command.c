@@ -254,7 +254,7 @@ AcceptSubcommand(
  *	Sets all of the options.
  *
  * Process:
- *	Worker.
+ *	Both.
  *
  *----------------------------------------------------------------------
  */
@@ -379,9 +379,7 @@ CheckOpen(
 	    : Tcl_GetCharLength(closedPtr) > 0;
 
     if (portPtr->ended && !told) {
-	return SsErrorOurs(interp, "CLOSED",
-		"port %d is closed and its queue is empty: serve it again"
-		" before you ask for a connection", portPtr->number);
+	return SsErrorClosed(interp, portPtr->number);
     }
     return TCL_OK;
 }

@@ -10,9 +10,9 @@
 #include "connection.h"
 #include "fork.h"
 #include "leave.h"
+#include "reserve.h"
 #include "result.h"
 #include "signals.h"
-#include "slot.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -36,6 +36,7 @@ static int	Receive(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
 		    SsReceiveStatus *statusPtr, SsArrival *arrivalPtr);
 static int	Sleep(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
 		    int timeout, int *readyPtr);
+static SsWaitStatus SleepUnlessSignal(SsWait *waitPtr, int timeout);
 static int	GiveConnection(Tcl_Interp *interp,
 		    const SsArrival *arrivalPtr);
 static int	Ended(Tcl_Interp *interp, SsPort *portPtr,
@@ -91,9 +92,7 @@ SsAccept(
 		" close files or raise the limit", portPtr->number);
     case SS_RECEIVE_REJECTED:
 	SsConnectionDiscard(-1);
-	return SsErrorOurs(interp, "MESSAGE",
-		"a message on the queue of port %d is not of this version:"
-		" it was discarded", portPtr->number);
+	return SsErrorMessage(interp, portPtr->number);
     default:
 	Tcl_ResetResult(interp);
 	return TCL_OK;
@@ -189,7 +188,7 @@ Receive(
 	*statusPtr = SS_RECEIVE_END;
 	return TCL_OK;
     }
-    *statusPtr = SsSlotReceive(&waitPtr->slot, portPtr->queueFd,
+    *statusPtr = SsReserveReceive(&waitPtr->reserve, portPtr->queueFd,
 	    SsDescriptorBound(), arrivalPtr);
     if (*statusPtr != SS_RECEIVE_FAILED) {
 	return TCL_OK;
@@ -233,33 +232,19 @@ Sleep(
     int timeout,		/* Milliseconds; -1: for ever. */
     int *readyPtr)		/* Set: whether the queue has something. */
 {
-    SsWaitStatus status = SS_WAIT_SIGNAL;
-    sigset_t all, before;
+    SsWaitStatus status = SS_WAIT_NOTHING;
     int code, error;
 
     error = SsWaitOpen(waitPtr);
     if (error == 0) {
-	error = SsSlotHold(&waitPtr->slot, portPtr->queueFd, 0);
+	error = SsReserveHold(&waitPtr->reserve, portPtr->queueFd, 0);
     }
     if (error == 0) {
 	error = SsWaitJoin(waitPtr, portPtr->queueFd, SsEngagements() > 0);
     }
     if (error == 0) {
-	/*
-	 * No signal may slip in between the look at what has come and the
-	 * sleep: it would be handled only after the next connection.
-	 */
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
-	    status = SsWaitSleep(waitPtr, timeout, &before);
-	    error = errno;
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (status != SS_WAIT_FAILED) {
-	    error = 0;
-	}
+	status = SleepUnlessSignal(waitPtr, timeout);
+	error = (status == SS_WAIT_FAILED) ? errno : 0;
     }
     *readyPtr = (status == SS_WAIT_READY);
     if (*readyPtr) {
@@ -283,6 +268,47 @@ Sleep(
 	}
     }
     return Tcl_Canceled(interp, TCL_LEAVE_ERR_MSG);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SleepUnlessSignal --
+ *
+ *	Sleeps, but not when a signal has come already.  None may slip in
+ *	between the look whether one has and the sleep: it would be handled
+ *	only after the next connection.
+ *
+ * Results:
+ *	A status, with errno.
+ *
+ * Side effects:
+ *	None but those of signals.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static SsWaitStatus
+SleepUnlessSignal(
+    SsWait *waitPtr,		/* With a place. */
+    int timeout)		/* Milliseconds; -1: for ever. */
+{
+    SsWaitStatus status = SS_WAIT_NOTHING;
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
+	status = SsWaitSleep(waitPtr, timeout, &before);
+    }
+    error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return status;
 }
 
 /*
@@ -367,9 +393,8 @@ Ended(
 	Tcl_ResetResult(interp);
 	return TCL_OK;
     }
-    return SsErrorOurs(interp, "CLOSED",
-	    "port %d is closed and its queue is empty: serve it again before"
-	    " you ask for a connection", number);
+    return (status == SS_RECEIVE_RETIRE) ? SsErrorRetired(interp, number)
+	    : SsErrorClosed(interp, number);
 }
 
 /*

@@ -20,6 +20,7 @@ static Tcl_Interp *leavingInterp = NULL;
 static Tcl_ThreadId leavingThread;
 				/* Its thread. */
 
+static void	Leave(Tcl_Interp *interp);
 static void	AlertLocked(void);
 static int	LeaveEventProc(Tcl_Event *evPtr, int flags);
 
@@ -103,7 +104,7 @@ SsWorkerEnd(
 	return 1;
     }
     if (inherited) {
-	SsLeave(interp);
+	Leave(interp);
     }
     return inherited;
 }
@@ -111,9 +112,9 @@ SsWorkerEnd(
 /*
  *----------------------------------------------------------------------
  *
- * SsLeave, SsLeaving, SsLeaveNever, SsLeaveForget --
+ * Leave, SsLeaving, SsLeaveNever, SsLeaveForget --
  *
- *	See leave.h.
+ *	Have the process end when nothing engages it; see leave.h.
  *
  * Results:
  *	SsLeaving: 1 or 0.
@@ -127,8 +128,8 @@ SsWorkerEnd(
  *----------------------------------------------------------------------
  */
 
-void
-SsLeave(
+static void
+Leave(
     Tcl_Interp *interp)		/* Of this thread. */
 {
     SsForkLock();

@@ -20,17 +20,13 @@
  *
  *	What happens to a worker when its queue has ended or it is asked to
  *	retire: the command prefix is evaluated, {} being none; without one
- *	(NULL) a process that was forked from the server leaves.  Returns 0
- *	where there was nothing to do.
- *
- * SsLeave --
- *
- *	Evaluates "exit 0" in the interpreter, from the event loop, as soon
- *	as nothing engages the process.
+ *	(NULL) a process that was forked from the server leaves: "exit 0" is
+ *	evaluated in the interpreter, from the event loop, as soon as nothing
+ *	engages the process.  Returns 0 where there was nothing to do.
  *
  * SsLeaving --
  *
- *	Whether that is still to come.
+ *	Whether it is to leave and still engaged.
  *
  * SsLeaveNever --
  *
@@ -48,7 +44,6 @@ void		SsDisengage(void);
 int		SsEngagements(void);
 int		SsWorkerEnd(Tcl_Interp *interp, int inherited,
 		    Tcl_Obj *closedPtr);
-void		SsLeave(Tcl_Interp *interp);
 int		SsLeaving(void);
 void		SsLeaveNever(Tcl_Interp *interp);
 void		SsLeaveForget(void);

@@ -18,8 +18,8 @@
 #include "handler.h"
 #include "helper.h"
 #include "leave.h"
+#include "reserve.h"
 #include "result.h"
-#include "slot.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,7 +33,7 @@
 #define RETRY_DELAY 50
 
 /*
- * How many descriptors the first request in a process needs: a slot, two to
+ * How many descriptors the first request in a process needs: a reserve, two to
  * wait with, a connection, and the pipe of Tcl's notifier, which Tcl opens
  * when the event loop first waits and which must not be out of select's reach.
  */
@@ -364,7 +364,7 @@ HasRoom(
     if (known) {
 	return 1;
     }
-    if (!SsSlotsBelow(FIRST_NEED, queueFd, SsDescriptorBound())) {
+    if (!SsRoomBelow(FIRST_NEED, queueFd, SsDescriptorBound())) {
 	return 0;
     }
     SsForkLock();
@@ -642,8 +642,8 @@ Receive(
     if (portPtr->ended) {
 	return SS_RECEIVE_END;
     }
-    status = SsSlotReceive(&requestPtr->helper.wait.slot, portPtr->queueFd,
-	    SsDescriptorBound(), arrivalPtr);
+    status = SsReserveReceive(&requestPtr->helper.wait.reserve,
+	    portPtr->queueFd, SsDescriptorBound(), arrivalPtr);
     *errorPtr = errno;
     return status;
 }
@@ -698,9 +698,7 @@ Act(
 	break;
     case SS_RECEIVE_REJECTED:
 	SsConnectionDiscard(-1);
-	SsErrorOurs(requestPtr->interp, "MESSAGE",
-		"a message on the queue of port %d is not of this version:"
-		" it was discarded", requestPtr->portPtr->number);
+	SsErrorMessage(requestPtr->interp, requestPtr->portPtr->number);
 	Tcl_BackgroundException(requestPtr->interp, TCL_ERROR);
 	LookSoon(requestPtr);
 	break;
@@ -803,7 +801,7 @@ WaitInBackground(
  *	Join: 0 or an errno; IsAlone: 1 or 0.
  *
  * Side effects:
- *	The request's wait has a place at the queue, and holds a slot.
+ *	The request's wait has a place at the queue, and holds a reserve.
  *
  * Process:
  *	Worker.
@@ -821,7 +819,8 @@ Join(
 
     error = SsWaitOpen(waitPtr);
     if (error == 0) {
-	error = SsSlotHold(&waitPtr->slot, queueFd, SsDescriptorBound());
+	error = SsReserveHold(&waitPtr->reserve, queueFd,
+		SsDescriptorBound());
     }
     if (error == 0) {
 	error = SsWaitJoin(waitPtr, queueFd, !IsAlone());
@@ -858,7 +857,7 @@ IsAlone(void)
 static void
 Report(
     Request *requestPtr,
-    int error)			/* An errno; ERANGE: a slot at or above
+    int error)			/* An errno; ERANGE: a reserve at or above
 				 * SsDescriptorBound. */
 {
     Tcl_Interp *interp = requestPtr->interp;
@@ -908,6 +907,7 @@ Ended(
     Tcl_Interp *interp = requestPtr->interp;
     Tcl_Obj *closedPtr = requestPtr->closedPtr;
     int inherited = SsPortInherited(requestPtr->portPtr);
+    int number = requestPtr->portPtr->number;
 
     if (closedPtr != NULL) {
 	Tcl_IncrRefCount(closedPtr);
@@ -918,7 +918,11 @@ Ended(
 	SsForkUnlock();
     }
     DeleteRequest(requestPtr);
-    (void) SsWorkerEnd(interp, inherited, closedPtr);
+    if (!SsWorkerEnd(interp, inherited, closedPtr) && closedPtr == NULL
+	    && status == SS_RECEIVE_RETIRE) {
+	SsErrorRetired(interp, number);
+	Tcl_BackgroundException(interp, TCL_ERROR);
+    }
     if (closedPtr != NULL) {
 	Tcl_DecrRefCount(closedPtr);
     }

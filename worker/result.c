@@ -67,6 +67,55 @@ SsErrorPosix(
 /*
  *----------------------------------------------------------------------
  *
+ * SsErrorClosed, SsErrorRetired, SsErrorMessage --
+ *
+ *	See result.h.
+ *
+ * Results:
+ *	TCL_ERROR.
+ *
+ * Side effects:
+ *	The interpreter's result and errorCode are set.
+ *
+ * Process:
+ *	Both.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsErrorClosed(
+    Tcl_Interp *interp,
+    int port)
+{
+    return SsErrorOurs(interp, "CLOSED",
+	    "port %d is closed and its queue is empty: serve it again before"
+	    " you ask for a connection", port);
+}
+
+int
+SsErrorRetired(
+    Tcl_Interp *interp,
+    int port)
+{
+    return SsErrorOurs(interp, "RETIRED",
+	    "this process was asked to retire as a worker of port %d: ask"
+	    " again if it should go on", port);
+}
+
+int
+SsErrorMessage(
+    Tcl_Interp *interp,
+    int port)
+{
+    return SsErrorOurs(interp, "MESSAGE",
+	    "a message on the queue of port %d is not of this version: it"
+	    " was discarded", port);
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
  * SetMessage --
  *
  *	Makes a formatted message the interpreter's result.

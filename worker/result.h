@@ -24,7 +24,12 @@ typedef int Tcl_Size;		/* As in Tcl 9; 8.6 counts with int. */
  *
  *	Sets an error of the system.
  *
- * Both return TCL_ERROR.
+ * SsErrorClosed, SsErrorRetired, SsErrorMessage --
+ *
+ *	What there is to say of a port to who asks for connections: they have
+ *	ended; this process was asked to retire; what was queued was none.
+ *
+ * All return TCL_ERROR.
  *
  * Process: both.
  */
@@ -33,5 +38,8 @@ int		SsErrorOurs(Tcl_Interp *interp, const char *reason,
 		    const char *format, ...);
 int		SsErrorPosix(Tcl_Interp *interp, int error,
 		    const char *format, ...);
+int		SsErrorClosed(Tcl_Interp *interp, int port);
+int		SsErrorRetired(Tcl_Interp *interp, int port);
+int		SsErrorMessage(Tcl_Interp *interp, int port);
 
 #endif /* SS_RESULT_H */

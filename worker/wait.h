@@ -25,16 +25,15 @@ typedef struct SsWait {
     int pollFd;			/* What the thread sleeps on, or -1. */
     int callOffFd;		/* Ends a wait, or -1. */
     int queueFd;		/* The queue that it has a place at, or -1. */
-    int slot;			/* Room for the descriptor that comes (see
-				 * slot.h), or -1. */
+    int reserve;		/* Room for the descriptor that comes (see
+				 * reserve.h), or -1. */
 } SsWait;
 
 typedef enum SsWaitStatus {
     SS_WAIT_READY,		/* Something is queued, or the queue ended.
 				 * Receive now: nobody else was woken. */
-    SS_WAIT_TIMEOUT,
-    SS_WAIT_SIGNAL,		/* A signal was handled in this thread. */
-    SS_WAIT_CALLED_OFF,
+    SS_WAIT_NOTHING,		/* The time is over, a signal was handled in
+				 * this thread, or it was called off. */
     SS_WAIT_FAILED		/* errno says why. */
 } SsWaitStatus;
 

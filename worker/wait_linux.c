@@ -59,7 +59,7 @@ SsWaitInit(
     int canCallOff)		/* Whether another thread may end it. */
 {
     waitPtr->canCallOff = canCallOff;
-    waitPtr->pollFd = waitPtr->callOffFd = waitPtr->slot = -1;
+    waitPtr->pollFd = waitPtr->callOffFd = waitPtr->reserve = -1;
     waitPtr->queueFd = -1;
     SsForkLock();
     waitPtr->nextPtr = firstWaitPtr;
@@ -226,20 +226,21 @@ SsWaitSleep(
     const sigset_t *maskPtr)	/* Signals blocked meanwhile, or NULL. */
 {
     struct epoll_event happened[2];
-    SsWaitStatus status = SS_WAIT_TIMEOUT;
+    SsWaitStatus status = SS_WAIT_NOTHING;
     uint64_t count;
+    ssize_t got;
     int i, number;
 
     number = epoll_pwait(waitPtr->pollFd, happened, 2, timeout, maskPtr);
     if (number < 0) {
-	return (errno == EINTR) ? SS_WAIT_SIGNAL : SS_WAIT_FAILED;
+	return (errno == EINTR) ? SS_WAIT_NOTHING : SS_WAIT_FAILED;
     }
     for (i = 0; i < number; i++) {
 	if (happened[i].data.u32 == QUEUE) {
 	    status = SS_WAIT_READY;
-	} else if (read(waitPtr->callOffFd, &count, sizeof(count)) > 0
-		&& status != SS_WAIT_READY) {
-	    status = SS_WAIT_CALLED_OFF;
+	} else {
+	    got = read(waitPtr->callOffFd, &count, sizeof(count));
+	    (void) got;
 	}
     }
     return status;
@@ -373,7 +374,7 @@ CloseDescriptors(
     waitPtr->queueFd = -1;
     CloseDescriptor(&waitPtr->pollFd);
     CloseDescriptor(&waitPtr->callOffFd);
-    CloseDescriptor(&waitPtr->slot);
+    CloseDescriptor(&waitPtr->reserve);
 }
 
 static void

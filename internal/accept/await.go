@@ -6,8 +6,9 @@ import "golang.org/x/sys/unix"
 const forever = -1
 
 // await waits until poll reports one of the events or the milliseconds are
-// over, in which case it returns false, and obeys what comes meanwhile. The first of the events is the control
-// socket's; once the loop is stopping nobody has any more to say there.
+// over, in which case it returns false, and obeys what comes meanwhile. The
+// first of the events is the control socket's; once the loop is stopping nobody
+// has any more to say there.
 func (l *Loop) await(events []unix.PollFd, milliseconds int) bool {
 	if l.state != accepting {
 		events = events[1:]

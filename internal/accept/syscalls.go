@@ -7,8 +7,7 @@ import (
 )
 
 // system is what the loop asks of the operating system; tests put others in
-// place to inject errors. None of these but
-// claim allocates, on Linux.
+// place to inject errors. None of these but claim allocates, on Linux.
 type system struct {
 	// claim gives the calling thread a descriptor table of its own with
 	// these descriptors, or returns false. It may allocate.

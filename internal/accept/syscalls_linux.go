@@ -77,22 +77,20 @@ const brief = 5
 // poll lets the scheduler know of all but brief waits.
 func poll(fds []unix.PollFd, milliseconds int) (bool, unix.Errno) {
 	if milliseconds >= 0 && milliseconds <= brief {
-		return ppoll(unix.RawSyscall6, fds, milliseconds)
+		return ppoll(fds, milliseconds, true)
 	}
-	happened, errno := ppoll(unix.RawSyscall6, fds, brief)
+	happened, errno := ppoll(fds, brief, true)
 	if happened || errno != 0 {
 		return happened, errno
 	}
 	if milliseconds >= 0 {
 		milliseconds -= brief
 	}
-	return ppoll(unix.Syscall6, fds, milliseconds)
+	return ppoll(fds, milliseconds, false)
 }
 
-// syscall6 is unix.Syscall6 or unix.RawSyscall6.
-type syscall6 func(trap, a1, a2, a3, a4, a5, a6 uintptr) (r1, r2 uintptr, errno unix.Errno)
-
-func ppoll(call syscall6, fds []unix.PollFd, milliseconds int) (bool, unix.Errno) {
+// ppoll waits, quietly: without Go's scheduler hearing of it.
+func ppoll(fds []unix.PollFd, milliseconds int, quietly bool) (bool, unix.Errno) {
 	var first *unix.PollFd
 	if len(fds) > 0 {
 		first = &fds[0]
@@ -102,8 +100,15 @@ func ppoll(call syscall6, fds []unix.PollFd, milliseconds int) (bool, unix.Errno
 		limit := unix.NsecToTimespec(int64(milliseconds) * 1e6)
 		timeout = &limit
 	}
-	n, _, errno := call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(first)),
-		uintptr(len(fds)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
+	var n uintptr
+	var errno unix.Errno
+	if quietly {
+		n, _, errno = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(first)),
+			uintptr(len(fds)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
+	} else {
+		n, _, errno = unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(first)),
+			uintptr(len(fds)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
+	}
 	return errno == 0 && n > 0, errno
 }
 

@@ -1,30 +1,32 @@
 /*
- * slot.c --
+ * reserve.c --
  *
  *	Room for a descriptor.
  */
 
-#include "slot.h"
+#include "reserve.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MAX_SLOTS 16
+#define MAX_ROOM 16
+
+static int	Release(int *reservePtr);
 
 /*
  *----------------------------------------------------------------------
  *
- * SsSlotHold --
+ * SsReserveHold --
  *
- *	See slot.h.
+ *	See reserve.h.
  *
  * Results:
  *	0 or an errno.
  *
  * Side effects:
- *	May take a descriptor, which *slotPtr then owns.
+ *	May take a descriptor, which *reservePtr then owns.
  *
  * Process:
  *	Worker.
@@ -33,14 +35,14 @@
  */
 
 int
-SsSlotHold(
-    int *slotPtr,		/* Holds the slot; -1: none. */
+SsReserveHold(
+    int *reservePtr,		/* Holds it; -1: none. */
     int queueFd,		/* Any open descriptor, to duplicate. */
-    int bound)			/* The slot must be below; 0: no bound. */
+    int bound)			/* It must be below; 0: no bound. */
 {
-    if (*slotPtr < 0) {
-	*slotPtr = fcntl(queueFd, F_DUPFD_CLOEXEC, 3);
-	if (*slotPtr < 0) {
+    if (*reservePtr < 0) {
+	*reservePtr = fcntl(queueFd, F_DUPFD_CLOEXEC, 3);
+	if (*reservePtr < 0) {
 	    /*
 	     * EINVAL says that the limit is 3 or less.
 	     */
@@ -48,9 +50,9 @@ SsSlotHold(
 	    return (errno == EINVAL) ? EMFILE : errno;
 	}
     }
-    if (bound > 0 && *slotPtr >= bound) {
-	close(*slotPtr);
-	*slotPtr = -1;
+    if (bound > 0 && *reservePtr >= bound) {
+	close(*reservePtr);
+	*reservePtr = -1;
 	return ERANGE;
     }
     return 0;
@@ -59,15 +61,17 @@ SsSlotHold(
 /*
  *----------------------------------------------------------------------
  *
- * SsSlotRelease --
+ * Release --
  *
- *	See slot.h.
+ *	Gives the reserve up, so that the descriptor to be received finds
+ *	room.
  *
  * Results:
- *	0 or EMFILE.
+ *	0, or EMFILE when the limit has been lowered since, so that it makes no
+ *	room.
  *
  * Side effects:
- *	Closes the slot.
+ *	Closes the reserve.
  *
  * Process:
  *	Worker.
@@ -75,18 +79,18 @@ SsSlotHold(
  *----------------------------------------------------------------------
  */
 
-int
-SsSlotRelease(
-    int *slotPtr)		/* Holds the slot. */
+static int
+Release(
+    int *reservePtr)		/* Holds it. */
 {
     struct rlimit limit;
-    int slot = *slotPtr;
+    int reserve = *reservePtr;
 
-    *slotPtr = -1;
-    close(slot);
+    *reservePtr = -1;
+    close(reserve);
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0
 	    && limit.rlim_cur != RLIM_INFINITY
-	    && (rlim_t) slot >= limit.rlim_cur) {
+	    && (rlim_t) reserve >= limit.rlim_cur) {
 	return EMFILE;
     }
     return 0;
@@ -95,15 +99,15 @@ SsSlotRelease(
 /*
  *----------------------------------------------------------------------
  *
- * SsSlotReceive --
+ * SsReserveReceive --
  *
- *	See slot.h.
+ *	See reserve.h.
  *
  * Results:
  *	A status.
  *
  * Side effects:
- *	The slot is given up.
+ *	The reserve is given up.
  *
  * Process:
  *	Worker.
@@ -112,17 +116,17 @@ SsSlotRelease(
  */
 
 SsReceiveStatus
-SsSlotReceive(
-    int *slotPtr,		/* Holds the slot; -1: none. */
+SsReserveReceive(
+    int *reservePtr,		/* Holds it; -1: none. */
     int queueFd,		/* The queue's receive end. */
-    int bound,			/* The slot must be below; 0: no bound. */
+    int bound,			/* It must be below; 0: no bound. */
     SsArrival *arrivalPtr)	/* Filled with what came. */
 {
     int error;
 
-    error = SsSlotHold(slotPtr, queueFd, bound);
+    error = SsReserveHold(reservePtr, queueFd, bound);
     if (error == 0) {
-	error = SsSlotRelease(slotPtr);
+	error = Release(reservePtr);
     }
     if (error == 0) {
 	return SsQueueReceive(queueFd, arrivalPtr);
@@ -137,9 +141,9 @@ SsSlotReceive(
 /*
  *----------------------------------------------------------------------
  *
- * SsSlotsBelow --
+ * SsRoomBelow --
  *
- *	See slot.h.
+ *	See reserve.h.
  *
  * Results:
  *	1 or 0.
@@ -154,12 +158,12 @@ SsSlotReceive(
  */
 
 int
-SsSlotsBelow(
-    int count,			/* At most MAX_SLOTS. */
+SsRoomBelow(
+    int count,			/* At most MAX_ROOM. */
     int queueFd,		/* Any open descriptor, to duplicate. */
     int bound)			/* 0: no bound. */
 {
-    int fds[MAX_SLOTS];
+    int fds[MAX_ROOM];
     int taken, below = 1;
 
     if (bound == 0) {
