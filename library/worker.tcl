@@ -14,6 +14,7 @@ namespace eval ::socketserver::worker {
     variable asked 0	;# Whether the event loop has asked for one more.
     variable leaving 0	;# Whether it takes no more.
     variable done	;# Set when it is over.
+    variable turned	;# Set to end a turn of the event loop.
     array set timers {}
 }
 
@@ -267,10 +268,15 @@ proc ::socketserver::worker::Gone {sock code} {
 # ::socketserver::worker::Close --
 #
 #	Closes a connection that the handler left open. Without an event loop
-#	all must be written now.
+#	all must be written now; what the handler has closed may need one for
+#	that.
 
 proc ::socketserver::worker::Close {sock address peerPort} {
     if {$sock ni [chan names $sock]} {
+        while {[::socketserver::Process connections] > 0} {
+            after 10 {set ::socketserver::worker::turned 1}
+            vwait ::socketserver::worker::turned
+        }
         return
     }
     try {

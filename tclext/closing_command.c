@@ -7,8 +7,10 @@
 
 #include "commands.h"
 #include "arguments.h"
+#include "connection.h"
 #include "fork.h"
 #include "handler.h"
+#include "result.h"
 
 /*
  * Made when the command is called, queued when the channel is closed.
@@ -19,7 +21,7 @@ typedef struct ClosingEvent {
     Tcl_Interp *interp;		/* Preserved. */
     Tcl_Obj *prefixPtr;		/* What to evaluate in it. */
     Tcl_ThreadId thread;	/* Whose interpreter it is. */
-    int process;		/* Whose channel, as SsForkCount tells. */
+    int process;		/* Which, as SsForkCount tells. */
 } ClosingEvent;
 
 static void	ClosedProc(void *clientData);
@@ -36,7 +38,7 @@ static int	ClosingEventProc(Tcl_Event *evPtr, int flags);
  *	TCL_OK or TCL_ERROR.
  *
  * Side effects:
- *	The channel has a close handler.
+ *	The connection tells when it is closed.
  *
  * Process:
  *	Worker.
@@ -71,9 +73,13 @@ SsClosingObjCmd(
     eventPtr->prefixPtr = objv[2];
     eventPtr->thread = Tcl_GetCurrentThread();
     eventPtr->process = SsForkCount();
+    if (SsConnectionWhenClosed(channel, ClosedProc, eventPtr) < 0) {
+	Tcl_Free((char *) eventPtr);
+	return SsErrorOurs(interp, "USAGE", "channel \"%s\" is no open"
+		" connection", Tcl_GetString(objv[1]));
+    }
     Tcl_Preserve(interp);
     Tcl_IncrRefCount(eventPtr->prefixPtr);
-    Tcl_CreateCloseHandler(channel, ClosedProc, eventPtr);
     return TCL_OK;
 }
 
@@ -82,8 +88,7 @@ SsClosingObjCmd(
  *
  * ClosedProc --
  *
- *	The channel is being closed, by whichever thread has it now.  A child
- *	that the worker forked closes its copy alone.
+ *	The channel is being closed, by whichever thread has it now.
  *
  * Results:
  *	None.
@@ -103,9 +108,6 @@ ClosedProc(
 {
     ClosingEvent *eventPtr = (ClosingEvent *) clientData;
 
-    if (eventPtr->process != SsForkCount()) {
-	return;
-    }
     SsForkLock();
     Tcl_ThreadQueueEvent(eventPtr->thread, &eventPtr->header,
 	    TCL_QUEUE_TAIL);

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "arguments.h"
 #include "clock.h"
+#include "connection.h"
 #include "identity.h"
 #include "names.h"
 #include "process.h"
@@ -16,6 +17,7 @@
 
 static SsSubcommandProc AccountSubcommand;
 static SsSubcommandProc ClockSubcommand;
+static SsSubcommandProc ConnectionsSubcommand;
 static SsSubcommandProc IdentitySubcommand;
 static SsSubcommandProc KillSubcommand;
 static SsSubcommandProc UnwatchSubcommand;
@@ -24,6 +26,7 @@ static SsSubcommandProc WatchSubcommand;
 const SsSubcommand ssProcessSubcommands[] = {
     { "account", AccountSubcommand, 1, 2, "user ?group?" },
     { "clock", ClockSubcommand, 0, 0, "" },
+    { "connections", ConnectionsSubcommand, 0, 0, "" },
     { "identity", IdentitySubcommand, 1, 2, "user ?group?" },
     { "kill", KillSubcommand, 2, 2, "pid signal" },
     { "unwatch", UnwatchSubcommand, 1, 1, "pid" },
@@ -106,19 +109,21 @@ KillSubcommand(
 /*
  *----------------------------------------------------------------------
  *
- * IdentitySubcommand, AccountSubcommand, ClockSubcommand --
+ * IdentitySubcommand, AccountSubcommand, ClockSubcommand,
+ * ConnectionsSubcommand --
  *
  *	Process identity user ?group?; Process account user ?group?; Process
- *	clock
+ *	clock; Process connections
  *
  * Results:
- *	TCL_OK, the last with milliseconds as result, or TCL_ERROR.
+ *	TCL_OK, the last two with milliseconds and a number as result, or
+ *	TCL_ERROR.
  *
  * Side effects:
  *	See identity.h.
  *
  * Process:
- *	Worker; both; both.
+ *	Worker; both; both; worker.
  *
  *----------------------------------------------------------------------
  */
@@ -152,5 +157,17 @@ ClockSubcommand(
     (void) objc;
     (void) objv;
     Tcl_SetObjResult(interp, Tcl_NewWideIntObj(SsMilliseconds()));
+    return TCL_OK;
+}
+
+static int
+ConnectionsSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    (void) objc;
+    (void) objv;
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(SsConnectionsHere()));
     return TCL_OK;
 }

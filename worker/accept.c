@@ -342,7 +342,7 @@ GiveConnection(
     if (connectionPtr == NULL) {
 	return TCL_ERROR;
     }
-    SsConnectionArguments(connectionPtr, arrivalPtr, words);
+    SsConnectionArguments(connectionPtr, words);
     SsConnectionRelease(connectionPtr);
     Tcl_SetObjResult(interp, Tcl_NewListObj(3, words));
     return TCL_OK;

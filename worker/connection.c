@@ -9,10 +9,13 @@
 #include "clock.h"
 #include "fork.h"
 #include "leave.h"
+#include "linger.h"
 #include "result.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -22,14 +25,17 @@
 static uint64_t received = 0;
 static uint64_t discarded = 0;
 static uint64_t closed = 0;	/* Of those received. */
+static uintptr_t lastNumber = 0;
 static SsConnection *oldestPtr = NULL;
 static SsConnection *newestPtr = NULL;
 				/* Ends of the list of the open ones. */
 
 static void	NoteOpened(SsConnection *connectionPtr);
-static void	NoteClosed(SsConnection *connectionPtr);
+static void	NoteClosedLocked(SsConnection *connectionPtr);
 static void	ShowLocked(void);
 static void	ClosedProc(void *clientData);
+static void	Closed(SsConnection *connectionPtr);
+static ino_t	Inode(int fd);
 
 /*
  *----------------------------------------------------------------------
@@ -71,14 +77,20 @@ SsConnectionOpen(
     connectionPtr = (SsConnection *) Tcl_Alloc(sizeof(SsConnection));
     connectionPtr->channel =
 	    Tcl_MakeTcpClientChannel((void *) (intptr_t) arrivalPtr->fd);
+    snprintf(connectionPtr->name, sizeof(connectionPtr->name), "%s",
+	    Tcl_GetChannelName(connectionPtr->channel));
+    connectionPtr->fd = arrivalPtr->fd;
+    connectionPtr->inode = Inode(arrivalPtr->fd);
     connectionPtr->uses = 2;
-    connectionPtr->process = SsForkCount();
+    connectionPtr->closedProc = NULL;
     memcpy(connectionPtr->address, arrivalPtr->address,
 	    sizeof(connectionPtr->address));
     connectionPtr->port = arrivalPtr->port;
     NoteOpened(connectionPtr);
     SsEngage();
-    Tcl_CreateCloseHandler(connectionPtr->channel, ClosedProc, connectionPtr);
+    SsLingerWatch();
+    Tcl_CreateCloseHandler(connectionPtr->channel, ClosedProc,
+	    (void *) connectionPtr->number);
     Tcl_RegisterChannel(interp, connectionPtr->channel);
     return connectionPtr;
 }
@@ -86,15 +98,17 @@ SsConnectionOpen(
 /*
  *----------------------------------------------------------------------
  *
- * ClosedProc --
+ * ClosedProc, SsConnectionsSweep --
  *
- *	The channel is being closed, by whichever thread has it now.
+ *	The channel is being closed, by whichever thread has it now; see
+ *	connection.h.  A forked child that closes its copy finds no connection
+ *	of that number.
  *
  * Results:
  *	None.
  *
  * Side effects:
- *	May let the worker end.
+ *	Those of Closed.
  *
  * Process:
  *	Worker.
@@ -104,24 +118,93 @@ SsConnectionOpen(
 
 static void
 ClosedProc(
-    void *clientData)		/* The connection. */
+    void *clientData)		/* The connection's number. */
 {
-    SsConnection *connectionPtr = (SsConnection *) clientData;
+    SsConnection *connectionPtr;
 
     SsForkLock();
-    connectionPtr->channel = NULL;
-    SsForkUnlock();
-    if (connectionPtr->process == SsForkCount()) {
-	NoteClosed(connectionPtr);
-	SsDisengage();
+    connectionPtr = newestPtr;
+    while (connectionPtr != NULL
+	    && connectionPtr->number != (uintptr_t) clientData) {
+	connectionPtr = connectionPtr->olderPtr;
     }
-    SsConnectionRelease(connectionPtr);
+    if (connectionPtr != NULL) {
+	NoteClosedLocked(connectionPtr);
+    }
+    SsForkUnlock();
+    if (connectionPtr != NULL) {
+	Closed(connectionPtr);
+    }
+}
+
+void
+SsConnectionsSweep(void)
+{
+    SsConnection *connectionPtr, *nextPtr, *gonePtr = NULL;
+
+    SsForkLock();
+    for (connectionPtr = oldestPtr; connectionPtr != NULL;
+	    connectionPtr = nextPtr) {
+	nextPtr = connectionPtr->newerPtr;
+	if (Inode(connectionPtr->fd) != connectionPtr->inode) {
+	    NoteClosedLocked(connectionPtr);
+	    connectionPtr->newerPtr = gonePtr;
+	    gonePtr = connectionPtr;
+	}
+    }
+    SsForkUnlock();
+    for (; gonePtr != NULL; gonePtr = nextPtr) {
+	nextPtr = gonePtr->newerPtr;
+	Closed(gonePtr);
+    }
 }
 
 /*
  *----------------------------------------------------------------------
  *
- * NoteOpened, NoteClosed, ShowLocked --
+ * Closed, Inode --
+ *
+ *	What follows when a connection is off the list of the open ones; what
+ *	tells the socket of a descriptor from the next one that gets the same
+ *	number.
+ *
+ * Results:
+ *	Inode: 0 where nothing is open.
+ *
+ * Side effects:
+ *	Closed tells who wants to know, and may let the worker end.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+static void
+Closed(
+    SsConnection *connectionPtr)	/* No longer in the list; the list's
+					 * use of it ends here. */
+{
+    if (connectionPtr->closedProc != NULL) {
+	connectionPtr->closedProc(connectionPtr->closedData);
+    }
+    SsDisengage();
+    SsConnectionRelease(connectionPtr);
+}
+
+static ino_t
+Inode(
+    int fd)
+{
+    struct stat status;
+
+    return (fstat(fd, &status) == 0) ? status.st_ino : 0;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * NoteOpened, NoteClosedLocked, ShowLocked --
  *
  *	Keep the list of open connections, and show on the scoreboard how many
  *	there are and which is the oldest.
@@ -146,6 +229,7 @@ NoteOpened(
     connectionPtr->newerPtr = NULL;
     SsForkLock();
     received++;
+    connectionPtr->number = ++lastNumber;
     connectionPtr->olderPtr = newestPtr;
     if (newestPtr != NULL) {
 	newestPtr->newerPtr = connectionPtr;
@@ -158,19 +242,17 @@ NoteOpened(
 }
 
 static void
-NoteClosed(
+NoteClosedLocked(
     SsConnection *connectionPtr)
 {
-    SsConnection *olderPtr, *newerPtr;
+    SsConnection *olderPtr = connectionPtr->olderPtr;
+    SsConnection *newerPtr = connectionPtr->newerPtr;
 
-    SsForkLock();
-    olderPtr = connectionPtr->olderPtr;
-    newerPtr = connectionPtr->newerPtr;
     closed++;
+    connectionPtr->channel = NULL;
     *((olderPtr != NULL) ? &olderPtr->newerPtr : &oldestPtr) = newerPtr;
     *((newerPtr != NULL) ? &newerPtr->olderPtr : &newestPtr) = olderPtr;
     ShowLocked();
-    SsForkUnlock();
 }
 
 static void
@@ -211,13 +293,11 @@ ShowLocked(void)
 void
 SsConnectionArguments(
     const SsConnection *connectionPtr,
-    const SsArrival *arrivalPtr,
     Tcl_Obj *objv[3])
 {
-    objv[0] = Tcl_NewStringObj(
-	    Tcl_GetChannelName(connectionPtr->channel), -1);
-    objv[1] = Tcl_NewStringObj(arrivalPtr->address, -1);
-    objv[2] = Tcl_NewIntObj(arrivalPtr->port);
+    objv[0] = Tcl_NewStringObj(connectionPtr->name, -1);
+    objv[1] = Tcl_NewStringObj(connectionPtr->address, -1);
+    objv[2] = Tcl_NewIntObj(connectionPtr->port);
 }
 
 /*
@@ -249,6 +329,73 @@ SsConnectionChannel(
     channel = connectionPtr->channel;
     SsForkUnlock();
     return channel;
+}
+
+/*
+ *----------------------------------------------------------------------
+ *
+ * SsConnectionWhenClosed, SsConnectionsOpen, SsConnectionsHere --
+ *
+ *	See connection.h.
+ *
+ * Results:
+ *	0, or -1 where the channel is no connection; how many.
+ *
+ * Side effects:
+ *	None.
+ *
+ * Process:
+ *	Worker.
+ *
+ *----------------------------------------------------------------------
+ */
+
+int
+SsConnectionWhenClosed(
+    Tcl_Channel channel,
+    Tcl_CloseProc *closedProc,
+    void *closedData)		/* What it is called with. */
+{
+    SsConnection *connectionPtr;
+
+    SsForkLock();
+    connectionPtr = newestPtr;
+    while (connectionPtr != NULL && connectionPtr->channel != channel) {
+	connectionPtr = connectionPtr->olderPtr;
+    }
+    if (connectionPtr != NULL) {
+	connectionPtr->closedProc = closedProc;
+	connectionPtr->closedData = closedData;
+    }
+    SsForkUnlock();
+    return (connectionPtr != NULL) ? 0 : -1;
+}
+
+int
+SsConnectionsOpen(void)
+{
+    int open;
+
+    SsForkLock();
+    open = (int) (received - closed);
+    SsForkUnlock();
+    return open;
+}
+
+int
+SsConnectionsHere(void)
+{
+    SsConnection *connectionPtr;
+    int here = 0;
+
+    SsConnectionsSweep();
+    SsForkLock();
+    for (connectionPtr = oldestPtr; connectionPtr != NULL;
+	    connectionPtr = connectionPtr->newerPtr) {
+	here += Tcl_IsChannelExisting(connectionPtr->name);
+    }
+    SsForkUnlock();
+    return here;
 }
 
 /*

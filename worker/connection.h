@@ -10,17 +10,21 @@
 #include "queue.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 #include <tcl.h>
 
 typedef struct SsConnection {
     Tcl_Channel channel;	/* NULL once it is closed. */
+    char name[32];		/* The channel's, which outlives it. */
+    uintptr_t number;		/* None is used twice. */
+    int fd;			/* The channel's descriptor... */
+    ino_t inode;		/* ...and the socket that it is. */
     int uses;			/* Who refers to this structure. */
-    int process;		/* Who received it, as SsForkCount tells: a
-				 * forked child that closes its copy doesn't
-				 * count. */
+    Tcl_CloseProc *closedProc;	/* Called once it is closed, or NULL... */
+    void *closedData;		/* ...with this. */
     struct SsConnection *olderPtr, *newerPtr;
 				/* This process's open ones, in the order in
-				 * which they came. */
+				 * which they came; a forked child has none. */
     char address[SS_ADDRESS_SIZE];
 				/* The peer's... */
     int port;			/* ...and its port. */
@@ -42,6 +46,23 @@ typedef struct SsConnection {
  * SsConnectionChannel --
  *
  *	The channel, NULL once it is closed, by whichever thread.
+ *
+ * SsConnectionWhenClosed --
+ *
+ *	Has a procedure called, by whichever thread closes it, once a channel
+ *	is closed that is an open connection of this process; -1 where it is
+ *	none.
+ *
+ * SsConnectionsSweep --
+ *
+ *	Finds the connections that Tcl has closed without a word: when a
+ *	channel is closed while it writes in the background, Tcl 8.6 closes
+ *	it after the last byte and calls no close handler.
+ *
+ * SsConnectionsOpen, SsConnectionsHere --
+ *
+ *	How many are open, those that are still written to included, in this
+ *	process; in this thread.
  *
  * SsConnectionDiscard --
  *
@@ -67,9 +88,14 @@ typedef struct SsConnection {
 SsConnection *	SsConnectionOpen(Tcl_Interp *interp,
 		    const SsArrival *arrivalPtr);
 void		SsConnectionArguments(const SsConnection *connectionPtr,
-		    const SsArrival *arrivalPtr, Tcl_Obj *objv[3]);
+		    Tcl_Obj *objv[3]);
 Tcl_Channel	SsConnectionChannel(SsConnection *connectionPtr);
 void		SsConnectionRelease(SsConnection *connectionPtr);
+int		SsConnectionWhenClosed(Tcl_Channel channel,
+		    Tcl_CloseProc *closedProc, void *closedData);
+void		SsConnectionsSweep(void);
+int		SsConnectionsOpen(void);
+int		SsConnectionsHere(void);
 void		SsConnectionDiscard(int fd);
 int		SsDescriptorBound(void);
 void		SsConnectionCounts(uint64_t *receivedPtr,

@@ -136,7 +136,7 @@ SsHandlerCall(
 	Tcl_Release(interp);
 	return;
     }
-    SsConnectionArguments(connectionPtr, arrivalPtr, arguments);
+    SsConnectionArguments(connectionPtr, arguments);
     for (i = 0; i < 3; i++) {
 	Tcl_IncrRefCount(arguments[i]);
     }
