@@ -125,9 +125,8 @@ func stopWhenIdle(events []unix.PollFd, milliseconds int) {
 	}
 }
 
-// ran runs a loop with the fake until it ends, and checks that it has closed
-// all it had. It returns the notices.
-func (f *fakeSystem) ran(backlog int) (*Loop, []notice) {
+// loop makes a loop with the fake.
+func (f *fakeSystem) loop(backlog int) *Loop {
 	f.t.Helper()
 	l, err := newLoop(Options{
 		Listeners: []int{fakeListener}, Queue: fakeQueue, Control: fakeControl, Backlog: backlog,
@@ -135,6 +134,14 @@ func (f *fakeSystem) ran(backlog int) (*Loop, []notice) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	return l
+}
+
+// ran runs a loop with the fake until it ends, and checks that it has closed
+// all it had. It returns the notices.
+func (f *fakeSystem) ran(backlog int) (*Loop, []notice) {
+	f.t.Helper()
+	l := f.loop(backlog)
 	runHere(l)
 	if len(f.open) != 0 {
 		f.t.Errorf("still open: %v", f.open)

@@ -9,16 +9,19 @@ import "socketserver/internal/handoff"
 // queued, it sends nudges: each wakes one more worker, which receives what is
 // first in the queue.
 //
-// Where all workers are just busy, nudges do nothing; so there are few.
+// Where all workers are just busy, nudges do nothing but take the room of a
+// connection each; so there are few.
 const (
 	nudgePause = 25 // Milliseconds before the first, doubled for each.
 	maxNudges  = 8  // After the latest connection.
+	mostNudges = 16 // Since nothing was queued.
 )
 
 // nudger knows whether what was sent may still be queued.
 type nudger struct {
 	unsure  bool
 	nudges  int // Since the latest connection.
+	since   int // Since nothing was queued.
 	message handoff.Message
 }
 
@@ -48,10 +51,15 @@ func (l *Loop) idle() {
 // for a connection to meet.
 func (l *Loop) nudge() {
 	n := &l.nudger
-	if n.nudges == maxNudges || !l.sys.queued(l.options.Queue) {
+	queued := l.sys.queued(l.options.Queue)
+	if !queued {
+		n.since = 0
+	}
+	if !queued || n.nudges == maxNudges || n.since == mostNudges {
 		n.unsure = false
 		return
 	}
 	n.nudges++
+	n.since++
 	_ = l.sys.send(l.options.Queue, &n.message, handoff.NoConnection)
 }

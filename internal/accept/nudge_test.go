@@ -33,6 +33,29 @@ func TestConnectionBeginsNudgesAnew(t *testing.T) {
 	}
 }
 
+func TestFewNudgesWhileWorkersAreBusy(t *testing.T) {
+	f := newFakeSystem(t)
+	f.stuck = true
+	l := f.loop(8)
+	nudges := func() int {
+		before := len(f.sent)
+		for range 3 * mostNudges {
+			l.nudger.sent()
+			l.nudge()
+		}
+		return len(f.sent) - before
+	}
+	if n := nudges(); n != mostNudges {
+		t.Errorf("%d nudges", n)
+	}
+	f.stuck = false
+	l.nudge()
+	f.stuck = true
+	if n := nudges(); n != mostNudges {
+		t.Errorf("%d nudges after nothing was queued", n)
+	}
+}
+
 func TestNoNudgeOnceAllIsReceived(t *testing.T) {
 	f := newFakeSystem(t)
 	f.accepts, f.onPoll = repeat(0, 1), stopWhenIdle
