@@ -211,10 +211,11 @@ proc ::pools::awaitStatus {handle key value {milliseconds {}}} {
 
 # ::pools::occupied --
 #
-#	What a process occupies, in KiB, shared pages divided up.
+#	What a process has written to, in KiB, shared or not since it forked: how
+#	many others map the same files is not its doing.
 
 proc ::pools::occupied {pid} {
-    regexp -line {^Pss:\s+(\d+)} \
+    regexp -line {^Anonymous:\s+(\d+)} \
 	    [::support::ReadFile /proc/$pid/smaps_rollup] -> size
     return $size
 }
