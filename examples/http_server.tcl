@@ -17,6 +17,9 @@ namespace eval http {
     variable idle 15000 ;# Milliseconds that a silent client is kept.
     variable longest 8192 ;# Bytes of a request's head.
     variable small 65536 ;# Bytes of a file that is sent in one piece.
+    variable waiting    ;# Connections between two requests.
+    array set waiting {}
+    variable leaving 0  ;# Whether each answer is to be the last.
     variable types {
         .html text/html .htm text/html .txt text/plain .css text/css
         .js text/javascript .json application/json .svg image/svg+xml
@@ -54,21 +57,35 @@ proc http::Connection {sock} {
     }
 }
 
+# http::leave -- The worker takes no more connections, so that a new one can
+# take over: those that are idle are closed, the others after their answer.
+
+proc http::leave {} {
+    variable waiting
+    variable leaving 1
+    foreach connection [array names waiting] {
+        $connection late
+    }
+}
+
 # http::ReadHead -- The lines of a request's head; {} when there is none to
 # come, or when it is longer than anybody needs.
 
 proc http::ReadHead {sock} {
     variable idle
     variable longest
+    variable waiting
 
     set me [info coroutine]
     set timer [after $idle [list $me late]]
     chan event $sock readable [list $me readable]
     set head {}
     set size 0
+    set waiting($me) 1
     try {
         while {[yield] ne "late"} {
             while {[chan gets $sock line] >= 0} {
+                unset -nocomplain waiting($me)
                 incr size [string length $line]
                 set line [string trimright $line \r]
                 if {$line eq "" && [llength $head] > 0} {
@@ -85,6 +102,7 @@ proc http::ReadHead {sock} {
         }
         return {}
     } finally {
+        unset -nocomplain waiting($me)
         after cancel $timer
         catch {chan event $sock readable {}}
     }
@@ -93,6 +111,8 @@ proc http::ReadHead {sock} {
 # http::Answer -- Answers a request; returns whether to go on.
 
 proc http::Answer {sock head} {
+    variable leaving
+
     set headers [Headers [lrange $head 1 end]]
     if {[scan [lindex $head 0] {%15s %4000s HTTP/1.%1d%n} method target minor end] != 4
             || $end != [string length [lindex $head 0]]} {
@@ -106,6 +126,7 @@ proc http::Answer {sock head} {
             keep-alive { set keep 1 }
         }
     }
+    set keep [expr {$keep && !$leaving}]
     if {[dict exists $headers transfer-encoding]
             || ([dict exists $headers content-length]
                 && [dict get $headers content-length] ne "0")} {
@@ -257,5 +278,5 @@ if {$argc < 1} {
 lassign $argv directory port user
 set http::root [file dirname [file normalize [file join $directory x]]]
 ::socketserver::serve -minworkers 2 -maxworkers 16 -loop event \
-    -concurrency 200 -timeout 3600 -logcmd log -user $user \
+    -concurrency 200 -timeout 3600 -leavecmd http::leave -logcmd log -user $user \
     [expr {$port eq "" ? 8080 : $port}] http::serve

@@ -12,11 +12,12 @@ namespace eval ::socketserver::options {
         -group        {{}     Any     fixed}
         -idletime     {60     Seconds free}
         -initcmd      {{}     Any     free}
+        -leavecmd     {{}     Any     free}
         -logcmd       {{}     Prefix  free}
         -loop         {accept Loop    free}
         -maxrequests  {0      Number  free}
         -maxworkers   {{}     Count   free}
-        -minworkers   {{}     Number  free}
+        -minworkers   {{}     Least   free}
         -myaddr       {{}     Any     fixed}
         -reuseport    {{}     Any     fixed}
         -timeout      {0      Seconds free}
@@ -175,22 +176,29 @@ proc ::socketserver::options::Listening {options} {
     return $result
 }
 
-# ::socketserver::options::CheckAny, CheckCount, CheckNumber, CheckSeconds,
-# CheckPrefix, CheckLoop --
+# ::socketserver::options::CheckAny, CheckCount, CheckNumber, CheckLeast,
+# CheckSeconds, CheckPrefix, CheckLoop --
 #
-#	Whether a value is of a kind.
+#	Whether a value is of a kind. Where {} is the default it may be given.
 
 proc ::socketserver::options::CheckAny {name value} {}
 
 proc ::socketserver::options::CheckCount {name value} {
     variable most
-    Number $name $value 1 $most
+    if {$value ne {}} {
+        Number $name $value 1 $most
+    }
 }
 
 proc ::socketserver::options::CheckNumber {name value} {
+    Number $name $value 0 2147483647
+}
+
+proc ::socketserver::options::CheckLeast {name value} {
     variable most
-    Number $name $value 0 \
-            [expr {$name eq "-minworkers" ? $most : 2147483647}]
+    if {$value ne {}} {
+        Number $name $value 0 $most
+    }
 }
 
 proc ::socketserver::options::CheckSeconds {name value} {

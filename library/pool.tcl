@@ -250,6 +250,7 @@ proc ::socketserver::pool::Listen {port options} {
     #	What the pool and each of its workers do now.
 
     method status {} {
+        my Mine 1
         if {$over} {
             return $last
         }
@@ -274,12 +275,36 @@ proc ::socketserver::pool::Listen {port options} {
                 workers $workers
     }
 
-    # Callback --
+    # Callback, Here --
     #
-    #	A command prefix that calls a method of this pool.
+    #	A command prefix that calls a method of this pool in the process that
+    #	it belongs to. A child has a copy of it, whose event loop must leave
+    #	alone what comes for the server.
 
     method Callback args {
-        list [namespace current]::my {*}$args
+        list [namespace current]::my Here {*}$args
+    }
+
+    method Here args {
+        if {[pid] == $owner} {
+            my {*}$args
+        } else {
+            after cancel $timer
+            catch {chan event $parent readable {}}
+        }
+    }
+
+    # Mine --
+    #
+    #	In another process than its own a method ends with an error: the one
+    #	so many levels up from here.
+
+    method Mine {level} {
+        if {[pid] != $owner} {
+            return -level [expr {$level + 1}] -code error \
+                    -errorcode {SOCKETSERVER NOTSERVER} \
+                    "the pool of port $port is one of process $owner"
+        }
     }
 
     method Count {n} {

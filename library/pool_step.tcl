@@ -9,10 +9,7 @@
     #	Put a request, or something else, into the next snapshot.
 
     method Ask {request} {
-        if {[pid] != $owner} {
-            return -level 2 -code error -errorcode {SOCKETSERVER NOTSERVER} \
-                    "the pool of port $port is one of process $owner"
-        }
+        my Mine 2
         if {$over || [dict get $standing phase] eq "stopping"
                 && [lindex $request 0] ne "stop"} {
             return -level 2 -code error -errorcode {SOCKETSERVER STOPPED} \
@@ -395,12 +392,12 @@
     # Clean --
     #
     #	Whether a worker ended as it should: with status 0, or, when somebody
-    #	else has waited for it, with nothing to do.
+    #	else has waited for it, having been asked to and with nothing to do.
 
     method Clean {entry how} {
         if {[dict exists $how error]} {
             return [expr {[dict get $entry connections] == 0
-                    && [dict get $entry state] ne "starting"}]
+                    && [dict get $entry state] eq "retiring"}]
         }
         expr {[dict exists $how exit] && [dict get $how exit] == 0}
     }

@@ -5,6 +5,7 @@
 namespace eval ::socketserver::server {
     variable pool {}	;# The pool that signals steer; {}: not started yet.
     variable early {}	;# Signals that came before it.
+    variable process {}	;# Which one serves.
 }
 
 # ::socketserver::serve --
@@ -23,10 +24,16 @@ proc ::socketserver::serve {args} {
                 should be \"::socketserver::serve ?option value ...? port\
                 handlerProc\""
     }
+    if {$server::process ne {}} {
+        return -code error -errorcode {SOCKETSERVER USAGE} "process\
+                $server::process serves already: start a pool for another\
+                port, with ::socketserver::pool start"
+    }
     # Signals first: as soon as the first worker serves, somebody may send one.
     ::socketserver::Signals catch {TERM INT HUP TTIN TTOU USR1} \
             ::socketserver::server::Obey
     try {
+        set server::process [pid]
         set server::pool [::socketserver::pool start {*}$args]
         try {
             foreach signal $server::early {
@@ -42,6 +49,7 @@ proc ::socketserver::serve {args} {
         ::socketserver::Signals restore
         set server::pool {}
         set server::early {}
+        set server::process {}
     }
     return
 }

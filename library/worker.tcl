@@ -12,7 +12,8 @@ namespace eval ::socketserver::worker {
     variable open 0	;# Connections open in the event loop.
     variable timers	;# Those that bound them, by channel.
     variable asked 0	;# Whether the event loop has asked for one more.
-    variable leaving 0	;# Whether it takes no more.
+    variable leaving 0	;# Whether it takes no more...
+    variable told 0	;# ...and -leavecmd has been told so.
     variable done	;# Set when it is over.
     variable turned	;# Set to end a turn of the event loop.
     array set timers {}
@@ -61,6 +62,7 @@ proc ::socketserver::worker::Begin {} {
 
     Forget
     ::socketserver::Signals worker ::socketserver::worker::Leave
+    HearErrors
     dict with settings {
         chan close $parent
         ::socketserver::Board take $board $slot $generation $handler
@@ -68,6 +70,29 @@ proc ::socketserver::worker::Begin {} {
     }
     # What the server has drawn, all its workers would draw again.
     expr {srand(([clock microseconds] ^ ([pid] << 12)) & 0x7fffffff)}
+}
+
+# ::socketserver::worker::HearErrors, ::socketserver::worker::Background --
+#
+#	Background errors are told as all else is, unless the application has a
+#	handler of its own; those of the telling itself are Tcl's to show.
+
+proc ::socketserver::worker::HearErrors {} {
+    variable options
+    if {[dict get $options -logcmd] ne {}
+            && [interp bgerror {}] eq "::tcl::Bgerror"
+            && [info commands ::bgerror] eq {}} {
+        interp bgerror {} ::socketserver::worker::Background
+    }
+}
+
+proc ::socketserver::worker::Background {message problem} {
+    interp bgerror {} ::tcl::Bgerror
+    try {
+        Tell error "worker [pid]: $message" $problem
+    } finally {
+        interp bgerror {} ::socketserver::worker::Background
+    }
 }
 
 # ::socketserver::worker::Forget --
@@ -259,10 +284,12 @@ proc ::socketserver::worker::Failed {sock address peerPort message problem} {
 
 proc ::socketserver::worker::Gone {sock code} {
     if {[lindex $code 0] ne "POSIX"
-            || [lindex $code 1] ni {EPIPE ECONNRESET ETIMEDOUT}} {
+            || [lindex $code 1] ni {EPIPE ECONNRESET ETIMEDOUT ECONNABORTED}} {
         return 0
     }
-    expr {![Has $sock -peername]}
+    # The last is what package tls has to say of an end without goodbye.
+    expr {![Has $sock -peername]
+            || [lindex $code 1] eq "ECONNABORTED" && [chan eof $sock]}
 }
 
 # ::socketserver::worker::Close --
@@ -411,10 +438,20 @@ proc ::socketserver::worker::Ended {} {
     Ask
 }
 
+# ::socketserver::worker::Retiring --
+#
+#	The worker takes no more connections. Those that are open may want to
+#	know.
+
 proc ::socketserver::worker::Retiring {} {
     variable settings
+    variable told
     dict with settings {
         ::socketserver::Board state $board $slot retiring
+    }
+    if {!$told} {
+        set told 1
+        Evaluate -leavecmd
     }
 }
 

@@ -140,9 +140,11 @@ GetServerOption(
 	*addressPtr = valuePtr;
 	return TCL_OK;
     default:
-	if (Tcl_GetBooleanFromObj(interp, valuePtr, &requestPtr->reusePort)
+	if (Tcl_GetBooleanFromObj(NULL, valuePtr, &requestPtr->reusePort)
 		!= TCL_OK) {
-	    return SsUsageError(interp);
+	    return SsErrorOurs(interp, "USAGE",
+		    "bad reuseport \"%.100s\": must be a boolean",
+		    Tcl_GetString(valuePtr));
 	}
 	return TCL_OK;
     }
@@ -289,8 +291,10 @@ GetTakeOptions(
 	}
 	if (index == CLOSED) {
 	    optionsPtr->closedPtr = objv[i + 1];
-	    if (Tcl_ListObjLength(interp, objv[i + 1], &length) != TCL_OK) {
-		return SsUsageError(interp);
+	    if (Tcl_ListObjLength(NULL, objv[i + 1], &length) != TCL_OK) {
+		return SsErrorOurs(interp, "USAGE",
+			"bad closed command \"%.100s\": must be a command prefix",
+			Tcl_GetString(objv[i + 1]));
 	    }
 	}
     }
