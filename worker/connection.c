@@ -80,7 +80,7 @@ SsConnectionOpen(
     snprintf(connectionPtr->name, sizeof(connectionPtr->name), "%s",
 	    Tcl_GetChannelName(connectionPtr->channel));
     connectionPtr->fd = arrivalPtr->fd;
-    connectionPtr->inode = Inode(arrivalPtr->fd);
+    connectionPtr->inode = 0;
     connectionPtr->uses = 2;
     connectionPtr->closedProc = NULL;
     memcpy(connectionPtr->address, arrivalPtr->address,
@@ -141,12 +141,15 @@ void
 SsConnectionsSweep(void)
 {
     SsConnection *connectionPtr, *nextPtr, *gonePtr = NULL;
+    ino_t inode;
 
     SsForkLock();
     for (connectionPtr = oldestPtr; connectionPtr != NULL;
 	    connectionPtr = nextPtr) {
 	nextPtr = connectionPtr->newerPtr;
-	if (Inode(connectionPtr->fd) != connectionPtr->inode) {
+	inode = Inode(connectionPtr->fd);
+	if (inode == 0 || (connectionPtr->inode != 0
+		&& connectionPtr->inode != inode)) {
 	    NoteClosedLocked(connectionPtr);
 	    connectionPtr->newerPtr = gonePtr;
 	    gonePtr = connectionPtr;
@@ -334,7 +337,7 @@ SsConnectionChannel(
 /*
  *----------------------------------------------------------------------
  *
- * SsConnectionWhenClosed, SsConnectionsOpen, SsConnectionsHere --
+ * SsConnectionWhenClosed, SsConnectionsNote, SsConnectionsHere --
  *
  *	See connection.h.
  *
@@ -372,11 +375,17 @@ SsConnectionWhenClosed(
 }
 
 int
-SsConnectionsOpen(void)
+SsConnectionsNote(void)
 {
+    SsConnection *connectionPtr;
     int open;
 
     SsForkLock();
+    for (connectionPtr = newestPtr; connectionPtr != NULL
+	    && connectionPtr->inode == 0;
+	    connectionPtr = connectionPtr->olderPtr) {
+	connectionPtr->inode = Inode(connectionPtr->fd);
+    }
     open = (int) (received - closed);
     SsForkUnlock();
     return open;

@@ -18,7 +18,8 @@ typedef struct SsConnection {
     char name[32];		/* The channel's, which outlives it. */
     uintptr_t number;		/* None is used twice. */
     int fd;			/* The channel's descriptor... */
-    ino_t inode;		/* ...and the socket that it is. */
+    ino_t inode;		/* ...and the socket that it is, 0: not noted
+				 * yet. */
     int uses;			/* Who refers to this structure. */
     Tcl_CloseProc *closedProc;	/* Called once it is closed, or NULL... */
     void *closedData;		/* ...with this. */
@@ -59,10 +60,16 @@ typedef struct SsConnection {
  *	channel is closed while it writes in the background, Tcl 8.6 closes
  *	it after the last byte and calls no close handler.
  *
- * SsConnectionsOpen, SsConnectionsHere --
+ * SsConnectionsNote --
  *
- *	How many are open, those that are still written to included, in this
- *	process; in this thread.
+ *	Notes which sockets the new connections are, so that SsConnectionsSweep
+ *	can tell.  Most are closed before anybody needs to know: call it
+ *	before the event loop first waits.  Returns how many are open.
+ *
+ * SsConnectionsHere --
+ *
+ *	How many are open in this thread, those that are still written to
+ *	included.
  *
  * SsConnectionDiscard --
  *
@@ -94,7 +101,7 @@ void		SsConnectionRelease(SsConnection *connectionPtr);
 int		SsConnectionWhenClosed(Tcl_Channel channel,
 		    Tcl_CloseProc *closedProc, void *closedData);
 void		SsConnectionsSweep(void);
-int		SsConnectionsOpen(void);
+int		SsConnectionsNote(void);
 int		SsConnectionsHere(void);
 void		SsConnectionDiscard(int fd);
 int		SsDescriptorBound(void);

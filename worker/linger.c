@@ -90,7 +90,7 @@ SetupProc(
     Tcl_Time left = { 0, 0 };
     int64_t passed;
 
-    if (!(flags & TCL_FILE_EVENTS) || SsConnectionsOpen() == 0) {
+    if (!(flags & TCL_FILE_EVENTS) || SsConnectionsNote() == 0) {
 	return;
     }
     passed = SsMilliseconds() - dataPtr->looked;
