@@ -212,9 +212,13 @@ proc ::pools::awaitStatus {handle key value {milliseconds {}}} {
 # ::pools::occupied --
 #
 #	What a process has written to, in KiB, shared or not since it forked: how
-#	many others map the same files is not its doing.
+#	many others map the same files is not its doing. AddressSanitizer keeps
+#	what is freed, so nothing is told there.
 
 proc ::pools::occupied {pid} {
+    if {[info exists ::env(ASAN_OPTIONS)]} {
+	return 0
+    }
     regexp -line {^Anonymous:\s+(\d+)} \
 	    [::support::ReadFile /proc/$pid/smaps_rollup] -> size
     return $size
