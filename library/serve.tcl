@@ -5,7 +5,7 @@
 namespace eval ::socketserver::server {
     variable pool {}	;# The pool that signals steer; {}: not started yet.
     variable early {}	;# Signals that came before it.
-    variable process {}	;# Which one serves.
+    variable process {}	;# Which one serves; children have a copy.
 }
 
 # ::socketserver::serve --
@@ -24,10 +24,10 @@ proc ::socketserver::serve {args} {
                 should be \"::socketserver::serve ?option value ...? port\
                 handlerProc\""
     }
-    if {$server::process ne {}} {
-        return -code error -errorcode {SOCKETSERVER USAGE} "process\
-                $server::process serves already: start a pool for another\
-                port, with ::socketserver::pool start"
+    if {$server::process eq [pid]} {
+        return -code error -errorcode {SOCKETSERVER USAGE} "this process\
+                serves already: start a pool for another port, with\
+                ::socketserver::pool start"
     }
     # Signals first: as soon as the first worker serves, somebody may send one.
     ::socketserver::Signals catch {TERM INT HUP TTIN TTOU USR1} \
