@@ -45,7 +45,9 @@ proc http::serve {sock ipaddr port} {
 
 proc http::Connection {sock} {
     try {
-        while {[set head [ReadHead $sock]] ne ""} {
+        set answered 0
+        while {[set head [ReadHead $sock $answered]] ne ""} {
+            set answered 1
             if {![Answer $sock $head]} {
                 break
             }
@@ -71,7 +73,7 @@ proc http::leave {} {
 # http::ReadHead -- The lines of a request's head; {} when there is none to
 # come, or when it is longer than anybody needs.
 
-proc http::ReadHead {sock} {
+proc http::ReadHead {sock answered} {
     variable idle
     variable longest
     variable waiting
@@ -81,7 +83,9 @@ proc http::ReadHead {sock} {
     chan event $sock readable [list $me readable]
     set head {}
     set size 0
-    set waiting($me) 1
+    if {$answered} {
+        set waiting($me) 1
+    }
     try {
         while {[yield] ne "late"} {
             while {[chan gets $sock line] >= 0} {

@@ -8,7 +8,7 @@ namespace eval ::socketserver::pool {
     namespace export start
     namespace ensemble create
     variable counter 0	;# Names pools.
-    variable ports {}	;# Ports that have one: the pool's command.
+    variable ports {}	;# Ports that have one: the pool's command and process.
 }
 
 # ::socketserver::pool::start --
@@ -68,7 +68,9 @@ proc ::socketserver::pool::Listen {port options} {
 
     set port [::socketserver::socket server \
             {*}[::socketserver::options::Listening $options] $port]
-    if {[dict exists $ports $port]} {
+    if {[dict exists $ports $port]
+            && ([lindex [dict get $ports $port] 1] eq [pid]
+            || ![dict get [::socketserver::socket status -port $port] serving])} {
         return -code error -errorcode {SOCKETSERVER USAGE} "port $port has\
                 a pool already: stop it, or add workers to it"
     }
@@ -135,7 +137,7 @@ proc ::socketserver::pool::Listen {port options} {
         lassign [::socketserver::options::Bounds $options] least most
         set standing [dict create phase running generation 1 \
                 wanted $least minworkers $least maxworkers $most]
-        dict set ::socketserver::pool::ports $port [self]
+        dict set ::socketserver::pool::ports $port [list [self] $owner]
         my Tell info "port $port is served, $least workers start"
         my Step
     }
@@ -205,6 +207,7 @@ proc ::socketserver::pool::Listen {port options} {
     #	had asked it to.
 
     method wait {} {
+        my Mine 1
         if {!$over} {
             vwait [my varname over]
         }
@@ -219,6 +222,7 @@ proc ::socketserver::pool::Listen {port options} {
     #	Options, of a pool that runs.
 
     method configure args {
+        my Mine 1
         if {[llength $args] == 0} {
             return [my Current]
         }

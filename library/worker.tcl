@@ -80,13 +80,15 @@ proc ::socketserver::worker::Begin {} {
 proc ::socketserver::worker::HearErrors {} {
     variable options
     if {[dict get $options -logcmd] ne {}
-            && [interp bgerror {}] eq "::tcl::Bgerror"
-            && [info commands ::bgerror] eq {}} {
+            && [interp bgerror {}] eq "::tcl::Bgerror"} {
         interp bgerror {} ::socketserver::worker::Background
     }
 }
 
 proc ::socketserver::worker::Background {message problem} {
+    if {[::socketserver::options::IsCommand ::bgerror]} {
+        return [::tcl::Bgerror $message $problem]
+    }
     interp bgerror {} ::tcl::Bgerror
     try {
         Tell error "worker [pid]: $message" $problem
@@ -230,7 +232,7 @@ proc ::socketserver::worker::AcceptLoop {} {
             after 50
         } on ok {connection} {
             if {[llength $connection] == 0} {
-                return
+                break
             }
             set trouble {}
             incr left -1
@@ -239,6 +241,7 @@ proc ::socketserver::worker::AcceptLoop {} {
             Close $sock $address $peerPort
         }
     }
+    Retiring
 }
 
 # ::socketserver::worker::Handle --
@@ -300,7 +303,7 @@ proc ::socketserver::worker::Gone {sock code} {
 
 proc ::socketserver::worker::Close {sock address peerPort} {
     if {$sock ni [chan names $sock]} {
-        while {[::socketserver::Process connections] > 0} {
+        while {[::socketserver::Process lingering] > 0} {
             after 10 {set ::socketserver::worker::turned 1}
             vwait ::socketserver::worker::turned
         }

@@ -37,8 +37,8 @@
  *	identity user ?group?			For good.
  *	account user ?group?			Whether they exist.
  *	clock					Milliseconds.
- *	connections				How many this thread has open,
- *						or still writes to.
+ *	lingering				How many connections Tcl writes
+ *						to in the background.
  *
  * ssQueueSubcommands --
  *

@@ -17,18 +17,18 @@
 
 static SsSubcommandProc AccountSubcommand;
 static SsSubcommandProc ClockSubcommand;
-static SsSubcommandProc ConnectionsSubcommand;
 static SsSubcommandProc IdentitySubcommand;
 static SsSubcommandProc KillSubcommand;
+static SsSubcommandProc LingeringSubcommand;
 static SsSubcommandProc UnwatchSubcommand;
 static SsSubcommandProc WatchSubcommand;
 
 const SsSubcommand ssProcessSubcommands[] = {
     { "account", AccountSubcommand, 1, 2, "user ?group?" },
     { "clock", ClockSubcommand, 0, 0, "" },
-    { "connections", ConnectionsSubcommand, 0, 0, "" },
     { "identity", IdentitySubcommand, 1, 2, "user ?group?" },
     { "kill", KillSubcommand, 2, 2, "pid signal" },
+    { "lingering", LingeringSubcommand, 0, 0, "" },
     { "unwatch", UnwatchSubcommand, 1, 1, "pid" },
     { "watch", WatchSubcommand, 2, 2, "pid cmdPrefix" },
     { NULL, NULL, 0, 0, NULL }
@@ -110,10 +110,10 @@ KillSubcommand(
  *----------------------------------------------------------------------
  *
  * IdentitySubcommand, AccountSubcommand, ClockSubcommand,
- * ConnectionsSubcommand --
+ * LingeringSubcommand --
  *
  *	Process identity user ?group?; Process account user ?group?; Process
- *	clock; Process connections
+ *	clock; Process lingering
  *
  * Results:
  *	TCL_OK, the last two with milliseconds and a number as result, or
@@ -161,13 +161,13 @@ ClockSubcommand(
 }
 
 static int
-ConnectionsSubcommand(
+LingeringSubcommand(
     Tcl_Interp *interp,
     int objc,
     Tcl_Obj *const objv[])
 {
     (void) objc;
     (void) objv;
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(SsConnectionsHere()));
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(SsConnectionsLingering()));
     return TCL_OK;
 }

@@ -35,7 +35,8 @@ static void	NoteClosedLocked(SsConnection *connectionPtr);
 static void	ShowLocked(void);
 static void	ClosedProc(void *clientData);
 static void	Closed(SsConnection *connectionPtr);
-static ino_t	Inode(int fd);
+static int	IsOpen(SsConnection *connectionPtr);
+static int	WritesOn(Tcl_Channel channel);
 
 /*
  *----------------------------------------------------------------------
@@ -81,6 +82,7 @@ SsConnectionOpen(
 	    Tcl_GetChannelName(connectionPtr->channel));
     connectionPtr->fd = arrivalPtr->fd;
     connectionPtr->inode = 0;
+    connectionPtr->lingers = 0;
     connectionPtr->uses = 2;
     connectionPtr->closedProc = NULL;
     memcpy(connectionPtr->address, arrivalPtr->address,
@@ -141,15 +143,12 @@ void
 SsConnectionsSweep(void)
 {
     SsConnection *connectionPtr, *nextPtr, *gonePtr = NULL;
-    ino_t inode;
 
     SsForkLock();
     for (connectionPtr = oldestPtr; connectionPtr != NULL;
 	    connectionPtr = nextPtr) {
 	nextPtr = connectionPtr->newerPtr;
-	inode = Inode(connectionPtr->fd);
-	if (inode == 0 || (connectionPtr->inode != 0
-		&& connectionPtr->inode != inode)) {
+	if (!IsOpen(connectionPtr)) {
 	    NoteClosedLocked(connectionPtr);
 	    connectionPtr->newerPtr = gonePtr;
 	    gonePtr = connectionPtr;
@@ -165,17 +164,18 @@ SsConnectionsSweep(void)
 /*
  *----------------------------------------------------------------------
  *
- * Closed, Inode --
+ * Closed, IsOpen --
  *
- *	What follows when a connection is off the list of the open ones; what
- *	tells the socket of a descriptor from the next one that gets the same
+ *	What follows when a connection is off the list of the open ones; whether
+ *	its descriptor is still its socket, not the next file that got the same
  *	number.
  *
  * Results:
- *	Inode: 0 where nothing is open.
+ *	IsOpen: 1 or 0.
  *
  * Side effects:
- *	Closed tells who wants to know, and may let the worker end.
+ *	Closed tells who wants to know, and may let the worker end.  IsOpen
+ *	notes which socket it is when it is asked for the first time.
  *
  * Process:
  *	Worker.
@@ -195,13 +195,21 @@ Closed(
     SsConnectionRelease(connectionPtr);
 }
 
-static ino_t
-Inode(
-    int fd)
+static int
+IsOpen(
+    SsConnection *connectionPtr)
 {
     struct stat status;
 
-    return (fstat(fd, &status) == 0) ? status.st_ino : 0;
+    if (fstat(connectionPtr->fd, &status) < 0) {
+	return 0;
+    }
+    if (connectionPtr->inode == 0) {
+	connectionPtr->device = status.st_dev;
+	connectionPtr->inode = status.st_ino;
+    }
+    return connectionPtr->inode == status.st_ino
+	    && connectionPtr->device == status.st_dev;
 }
 
 /*
@@ -337,9 +345,10 @@ SsConnectionChannel(
 /*
  *----------------------------------------------------------------------
  *
- * SsConnectionWhenClosed, SsConnectionsNote, SsConnectionsHere --
+ * SsConnectionWhenClosed, SsConnectionsNote, SsConnectionsLingering,
+ * WritesOn --
  *
- *	See connection.h.
+ *	See connection.h; whether Tcl writes to a channel in the background.
  *
  * Results:
  *	0, or -1 where the channel is no connection; how many.
@@ -384,7 +393,7 @@ SsConnectionsNote(void)
     for (connectionPtr = newestPtr; connectionPtr != NULL
 	    && connectionPtr->inode == 0;
 	    connectionPtr = connectionPtr->olderPtr) {
-	connectionPtr->inode = Inode(connectionPtr->fd);
+	(void) IsOpen(connectionPtr);
     }
     open = (int) (received - closed);
     SsForkUnlock();
@@ -392,19 +401,43 @@ SsConnectionsNote(void)
 }
 
 int
-SsConnectionsHere(void)
+SsConnectionsLingering(void)
 {
     SsConnection *connectionPtr;
-    int here = 0;
+    int lingering = 0;
 
     SsConnectionsSweep();
     SsForkLock();
     for (connectionPtr = oldestPtr; connectionPtr != NULL;
 	    connectionPtr = connectionPtr->newerPtr) {
-	here += Tcl_IsChannelExisting(connectionPtr->name);
+	if (Tcl_IsChannelExisting(connectionPtr->name)) {
+	    /*
+	     * Tcl closes it a moment after nothing is buffered any more.
+	     */
+
+	    connectionPtr->lingers |= WritesOn(connectionPtr->channel);
+	    lingering += connectionPtr->lingers;
+	}
     }
     SsForkUnlock();
-    return here;
+    return lingering;
+}
+
+static int
+WritesOn(
+    Tcl_Channel channel)	/* Of this thread. */
+{
+    Tcl_DString value;
+    int background;
+
+    if (Tcl_OutputBuffered(channel) == 0) {
+	return 0;
+    }
+    Tcl_DStringInit(&value);
+    background = (Tcl_GetChannelOption(NULL, channel, "-blocking", &value)
+	    == TCL_OK && Tcl_DStringValue(&value)[0] == '0');
+    Tcl_DStringFree(&value);
+    return background;
 }
 
 /*

@@ -18,8 +18,10 @@ typedef struct SsConnection {
     char name[32];		/* The channel's, which outlives it. */
     uintptr_t number;		/* None is used twice. */
     int fd;			/* The channel's descriptor... */
-    ino_t inode;		/* ...and the socket that it is, 0: not noted
-				 * yet. */
+    dev_t device;		/* ...and the socket that it is... */
+    ino_t inode;		/* ...0: not noted yet. */
+    int lingers;		/* Whether Tcl was seen to write to it in the
+				 * background. */
     int uses;			/* Who refers to this structure. */
     Tcl_CloseProc *closedProc;	/* Called once it is closed, or NULL... */
     void *closedData;		/* ...with this. */
@@ -66,10 +68,10 @@ typedef struct SsConnection {
  *	can tell.  Most are closed before anybody needs to know: call it
  *	before the event loop first waits.  Returns how many are open.
  *
- * SsConnectionsHere --
+ * SsConnectionsLingering --
  *
- *	How many are open in this thread, those that are still written to
- *	included.
+ *	How many of this thread are written to in the background, or were when
+ *	this was called before.
  *
  * SsConnectionDiscard --
  *
@@ -102,7 +104,7 @@ int		SsConnectionWhenClosed(Tcl_Channel channel,
 		    Tcl_CloseProc *closedProc, void *closedData);
 void		SsConnectionsSweep(void);
 int		SsConnectionsNote(void);
-int		SsConnectionsHere(void);
+int		SsConnectionsLingering(void);
 void		SsConnectionDiscard(int fd);
 int		SsDescriptorBound(void);
 void		SsConnectionCounts(uint64_t *receivedPtr,

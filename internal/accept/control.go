@@ -153,7 +153,7 @@ func (l *Loop) do(c *command) {
 	case c.order == switchQueue && c.number < 0:
 		l.answer(unix.EMFILE) // It did not fit into the loop's table.
 	case c.order == switchQueue:
-		l.moveTo(c.number)
+		l.switchTo(c.number)
 		l.answer(0)
 	default:
 		l.state = stopping
@@ -168,13 +168,14 @@ func (l *Loop) answer(errno unix.Errno) {
 	}
 }
 
-// moveTo sends to another queue, which becomes the loop's. Whoever was to
+// switchTo sends to another queue, which becomes the loop's. Whoever was to
 // retire sees the end of the old one.
-func (l *Loop) moveTo(queue int) {
+func (l *Loop) switchTo(queue int) {
 	l.shut(l.options.Queue)
 	l.options.Queue = queue
 	l.room[1].Fd = int32(queue)
 	l.retiring = 0
+	l.nudger.nudges, l.nudger.since = 0, 0
 }
 
 // sendRetiring asks workers to end, as many as there is room for in the queue,
