@@ -58,7 +58,9 @@ static int	GetServerOption(Tcl_Interp *interp, Tcl_Obj *namePtr,
 static int	GetTakeOptions(Tcl_Interp *interp, int count,
 		    Tcl_Obj *const objv[], const char *const *names,
 		    TakeOptions *optionsPtr);
-static SsPort *	UsePort(Tcl_Interp *interp, int number);
+static SsPort *	UsePort(Tcl_Interp *interp, int count,
+		    Tcl_Obj *const objv[], const char *const *names,
+		    TakeOptions *optionsPtr);
 static void	DropPort(SsPort *portPtr);
 static int	CheckOpen(Tcl_Interp *interp, const SsPort *portPtr,
 		    Tcl_Obj *closedPtr);
@@ -180,11 +182,7 @@ ClientSubcommand(
     SsPort *portPtr;
     int code;
 
-    if (GetTakeOptions(interp, objc - 3, objv + 2, names, &options)
-	    != TCL_OK) {
-	return TCL_ERROR;
-    }
-    portPtr = UsePort(interp, options.port);
+    portPtr = UsePort(interp, objc - 3, objv + 2, names, &options);
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
@@ -229,11 +227,7 @@ AcceptSubcommand(
     SsPort *portPtr;
     int code;
 
-    if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
-	    != TCL_OK) {
-	return TCL_ERROR;
-    }
-    portPtr = UsePort(interp, options.port);
+    portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
@@ -306,7 +300,8 @@ GetTakeOptions(
  *
  * UsePort, DropPort --
  *
- *	Find a port and keep it for the time of a command.
+ *	Find the port that a command's options mean, 0 being the first, and
+ *	keep it for the time of the command.
  *
  * Results:
  *	UsePort: the port, or NULL with a message in the interpreter.
@@ -323,10 +318,18 @@ GetTakeOptions(
 static SsPort *
 UsePort(
     Tcl_Interp *interp,
-    int number)			/* 0: the first. */
+    int count,			/* As for GetTakeOptions... */
+    Tcl_Obj *const objv[],
+    const char *const *names,
+    TakeOptions *optionsPtr)	/* ...which sets this. */
 {
     SsPort *portPtr;
+    int number;
 
+    if (GetTakeOptions(interp, count, objv, names, optionsPtr) != TCL_OK) {
+	return NULL;
+    }
+    number = optionsPtr->port;
     SsForkLock();
     portPtr = SsPortFindLocked(number);
     if (portPtr != NULL) {
@@ -418,11 +421,7 @@ CloseSubcommand(
     SsPort *portPtr;
     int number;
 
-    if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
-	    != TCL_OK) {
-	return TCL_ERROR;
-    }
-    portPtr = UsePort(interp, options.port);
+    portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
@@ -509,11 +508,7 @@ StatusSubcommand(
     uint64_t received, discarded;
     int serving;
 
-    if (GetTakeOptions(interp, objc - 2, objv + 2, names, &options)
-	    != TCL_OK) {
-	return TCL_ERROR;
-    }
-    portPtr = UsePort(interp, options.port);
+    portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }

@@ -66,9 +66,9 @@ func (s *sockets) closeAll() {
 	descriptor.Close(s.receive)
 }
 
-// startLoop starts the accept loop of a service. The loop then owns the queue's send end
-// and its end of the control socket, alone; without a table of its own the
-// listening sockets too.
+// startLoop starts the accept loop of a service. The loop then owns the queue's
+// send end and its end of the control socket, alone; without a table of its own
+// the listening sockets too.
 func (s *sockets) startLoop(handle, backlog int) (*accept.Loop, error) {
 	loop, err := accept.Start(accept.Options{
 		Listeners: s.listeners,
