@@ -3,7 +3,7 @@
 
 -include config.mk
 
-VERSION := $(shell cat VERSION)
+VERSION := $(strip $(file <VERSION))
 
 # Deferred, because "make run" and "make test" may install Tcl's files first.
 ask = $(shell TCL_CONFIG='$(TCL_CONFIG)' CC='$(CC)' tools/tcl-config $(1))
@@ -19,9 +19,11 @@ PORT ?= 8888
 PREFIX ?= $(call need,prefix)
 libdir ?= $(PREFIX)/lib
 mandir ?= $(PREFIX)/share/man
+docdir ?= $(PREFIX)/share/doc/socketserver
 INSTALL ?= install
 pkgdir = $(DESTDIR)$(or $(PKGROOT),$(call need,packages '$(libdir)'))/socketserver$(VERSION)
 manndir = $(DESTDIR)$(mandir)/mann
+exampledir = $(DESTDIR)$(docdir)/examples
 
 # go reads CGO_CFLAGS itself, without a shell: quotes inside stay as they are.
 # Go's own C has unused parameters, and gets the same flags.
@@ -33,7 +35,11 @@ goenv = CGO_ENABLED=1 CC='$(CC)' CGO_CFLAGS='$(cflags)' CGO_LDFLAGS='$(ldflags)'
 tclenv = TCLLIBPATH="{$(abspath $(BUILD))} $$TCLLIBPATH" \
 	SOCKETSERVER_BUILD='$(abspath $(BUILD))'
 manpages = doc/socketserver.n doc/socketserver_pool.n
-tclfiles = $(sort $(notdir $(wildcard library/*.tcl)))
+examples = $(sort $(wildcard examples/*.tcl))
+tclfiles := $(sort $(notdir $(wildcard library/*.tcl)))
+sources := $(sort $(filter-out %_test.go,$(wildcard \
+	$(foreach dir,tclext worker internal/*,$(addprefix $(dir)/,*.go *.c *.h)))))
+package = $(addprefix $(BUILD)/,libsocketserver.so pkgIndex.tcl $(tclfiles))
 setup = CC='$(CC)' GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/setup
 submake = $(MAKE) --no-print-directory
 
@@ -42,15 +48,34 @@ submake = $(MAKE) --no-print-directory
 
 all: build
 
-build: ## the complete package, in build/ (the default)
-	@mkdir -p '$(BUILD)'
-	$(goenv) $(GO) build -trimpath -buildvcs=false -buildmode=c-shared \
-	    -o '$(BUILD)/libsocketserver.so' ./tclext
+build: $(package) ## the complete package, in build/ (the default)
+
+# Also built anew: with other flags, and when a source has gone. But for an
+# installation alone flags don't count: root may have others, and no Go.
+parts := : $(sources) $(tclfiles) :
+flags := $(CC) : $(CFLAGS) : $(LDFLAGS) : $(SANITIZE) : $(TCL_CONFIG)
+same := $(parts) $(if $(filter-out install,$(or $(MAKECMDGOALS),build)),$(flags))
+ifeq ($(findstring $(strip $(same)),$(strip $(file <$(BUILD)/madeof))),)
+$(BUILD)/libsocketserver.so $(BUILD)/pkgIndex.tcl: again
+endif
+.PHONY: again
+
+$(BUILD)/.:
+	@mkdir -p '$@'
+
+$(BUILD)/libsocketserver.so: $(sources) go.mod go.sum VERSION Makefile | $(BUILD)/.
+	$(file >$(BUILD)/madeof.new,$(parts) $(flags))
+	$(goenv) $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -o '$@' ./tclext
 	@rm -f '$(BUILD)/libsocketserver.h'
+	@mv '$(BUILD)/madeof.new' '$(BUILD)/madeof'
+
+$(BUILD)/pkgIndex.tcl: pkgIndex.tcl.in VERSION Makefile | $(BUILD)/.
 	@sed -e 's|@PACKAGE_VERSION@|$(VERSION)|' -e 's|@TCL_FILES@|$(tclfiles)|' \
-	    pkgIndex.tcl.in >'$(BUILD)/pkgIndex.tcl.new'
-	@mv '$(BUILD)/pkgIndex.tcl.new' '$(BUILD)/pkgIndex.tcl'
-	@for file in $(tclfiles); do cp "library/$$file" '$(BUILD)' || exit; done
+	    pkgIndex.tcl.in >'$@.new'
+	@mv '$@.new' '$@'
+
+$(addprefix $(BUILD)/,$(tclfiles)): $(BUILD)/%: library/% | $(BUILD)/.
+	@cp '$<' '$@'
 
 # make expands a whole recipe before it runs the first line of it. What wants to
 # know where Tcl is has a recipe of its own, run when setup has done its work.
@@ -83,10 +108,10 @@ check-only:
 
 # What the Tcl tests load a server with.
 .PHONY: load
-load:
-	@mkdir -p '$(BUILD)'
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o '$(BUILD)/load' \
-	    ./tests/load
+load: $(BUILD)/load
+
+$(BUILD)/load: $(wildcard tests/load/*.go) go.mod Makefile | $(BUILD)/.
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o '$@' ./tests/load
 
 test-asan: ## the Tcl tests with the C side under AddressSanitizer
 	@$(setup) test
@@ -106,14 +131,16 @@ bench: build ## the benchmarks; BENCH=name for one
 	fi
 
 install: build ## PREFIX= for another place than Tcl's own, DESTDIR= to stage
-	$(INSTALL) -d '$(pkgdir)' '$(manndir)'
+	$(INSTALL) -d '$(pkgdir)' '$(manndir)' '$(exampledir)'
 	$(INSTALL) -m 755 '$(BUILD)/libsocketserver.so' '$(pkgdir)'
 	$(INSTALL) -m 644 $(addprefix '$(BUILD)'/,pkgIndex.tcl $(tclfiles)) '$(pkgdir)'
 	$(INSTALL) -m 644 $(manpages) '$(manndir)'
+	$(INSTALL) -m 644 $(examples) '$(exampledir)'
 
 uninstall: ## what install put there
-	rm -rf '$(pkgdir)'
+	rm -rf '$(pkgdir)' '$(exampledir)'
 	rm -f $(addprefix '$(manndir)'/,$(notdir $(manpages)))
+	rmdir '$(dir $(exampledir))' 2>/dev/null || :
 
 clean: ## what make left
 	rm -rf build build-asan
