@@ -7,14 +7,16 @@
 #	Each worker runs an event loop with up to 200 connections, each of them
 #	a coroutine, so that a client that is silent between two requests costs
 #	no worker. A connection is closed after 15 idle seconds. Started as root,
-#	it can listen on port 80 and serve as another user.
+#	it can listen on port 80 and serve as another user. Port 0 takes a free
+#	one.
 
 package require Tcl 8.6-
 package require socketserver
 
 namespace eval http {
     variable root       ;# The directory, as it really is.
-    variable idle 15000 ;# Milliseconds that a silent client is kept.
+    variable idle 15000 ;# Milliseconds that a silent client is kept...
+    variable brief 2000 ;# ...and when nothing more is to come of it.
     variable longest 8192 ;# Bytes of a request's head.
     variable small 65536 ;# Bytes of a file that is sent in one piece.
     variable waiting    ;# Connections between two requests.
@@ -46,12 +48,10 @@ proc http::serve {sock ipaddr port} {
 proc http::Connection {sock} {
     try {
         set answered 0
-        while {[set head [ReadHead $sock $answered]] ne ""} {
+        while {[set head [ReadHead $sock $answered]] ne "" && [Answer $sock $head]} {
             set answered 1
-            if {![Answer $sock $head]} {
-                break
-            }
         }
+        Linger $sock
     } trap POSIX {} {
         # The client is gone.
     } finally {
@@ -60,13 +60,14 @@ proc http::Connection {sock} {
 }
 
 # http::leave -- The worker takes no more connections, so that a new one can
-# take over: those that are idle are closed, the others after their answer.
+# take over. Each answer is the last from now on; a connection between two
+# requests waits a little for the one that may be on its way.
 
 proc http::leave {} {
     variable waiting
     variable leaving 1
     foreach connection [array names waiting] {
-        $connection late
+        $connection leave
     }
 }
 
@@ -75,6 +76,7 @@ proc http::leave {} {
 
 proc http::ReadHead {sock answered} {
     variable idle
+    variable brief
     variable longest
     variable waiting
 
@@ -87,7 +89,11 @@ proc http::ReadHead {sock answered} {
         set waiting($me) 1
     }
     try {
-        while {[yield] ne "late"} {
+        while {[set event [yield]] ne "late"} {
+            if {$event eq "leave"} {
+                after cancel $timer
+                set timer [after $brief [list $me late]]
+            }
             while {[chan gets $sock line] >= 0} {
                 unset -nocomplain waiting($me)
                 incr size [string length $line]
@@ -109,6 +115,25 @@ proc http::ReadHead {sock answered} {
         unset -nocomplain waiting($me)
         after cancel $timer
         catch {chan event $sock readable {}}
+    }
+}
+
+# http::Linger -- Says that this was all, and lets the client go first: to close
+# what has unread bytes resets the connection, and what was sent may be lost.
+
+proc http::Linger {sock} {
+    variable brief
+
+    set me [info coroutine]
+    chan close $sock write
+    set timer [after $brief [list $me late]]
+    chan event $sock readable [list $me readable]
+    try {
+        while {![chan eof $sock] && [yield] ne "late"} {
+            chan read $sock 65536
+        }
+    } finally {
+        after cancel $timer
     }
 }
 
@@ -267,20 +292,42 @@ proc http::Head {sock code keep headers} {
         [expr {$keep ? {keep-alive} : {close}}]\r\n$headers\r\n"
 }
 
-# log -- Errors and warnings are enough here.
+# http::Log -- Errors and warnings are enough here.
 
-proc log {level message} {
+proc http::Log {level message} {
     if {$level ne "info"} {
         chan puts stderr "[pid] $level: $message"
     }
 }
 
-if {$argc < 1} {
-    chan puts stderr "usage: http_server.tcl directory ?port? ?user?"
+# http::Refuse -- Ends the program, whose arguments can't be right.
+
+proc http::Refuse {problem} {
+    chan puts stderr "http_server.tcl: $problem;\
+        usage: http_server.tcl directory ?port? ?user?"
     exit 2
 }
-lassign $argv directory port user
+
+if {$argc < 1 || $argc > 3} {
+    http::Refuse "one to three arguments"
+}
+lassign [concat $argv [lrange {{} 8080 {}} $argc end]] directory port user
+if {![file isdirectory $directory]} {
+    http::Refuse "no directory \"$directory\""
+}
+if {![regexp {^(0|[1-9]\d{0,4})$} $port] || $port > 65535} {
+    http::Refuse "bad port \"$port\""
+}
 set http::root [file dirname [file normalize [file join $directory x]]]
-::socketserver::serve -minworkers 2 -maxworkers 16 -loop event \
-    -concurrency 200 -timeout 3600 -leavecmd http::leave -logcmd log -user $user \
-    [expr {$port eq "" ? 8080 : $port}] http::serve
+try {
+    set port [::socketserver::socket server $port]
+    chan configure stdout -buffering line
+    after 0 [list chan puts "http_server.tcl: serves $http::root at\
+        http://localhost:$port/, all addresses (process [pid])"]
+    ::socketserver::serve -minworkers 2 -maxworkers 16 -loop event \
+        -concurrency 200 -timeout 3600 -leavecmd http::leave \
+        -logcmd http::Log -user $user $port http::serve
+} on error {message} {
+    chan puts stderr "http_server.tcl: $message"
+    exit 1
+}

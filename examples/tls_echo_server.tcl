@@ -24,7 +24,7 @@ proc handle {certificate key sock ipaddr port} {
         tls::handshake $sock
     } on error {message} {
         # Whoever connects may speak something else than TLS.
-        log info "$ipaddr port $port: $message"
+        LogLine info "$ipaddr port $port: $message"
         return
     }
     chan configure $sock -buffering line -translation lf
@@ -33,14 +33,41 @@ proc handle {certificate key sock ipaddr port} {
     }
 }
 
-proc log {level message} {
+# LogLine -- What the server and its workers have to say.
+
+proc LogLine {level message} {
     chan puts stderr "[clock format [clock seconds]] [pid] $level: $message"
 }
 
-if {$argc < 2} {
-    chan puts stderr "usage: tls_echo_server.tcl certificate key ?port?"
+# Refuse -- Ends the program, whose arguments can't be right.
+
+proc Refuse {problem} {
+    chan puts stderr "tls_echo_server.tcl: $problem;\
+        usage: tls_echo_server.tcl certificate key ?port?"
     exit 2
 }
-lassign $argv certificate key port
-::socketserver::serve -workers 4 -timeout 300 -logcmd log \
-    [expr {$port eq "" ? 8443 : $port}] [list handle $certificate $key]
+
+if {$argc < 2 || $argc > 3} {
+    Refuse "two or three arguments"
+}
+lassign [concat $argv [lrange {{} {} 8443} $argc end]] certificate key port
+foreach file [list $certificate $key] {
+    if {![file isfile $file] || ![file readable $file]} {
+        Refuse "can't read \"$file\""
+    }
+}
+if {![regexp {^(0|[1-9]\d{0,4})$} $port] || $port > 65535} {
+    Refuse "bad port \"$port\""
+}
+try {
+    set port [::socketserver::socket server $port]
+    chan configure stdout -buffering line
+    after 0 [list chan puts "tls_echo_server.tcl: lines come back over TLS\
+        on port $port, all addresses, certificate $certificate\
+        (process [pid])"]
+    ::socketserver::serve -workers 4 -timeout 300 -logcmd LogLine \
+        $port [list handle $certificate $key]
+} on error {message} {
+    chan puts stderr "tls_echo_server.tcl: $message"
+    exit 1
+}
