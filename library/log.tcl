@@ -4,18 +4,13 @@
 
 namespace eval ::socketserver::log {}
 
-# ::socketserver::log::Tell --
+# Says something in the process where it happens. Without a command for it,
+# errors go to the handler of background errors, and the rest is not shown.
 #
-#	Says something in the process where it happens. Without a command for
-#	it, errors go to the handler of background errors, and the rest is not
-#	shown.
-#
-# Arguments:
-#	logCmd	command prefix, called with level and message; {}: none
-#	level	error, warning or info
-#	message	what there is to say
-#	options	those of the Tcl error behind it, if there is one; its stack is
-#		then told, too
+# logCmd: command prefix, called with level and message; {}: none.
+# level: error, warning or info.
+# options: those of the Tcl error behind it, if there is one; its stack is told,
+# too.
 
 proc ::socketserver::log::Tell {logCmd level message {options {}}} {
     if {[dict exists $options -errorinfo]} {
@@ -42,10 +37,25 @@ proc ::socketserver::log::Tell {logCmd level message {options {}}} {
     }
 }
 
-# ::socketserver::log::Stack --
-#
-#	A stack that begins with what we say of an error instead of with the
-#	error's own message, at whose end that stands.
+# The log of "serve": a line on stderr, with the stack of an error indented
+# below. Of workers' information there is too much for that. Where stderr is
+# closed there is nobody to tell.
+
+proc ::socketserver::log::Print {level message} {
+    if {$level eq "info" && [info exists ::socketserver::worker::settings]} {
+        return
+    }
+    set now [clock milliseconds]
+    set time [clock format [expr {$now / 1000}] -format "%Y-%m-%d %H:%M:%S"]
+    catch {
+        chan puts stderr [format "%s.%03d %d %s: %s" $time \
+                [expr {$now % 1000}] [pid] $level \
+                [string map {\n "\n    "} $message]]
+    }
+}
+
+# A stack that begins with what we say of an error instead of with the error's
+# own message, at whose end that stands.
 
 proc ::socketserver::log::Stack {message stack} {
     set own $message
@@ -59,10 +69,8 @@ proc ::socketserver::log::Stack {message stack} {
     return $message[string range $stack [string length $own] end]
 }
 
-# ::socketserver::log::Background --
-#
-#	Calls the handler of background errors here and now: a worker may have
-#	no event loop.
+# Calls the handler of background errors here and now: a worker may have no
+# event loop.
 
 proc ::socketserver::log::Background {message options} {
     set options [dict merge [list -code 1 -level 0 -errorline 0 \
@@ -76,9 +84,7 @@ proc ::socketserver::log::Background {message options} {
     }
 }
 
-# ::socketserver::log::Seconds, ::socketserver::log::Megabytes --
-#
-#	Milliseconds and bytes as people read them.
+# Milliseconds and bytes as people read them.
 
 proc ::socketserver::log::Seconds {milliseconds} {
     return "[format %.3g [expr {$milliseconds / 1000.0}]] s"
@@ -88,10 +94,7 @@ proc ::socketserver::log::Megabytes {bytes} {
     return "[format %.1f [expr {$bytes / 1048576.0}]] MB"
 }
 
-# ::socketserver::log::Worker --
-#
-#	Which worker of a port it is, and what it does, from its entry on the
-#	board.
+# Which worker of a port it is, and what it does, from its entry on the board.
 
 proc ::socketserver::log::Worker {port entry} {
     dict with entry {
@@ -107,9 +110,7 @@ proc ::socketserver::log::Worker {port entry} {
     return $text
 }
 
-# ::socketserver::log::End, ::socketserver::log::Used --
-#
-#	How a process ended, and what it took, from what "Process watch" tells.
+# How a process ended, and what it took, from what "Process watch" tells.
 
 proc ::socketserver::log::End {how} {
     if {[dict exists $how signal]} {

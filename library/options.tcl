@@ -3,11 +3,13 @@
 #	The options of a pool: names, defaults, and which values can be.
 
 namespace eval ::socketserver::options {
-    # Name: default, kind, and whether it may change while the pool runs.
+    # Name: default, kind, and whether it may change while the pool runs. {}
+    # is a default where it means none, or depends on other options.
     variable table {
-        -backlog      {{}     Any     fixed}
+        -backlog      {4096   Any     fixed}
         -concurrency  {{}     Count   free}
         -exitcmd      {{}     Any     free}
+        -firststart   {60     Seconds free}
         -grace        {30     Seconds free}
         -group        {{}     Any     fixed}
         -idletime     {60     Seconds free}
@@ -19,7 +21,9 @@ namespace eval ::socketserver::options {
         -maxworkers   {{}     Count   free}
         -minworkers   {{}     Least   free}
         -myaddr       {{}     Any     fixed}
-        -reuseport    {{}     Any     fixed}
+        -readycmd     {{}     Prefix  free}
+        -reloadcmd    {{}     Any     free}
+        -reuseport    {0      Any     fixed}
         -timeout      {0      Seconds free}
         -user         {{}     Any     fixed}
         -workers      {{}     Count   free}
@@ -29,17 +33,13 @@ namespace eval ::socketserver::options {
     variable together 100	;# Connections of an event loop at a time.
 }
 
-# ::socketserver::options::Read --
+# Sets options from a list of names and values.
 #
-#	Sets options from a list of names and values.
+# options: a dict of all of them, as Default returns it.
+# running: whether the pool runs, so that some can't change.
 #
-# Arguments:
-#	options	a dict of all of them, as Default returns it
-#	pairs	the list
-#	running	whether the pool runs, so that some can't change
-#
-# Results:
-#	The new dict. What can't be is an error {SOCKETSERVER USAGE}.
+# The new dict, with numbers as Tcl writes them. What can't be is an error
+# {SOCKETSERVER USAGE}.
 
 proc ::socketserver::options::Read {options pairs {running 0}} {
     if {[llength $pairs] % 2} {
@@ -50,8 +50,7 @@ proc ::socketserver::options::Read {options pairs {running 0}} {
         if {$running && $when eq "fixed"} {
             Usage "option $name can't change while the pool runs"
         }
-        Check$kind $name $value
-        dict set options $name $value
+        dict set options $name [Check$kind $name $value]
         if {$running} {
             set options [Supersede $options $name]
         }
@@ -60,10 +59,8 @@ proc ::socketserver::options::Read {options pairs {running 0}} {
     return $options
 }
 
-# ::socketserver::options::Supersede --
-#
-#	A fixed number of workers and bounds exclude each other: what is set
-#	later wins.
+# A fixed number of workers and bounds exclude each other: what is set later
+# wins.
 
 proc ::socketserver::options::Supersede {options name} {
     if {$name eq "-workers"} {
@@ -84,23 +81,27 @@ proc ::socketserver::options::Default {} {
     return $options
 }
 
-# ::socketserver::options::Find --
-#
-#	An option by its name, which may be cut short as Tcl's may.
+# The options as they hold, for users.
+
+proc ::socketserver::options::Shown {options} {
+    dict set options -concurrency [Concurrency $options]
+    return $options
+}
+
+# An option by its name, which may be cut short as Tcl's may.
 
 proc ::socketserver::options::Find {name} {
     variable table
-    if {[catch {
-        ::tcl::prefix match -message option [dict keys $table] $name
-    } found]} {
-        Usage $found
+    set names [dict keys $table]
+    set found [::tcl::prefix match -error {} $names $name]
+    if {$found eq {}} {
+        Usage "unknown or ambiguous option \"$name\": must be\
+                [join [lrange $names 0 end-1] {, }], or [lindex $names end]"
     }
     list $found {*}[lrange [dict get $table $found] 1 end]
 }
 
-# ::socketserver::options::Agree --
-#
-#	What can't be together.
+# What can't be together.
 
 proc ::socketserver::options::Agree {options} {
     dict with options {}
@@ -120,9 +121,7 @@ proc ::socketserver::options::Agree {options} {
     }
 }
 
-# ::socketserver::options::Bounds --
-#
-#	How many workers at least and at most.
+# How many workers at least and at most.
 
 proc ::socketserver::options::Bounds {options} {
     variable usual
@@ -140,9 +139,7 @@ proc ::socketserver::options::Bounds {options} {
     list ${-minworkers} ${-maxworkers}
 }
 
-# ::socketserver::options::Concurrency --
-#
-#	How many connections a worker takes at a time.
+# How many connections a worker takes at a time.
 
 proc ::socketserver::options::Concurrency {options} {
     variable together
@@ -153,18 +150,13 @@ proc ::socketserver::options::Concurrency {options} {
     expr {${-concurrency} eq {} ? $together : ${-concurrency}}
 }
 
-# ::socketserver::options::Milliseconds --
-#
-#	An option in seconds, as milliseconds; what isn't nothing is at least
-#	one.
+# An option in seconds, as milliseconds; what isn't nothing is at least one.
 
 proc ::socketserver::options::Milliseconds {seconds} {
     expr {$seconds > 0 ? max(1, round(1000.0 * $seconds)) : 0}
 }
 
-# ::socketserver::options::Listening --
-#
-#	Those that "socket server" takes, as it takes them.
+# Those that "socket server" takes, as it takes them.
 
 proc ::socketserver::options::Listening {options} {
     set result {}
@@ -176,18 +168,15 @@ proc ::socketserver::options::Listening {options} {
     return $result
 }
 
-# ::socketserver::options::CheckAny, CheckCount, CheckNumber, CheckLeast,
-# CheckSeconds, CheckPrefix, CheckLoop --
-#
-#	Whether a value is of a kind. Where {} is the default it may be given.
+# A value of a kind, or an error. Where {} is the default it may be given.
 
-proc ::socketserver::options::CheckAny {name value} {}
+proc ::socketserver::options::CheckAny {name value} {
+    return $value
+}
 
 proc ::socketserver::options::CheckCount {name value} {
     variable most
-    if {$value ne {}} {
-        Number $name $value 1 $most
-    }
+    expr {$value eq {} ? {} : [Number $name $value 1 $most]}
 }
 
 proc ::socketserver::options::CheckNumber {name value} {
@@ -196,9 +185,7 @@ proc ::socketserver::options::CheckNumber {name value} {
 
 proc ::socketserver::options::CheckLeast {name value} {
     variable most
-    if {$value ne {}} {
-        Number $name $value 0 $most
-    }
+    expr {$value eq {} ? {} : [Number $name $value 0 $most]}
 }
 
 proc ::socketserver::options::CheckSeconds {name value} {
@@ -207,6 +194,7 @@ proc ::socketserver::options::CheckSeconds {name value} {
         Usage "bad value \"$value\" for $name: must be seconds,\
                 from 0 to 1000000"
     }
+    expr {$value + 0}
 }
 
 proc ::socketserver::options::CheckPrefix {name value} {
@@ -217,18 +205,18 @@ proc ::socketserver::options::CheckPrefix {name value} {
     if {$value ne {} && ![IsCommand $command]} {
         Usage "bad value \"$value\" for $name: \"$command\" is not a command"
     }
+    return $value
 }
 
 proc ::socketserver::options::CheckLoop {name value} {
     if {$value ni {accept event}} {
         Usage "bad value \"$value\" for $name: must be accept or event"
     }
+    return $value
 }
 
-# ::socketserver::options::IsCommand --
-#
-#	Whether there is a command of this name, at global level; loads it if
-#	Tcl knows from where.
+# Whether there is a command of this name, at global level; loads it if Tcl
+# knows from where.
 
 proc ::socketserver::options::IsCommand {name} {
     expr {[uplevel #0 [list ::namespace which -command $name]] ne {}
@@ -241,8 +229,23 @@ proc ::socketserver::options::Number {what value least most} {
         Usage "bad value \"$value\" for $what: must be a number from $least\
                 to $most"
     }
+    expr {$value + 0}
 }
 
 proc ::socketserver::options::Usage {message} {
     return -level 1 -code error -errorcode {SOCKETSERVER USAGE} $message
+}
+
+# Evaluates a script in its caller. An error that has a code of ours or of the
+# system is the caller's own: who gets it is not interested in our stack.
+
+proc ::socketserver::options::Plainly {script} {
+    set code [catch {uplevel 1 $script} result problem]
+    if {$code == 1 && [lindex [dict get $problem -errorcode] 0] in
+            {SOCKETSERVER POSIX}} {
+        return -level 2 -code error \
+                -errorcode [dict get $problem -errorcode] $result
+    }
+    dict incr problem -level
+    return -options $problem $result
 }

@@ -5,21 +5,14 @@
 #	("Supervise") and does it, stands in pool_step.tcl.
 
 namespace eval ::socketserver::pool {
-    namespace export start
+    namespace export names of start
     namespace ensemble create
     variable counter 0	;# Names pools.
     variable ports {}	;# Ports that have one: the pool's command and process.
 }
 
-# ::socketserver::pool::start --
-#
-#	Listens and starts workers.
-#
-# Arguments:
-#	args	?option value ...? port handlerProc
-#
-# Results:
-#	The pool, a command.
+# ?option value ...? port handlerProc: listens and starts workers. The pool, a
+# command.
 
 proc ::socketserver::pool::start {args} {
     variable counter
@@ -31,22 +24,48 @@ proc ::socketserver::pool::start {args} {
     }
     set handler [lindex $args end]
     set port [lindex $args end-1]
-    set options [::socketserver::options::Read \
-            [::socketserver::options::Default] [lrange $args 0 end-2]]
-    CheckHandler $handler $options
-    if {[dict get $options -user] ne {}} {
-        ::socketserver::Process account [dict get $options -user] \
-                [dict get $options -group]
+    ::socketserver::options::Plainly {
+        set options [::socketserver::options::Read \
+                [::socketserver::options::Default] [lrange $args 0 end-2]]
+        CheckHandler $handler $options
+        if {[dict get $options -user] ne {}} {
+            ::socketserver::Process account [dict get $options -user] \
+                    [dict get $options -group]
+        }
+        set port [Listen $port $options]
+        ::socketserver::Pool create ::socketserver::pool[incr counter] \
+                $port $handler $options
     }
-    set port [Listen $port $options]
-    ::socketserver::Pool create ::socketserver::pool[incr counter] \
-            $port $handler $options
 }
 
-# ::socketserver::pool::CheckHandler --
-#
-#	A handler must be a list, and a command unless -initcmd may make it
-#	one.
+# The pools of this process; the one of a port.
+
+proc ::socketserver::pool::names {} {
+    variable ports
+    lmap entry [dict values $ports] {
+        lassign $entry pool process
+        if {$process != [pid]} continue
+        set pool
+    }
+}
+
+proc ::socketserver::pool::of {port} {
+    variable ports
+    if {[string is integer -strict $port]} {
+        set port [expr {$port + 0}]
+    }
+    if {[dict exists $ports $port]} {
+        lassign [dict get $ports $port] pool process
+        if {$process == [pid]} {
+            return $pool
+        }
+    }
+    return -code error -errorcode {SOCKETSERVER NOPOOL} "port \"$port\" has\
+            no pool in this process: \"::socketserver::pool names\" tells\
+            which there are"
+}
+
+# A handler must be a list, and a command unless -initcmd may make it one.
 
 proc ::socketserver::pool::CheckHandler {handler options} {
     if {![string is list $handler] || [llength $handler] == 0} {
@@ -58,10 +77,8 @@ proc ::socketserver::pool::CheckHandler {handler options} {
     }
 }
 
-# ::socketserver::pool::Listen --
-#
-#	Serves a port that has no pool yet. To serve again what is served
-#	changes nothing, and tells the port's number however it was written.
+# Serves a port that has no pool yet. To serve again what is served changes
+# nothing, and tells the port's number however it was written.
 
 proc ::socketserver::pool::Listen {port options} {
     variable ports
@@ -77,21 +94,50 @@ proc ::socketserver::pool::Listen {port options} {
     return $port
 }
 
+# What a step leaves to be done when it is over, because the application's
+# commands are called, and these may do away with the pool.
+
+proc ::socketserver::pool::Perform {commands} {
+    foreach command $commands {
+        {*}$command
+    }
+}
+
+proc ::socketserver::pool::Ready {pool readyCmd logCmd} {
+    if {[catch {uplevel #0 [list {*}$readyCmd $pool]} message problem] == 1} {
+        ::socketserver::log::Tell $logCmd error "-readycmd failed: $message" \
+                $problem
+    }
+}
+
+proc ::socketserver::pool::Reloading {script callback logCmd} {
+    set code [catch {uplevel #0 $script} message problem]
+    if {$code == 1} {
+        ::socketserver::log::Tell $logCmd error "-reloadcmd failed: $message" \
+                $problem
+    } else {
+        set message {}
+    }
+    if {[info commands [lindex $callback 0]] ne {}} {
+        {*}$callback $message
+    }
+}
+
 ::oo::class create ::socketserver::Pool {
     # options	a dict of all of them
     # handler	command prefix
     # port	the port
     # owner	this process; forked children have a copy that is dead
-    # supervisor board report parent
-    #		what Supervise and Board returned; the pipe from the workers
+    # supervisor board
+    #		what Supervise and Board returned
     # slots	how many the board has
-    # children	pid -> dict: slot, generation, forked (ms), reason of a kill
+    # children	pid -> dict: slot, reason of a kill
     # queues	queue number -> generation
     # seen	lines for the next snapshot
+    # afterwards	what to do when the step is over
     # standing	dict: phase generation wanted minworkers maxworkers
     # timer		calls Step again
-    # stepping	whether Step runs
-    # counts	dict: forked died killed reloads served failed
+    # counts	dict: forked ended died killed reloads served failed
     # accepted	connections, as far as known
     # samples	list of {ms served accepted}, for rates
     # whyNot	what the latest worker that could not begin said
@@ -99,9 +145,9 @@ proc ::socketserver::pool::Listen {port options} {
     # last	the status when the pool ended
     # over	set then
     # asked	whether it has been asked to stop
-    # failure	why it ended without that
-    variable options handler port owner supervisor board report parent \
-            slots children queues seen standing timer stepping counts accepted \
+    # failure	why it ended without that: {reason message}
+    variable options handler port owner supervisor board \
+            slots children queues seen afterwards standing timer counts accepted \
             samples whyNot lastError last over asked failure
 
     constructor {givenPort givenHandler givenOptions} {
@@ -112,34 +158,30 @@ proc ::socketserver::pool::Listen {port options} {
         set over 0
         set board {}
         set supervisor {}
-        set parent {}
-        set report {}
-        set stepping 0
         set last {}
         set lastError {}
         set asked 0
         set failure {}
         set timer {}
         set seen {}
+        set afterwards {}
         set children {}
         set whyNot {}
         set samples {}
         set accepted 0
-        set counts {forked 0 died 0 killed 0 reloads 0 served 0 failed 0}
+        set counts {forked 0 ended 0 died 0 killed 0 reloads 0 served 0 failed 0}
         set slots [my Slots]
         set board [::socketserver::Board create $slots]
         set supervisor [::socketserver::Supervise new [my Config]]
-        lassign [chan pipe] parent report
-        chan configure $parent -blocking 0 -translation lf
-        chan configure $report -translation lf
-        chan event $parent readable [my Callback Heard]
+        my Later 1000
         set queues [dict create [::socketserver::Queue number $port] 1]
         lassign [::socketserver::options::Bounds $options] least most
         set standing [dict create phase running generation 1 \
                 wanted $least minworkers $least maxworkers $most]
         dict set ::socketserver::pool::ports $port [list [self] $owner]
-        my Tell info "port $port is served, $least workers start"
-        my Step
+        ::socketserver::log::Tell [dict get $options -logcmd] info \
+                "port $port is served on [my Where], $least workers start"
+        my Here Step
     }
 
     destructor {
@@ -154,12 +196,12 @@ proc ::socketserver::pool::Listen {port options} {
         }
     }
 
-    # add, retire --
-    #
-    #	More workers, or fewer; one that is busy finishes first.
+    # More workers, or fewer; one that is busy finishes first.
 
     method add {{n 1}} {
-        my Count $n
+        ::socketserver::options::Plainly {
+            set n [my Count $n]
+        }
         set room [expr {$slots / 4}]
         if {[dict get $standing wanted] + $n > $room} {
             my Usage "this pool has room for $room workers: start it with a\
@@ -171,20 +213,19 @@ proc ::socketserver::pool::Listen {port options} {
     }
 
     method retire {{n 1}} {
-        my Ask [list retire [my Count $n]]
+        ::socketserver::options::Plainly {
+            set n [my Count $n]
+        }
+        my Ask [list retire $n]
     }
 
-    # reload --
-    #
-    #	A new generation of workers takes over when all of it is ready.
+    # A new generation of workers takes over when all of it is ready.
 
     method reload {} {
         my Ask reload
     }
 
-    # stop --
-    #
-    #	No more connections; those that were accepted are served.
+    # No more connections; those that were accepted are served.
 
     method stop args {
         set changed $options
@@ -192,7 +233,9 @@ proc ::socketserver::pool::Listen {port options} {
             if {[llength $args] != 2 || [lindex $args 0] ne "-grace"} {
                 my Usage "wrong # args: should be \"[self] stop ?-grace seconds?\""
             }
-            set changed [::socketserver::options::Read $options $args 1]
+            ::socketserver::options::Plainly {
+                set changed [::socketserver::options::Read $options $args 1]
+            }
         }
         if {!$over} {
             set asked 1
@@ -201,10 +244,8 @@ proc ::socketserver::pool::Listen {port options} {
         }
     }
 
-    # wait --
-    #
-    #	Runs the event loop until the pool has stopped. An error when nobody
-    #	had asked it to.
+    # Runs the event loop until the pool has stopped. An error when nobody had
+    # asked it to.
 
     method wait {} {
         my Mine 1
@@ -212,24 +253,25 @@ proc ::socketserver::pool::Listen {port options} {
             vwait [my varname over]
         }
         if {$failure ne {}} {
-            return -code error -errorcode {SOCKETSERVER CLOSED} $failure
+            lassign $failure reason message
+            return -code error -errorcode [list SOCKETSERVER $reason] $message
         }
         return
     }
 
-    # configure, cget --
-    #
-    #	Options, of a pool that runs.
+    # Options, of a pool that runs.
 
     method configure args {
         my Mine 1
         if {[llength $args] == 0} {
-            return [my Current]
+            return [::socketserver::options::Shown [my Current]]
         }
         if {[llength $args] == 1} {
             return [my cget [lindex $args 0]]
         }
-        set changed [::socketserver::options::Read [my Current] $args 1]
+        ::socketserver::options::Plainly {
+            set changed [::socketserver::options::Read [my Current] $args 1]
+        }
         lassign [::socketserver::options::Bounds $changed] least most
         if {4 * $most > $slots
                 && $most > [dict get $standing maxworkers]} {
@@ -245,13 +287,13 @@ proc ::socketserver::pool::Listen {port options} {
     }
 
     method cget {name} {
-        lassign [::socketserver::options::Find $name] name
-        dict get [my Current] $name
+        ::socketserver::options::Plainly {
+            lassign [::socketserver::options::Find $name] name
+        }
+        dict get [::socketserver::options::Shown [my Current]] $name
     }
 
-    # status --
-    #
-    #	What the pool and each of its workers do now.
+    # What the pool and each of its workers do now.
 
     method status {} {
         my Mine 1
@@ -279,11 +321,16 @@ proc ::socketserver::pool::Listen {port options} {
                 workers $workers
     }
 
-    # Callback, Here --
-    #
-    #	A command prefix that calls a method of this pool in the process that
-    #	it belongs to. A child has a copy of it, whose event loop must leave
-    #	alone what comes for the server.
+    # A method that there isn't.
+
+    method unknown {{name {}} args} {
+        my Usage "unknown or ambiguous subcommand \"$name\": must be add, cget,\
+                configure, destroy, reload, retire, status, stop, or wait"
+    }
+
+    # A command prefix that calls a method of this pool in the process that it
+    # belongs to. A child has a copy of it, whose event loop must leave alone
+    # what comes for the server.
 
     method Callback args {
         list [namespace current]::my Here {*}$args
@@ -292,16 +339,18 @@ proc ::socketserver::pool::Listen {port options} {
     method Here args {
         if {[pid] == $owner} {
             my {*}$args
-        } else {
-            after cancel $timer
-            catch {chan event $parent readable {}}
+            set commands $afterwards
+            set afterwards {}
+            tailcall ::socketserver::pool::Perform $commands
         }
     }
 
-    # Mine --
-    #
-    #	In another process than its own a method ends with an error: the one
-    #	so many levels up from here.
+    method Afterwards args {
+        lappend afterwards $args
+    }
+
+    # In another process than its own a method ends with an error: the one so
+    # many levels up from here.
 
     method Mine {level} {
         if {[pid] != $owner} {
@@ -314,31 +363,33 @@ proc ::socketserver::pool::Listen {port options} {
     method Count {n} {
         ::socketserver::options::Number "number of workers" $n 1 \
                 [expr {$slots / 4}]
-        return $n
     }
 
     method Usage {message} {
         return -level 2 -code error -errorcode {SOCKETSERVER USAGE} $message
     }
 
-    # Slots --
-    #
-    #	Room for a generation, the one that replaces it, and older ones that
-    #	still serve.
+    # Where it listens, for people.
+
+    method Where {} {
+        set addresses [dict get $options -myaddr]
+        expr {$addresses eq {} ? "all addresses" : $addresses}
+    }
+
+    # Room for a generation, the one that replaces it, and older ones that
+    # still serve.
 
     method Slots {} {
         lassign [::socketserver::options::Bounds $options] - most
         expr {min(4096, max(256, 4 * $most))}
     }
 
-    # Config --
-    #
-    #	What the supervisor has to know of the options. A worker with an event
-    #	loop closes what takes too long itself, if it can.
+    # What the supervisor has to know of the options. A worker with an event
+    # loop closes what takes too long itself, if it can.
 
     method Config {} {
         lassign [::socketserver::options::Bounds $options] least most
-        foreach name {idletime timeout} {
+        foreach name {idletime timeout firststart} {
             set $name [::socketserver::options::Milliseconds \
                     [dict get $options -$name]]
         }
@@ -346,12 +397,10 @@ proc ::socketserver::pool::Listen {port options} {
             incr timeout 1000
         }
         list min $least max $most slots $slots idle $idletime \
-                timeout $timeout start 60000
+                timeout $timeout start 60000 first $firststart
     }
 
-    # Current --
-    #
-    #	The options, with the numbers of workers as they are now.
+    # The options, with the numbers of workers as they are now.
 
     method Current {} {
         set current $options
@@ -365,10 +414,8 @@ proc ::socketserver::pool::Listen {port options} {
         return $current
     }
 
-    # Counted --
-    #
-    #	How many connections were accepted, and how many are queued. When the
-    #	port is closed already, the former is at least what was served.
+    # How many connections were accepted, and how many are queued. When the
+    # port is closed already, the former is at least what was served.
 
     method Counted {served} {
         set queued 0
@@ -392,36 +439,18 @@ proc ::socketserver::pool::Listen {port options} {
         return $lengths
     }
 
-    # Workers --
-    #
-    #	A dict of each worker: as the board shows it, or, while it hasn't
-    #	got that far, as it was forked.
+    # A dict of each worker, for users: times in seconds.
 
     method Workers {} {
-        set shown {}
-        foreach entry [::socketserver::Board read $board] {
-            dict set shown [dict get $entry pid] $entry
-        }
-        set now [::socketserver::Process clock]
-        set workers {}
-        dict for {pid child} $children {
-            if {[dict exists $shown $pid]} {
-                lappend workers [dict get $shown $pid]
-                continue
+        lmap entry [::socketserver::Board read $board] {
+            foreach key {started since age} {
+                dict set entry $key [expr {[dict get $entry $key] / 1000.0}]
             }
-            set forked [dict get $child forked]
-            lappend workers [dict create slot [dict get $child slot] \
-                    pid $pid generation [dict get $child generation] \
-                    state starting started $forked since $forked \
-                    age [expr {$now - $forked}] served 0 peer {} \
-                    peerPort 0 handler {} connections 0]
+            dict remove $entry dismissed note
         }
-        return $workers
     }
 
-    # Rates --
-    #
-    #	Connections a second, over the last ten.
+    # Connections a second, over the last ten.
 
     method Rates {served accepted} {
         set now [::socketserver::Process clock]
@@ -436,29 +465,25 @@ proc ::socketserver::pool::Listen {port options} {
                 [expr {max(0, $served - $servedThen) / $seconds}]]
     }
 
-    method Sample {workers} {
+    method Sample {served} {
         set now [::socketserver::Process clock]
         if {[llength $samples] > 0
                 && $now - [lindex $samples end 0] < 1000} {
             return
         }
-        set served [dict get $counts served]
-        foreach worker $workers {
-            incr served [dict get $worker served]
-        }
-        lappend samples [list $now $served [dict get [my Counted $served] accepted]]
+        incr served [dict get $counts served]
+        lappend samples [list $now $served \
+                [dict get [my Counted $served] accepted]]
         set samples [lrange $samples end-10 end]
     }
 
-    # Tell --
-    #
-    #	Says something as the options want it.
+    # Says something as the options want it, when the step is over.
 
     method Tell {level message {problem {}}} {
         if {$level eq "error"} {
             set lastError $message
         }
-        ::socketserver::log::Tell [dict get $options -logcmd] $level \
-                $message $problem
+        my Afterwards ::socketserver::log::Tell [dict get $options -logcmd] \
+                $level $message $problem
     }
 }

@@ -4,9 +4,7 @@
 #	asks what to do, and does that.
 
 ::oo::define ::socketserver::Pool {
-    # Ask, Show --
-    #
-    #	Put a request, or something else, into the next snapshot.
+    # Put a request, or something else, into the next snapshot.
 
     method Ask {request} {
         my Mine 2
@@ -24,42 +22,42 @@
         append seen $line \n
     }
 
-    # Soon, Later --
-    #
-    #	Have Step called.
+    # Have Step called.
 
     method Soon {} {
         my Later 0
     }
 
     method Later {milliseconds} {
-        after cancel $timer
-        set timer [after $milliseconds [my Callback Step]]
+        set before $timer
+        set timer [::socketserver::Timer start $milliseconds \
+                [my Callback Step]]
+        ::socketserver::Timer cancel $before
     }
 
-    # Step --
-    #
-    #	Looks at everything and does what there is to do. What is called from
-    #	here may run the event loop.
+    # Looks at everything and does what there is to do. None of the
+    # application's commands is called from here: see Afterwards.
 
     method Step {} {
-        if {$over || $stepping} {
+        if {$over} {
             return
         }
-        after cancel $timer
-        set stepping 1
         set wake 1000
         try {
             my Check
-            set workers [my Workers]
-            my Sample $workers
             set answer [::socketserver::Supervise step $supervisor \
-                    [my Snapshot $workers]]
+                    [my Snapshot]]
 
             # Only now: after an error it is for the next step.
             set seen {}
+            if {[regexp -line {^fork } $answer]} {
+                my Flush
+            }
             foreach line [split $answer \n] {
-                if {[lindex $line 0] eq "standing"} {
+                if {[regexp {^problem (.*)} $line -> problem]} {
+                    # It is forgotten.
+                    my Tell error "this can't be: $problem"
+                } elseif {[lindex $line 0] eq "standing"} {
                     lassign $line - phase generation wanted least most wake
                     set standing [dict create phase $phase \
                             generation $generation wanted $wanted \
@@ -75,91 +73,82 @@
         } on error {message problem} {
             my Tell error "can't look after the workers: $message" $problem
         } finally {
-            set stepping 0
             if {!$over} {
                 my Later $wake
             }
         }
     }
 
-    # Check --
-    #
-    #	A pool whose port nobody listens on any more, whoever closed it, has
-    #	nothing to do.
+    # A pool whose port nobody listens on any more, whoever closed it, has
+    # nothing to do.
 
     method Check {} {
         if {$asked || $failure ne {}
                 || $port in [::socketserver::socket ports]} {
             return
         }
-        set failure "port $port was closed: its pool stops"
-        my Tell error $failure
-        my Show "request stop [::socketserver::options::Milliseconds \
-                [dict get $options -grace]]"
+        my Fail CLOSED "port $port was closed: its pool stops" \
+                [dict get $options -grace]
     }
 
-    # Snapshot --
-    #
-    #	What there is to see, as the supervisor reads it.
+    method Fail {reason message grace} {
+        set failure [list $reason $message]
+        my Tell error $message
+        my Show "request stop [::socketserver::options::Milliseconds $grace]"
+    }
 
-    method Snapshot {workers} {
+    # What there is to see, as the supervisor reads it.
+
+    method Snapshot {} {
+        lassign [::socketserver::Board lines $board] served workers
+        my Sample $served
         set text "now [::socketserver::Process clock]\n$seen"
         dict for {number length} [my Queued] {
             if {[dict exists $queues $number]} {
                 append text "queue [dict get $queues $number] $length\n"
             }
         }
-        foreach worker $workers {
-            append text "worker"
-            foreach key {pid slot generation state age connections served} {
-                append text " [dict get $worker $key]"
-            }
-            append text \n
-        }
-        return $text
+        return $text$workers
     }
 
-    # DoFork --
-    #
-    #	One more worker.
+    # One more worker, unless its queue has ended meanwhile.
 
     method DoFork {generation slot} {
-        my Flush
-        if {[catch {::socketserver::fork} pid problem]} {
+        set queue [my QueueOf $generation]
+        if {![dict exists [my Queued] $queue]} {
+            return
+        }
+        if {[catch {
+            ::socketserver::Process spawn [list ::socketserver::worker::Run \
+                    [dict create options $options handler $handler port $port \
+                    queue $queue board $board slot $slot \
+                    generation $generation]]
+        } pid problem]} {
             my Tell error "no worker: $pid" $problem
             my Show "unforked $generation"
             return
         }
-        if {$pid == 0} {
-            ::socketserver::worker::Run [dict create options $options \
-                    handler $handler port $port queue [my QueueOf $generation] \
-                    board $board slot $slot generation $generation \
-                    parent $parent report $report]
-        }
+        ::socketserver::Board assign $board $slot $pid $generation
         dict incr counts forked
-        dict set children $pid [dict create slot $slot \
-                generation $generation reason {} \
-                forked [::socketserver::Process clock]]
+        dict set children $pid [dict create slot $slot reason {}]
         if {[catch {
-            ::socketserver::Process watch $pid [my Callback Died $slot]
+            ::socketserver::Process watch $pid [my Callback Died]
         } message]} {
-            my Died $slot [dict create pid $pid error $message]
+            my Died [dict create pid $pid error $message]
         }
     }
 
     method QueueOf {generation} {
-        dict for {number owner} $queues {
-            if {$owner == $generation} {
+        dict for {number itsGeneration} $queues {
+            if {$itsGeneration == $generation} {
                 return $number
             }
         }
         return 0
     }
 
-    # Flush --
-    #
-    #	Writes what channels hold back, which the child would write again when
-    #	it exits.
+    # Writes what channels hold back, which a child would write again when it
+    # exits.
 
     method Flush {} {
         foreach chan [chan names] {
@@ -170,9 +159,7 @@
         }
     }
 
-    # DoRetire, DoKill, DoRenew, DoSwitch, DoAbandon, DoClose --
-    #
-    #	What the supervisor may want.
+    # What the supervisor may want.
 
     method DoRetire {n} {
         if {[catch {
@@ -182,30 +169,75 @@
         }
     }
 
-    method DoKill {pid signal reason} {
+    # A worker that is late may be done by now, and at the next connection.
+
+    method DoKill {pid signal reason {limit 0}} {
         if {![dict exists $children $pid]} {
             return
         }
+        set slot [dict get $children $pid slot]
         dict set children $pid reason $reason
-        if {$signal eq "TERM" && $reason eq "grace"} {
-            my Tell warning "the time to stop is over for\
-                    [::socketserver::log::Worker $port [my Entry $pid]]:\
-                    SIGTERM"
+        try {
+            if {$limit > 0} {
+                if {![::socketserver::Board kill $board $slot $limit]} {
+                    dict set children $pid reason {}
+                    my Show "spared $pid"
+                    return
+                }
+            } elseif {$signal eq "KILL"} {
+                ::socketserver::Process killgroup $pid KILL
+            } else {
+                if {$reason eq "grace"} {
+                    my Tell warning "the time to stop is over for\
+                            [my Named $slot]: SIGTERM"
+                }
+                ::socketserver::Process kill $pid $signal
+            }
+        } trap {POSIX ESRCH} {} {
+            # It has just ended.
+        } on error {message problem} {
+            my Tell error $message $problem
         }
         if {$signal eq "KILL"} {
             dict incr counts killed
         }
-        catch {::socketserver::Process kill $pid $signal}
     }
 
+    method Named {slot} {
+        ::socketserver::log::Worker $port \
+                [::socketserver::Board read $board $slot]
+    }
+
+    # A reload begins: -reloadcmd first.
+
     method DoRenew {generation} {
+        set whyNot {}
+        if {[dict get $options -reloadcmd] eq {}} {
+            my Renew $generation {}
+        } else {
+            my Afterwards ::socketserver::pool::Reloading \
+                    [dict get $options -reloadcmd] \
+                    [my Callback Renew $generation] \
+                    [dict get $options -logcmd]
+        }
+    }
+
+    method Renew {generation problem} {
+        if {$over} {
+            return
+        }
+        my Soon
+        if {$problem ne {}} {
+            set whyNot "-reloadcmd: $problem"
+            my Show "failed renew"
+            return
+        }
         if {[catch {::socketserver::Queue renew $port} number problem]} {
             my Tell error "can't reload: $number" $problem
             my Show "failed renew"
             return
         }
         dict set queues $number $generation
-        set whyNot {}
         my Show "did renew"
     }
 
@@ -241,9 +273,26 @@
         }
     }
 
-    # DoLog --
-    #
-    #	Says what the supervisor has to say.
+    # How the first workers came up, or not.
+
+    method DoReady {n} {
+        my Tell info "ready: $n workers"
+        if {[dict get $options -readycmd] ne {}} {
+            my Afterwards ::socketserver::pool::Ready [self] \
+                    [dict get $options -readycmd] [dict get $options -logcmd]
+        }
+    }
+
+    method DoFail {} {
+        set message "no worker of port $port came up within\
+                [dict get $options -firststart] s"
+        if {$whyNot ne {}} {
+            append message ": $whyNot"
+        }
+        my Fail START $message 0
+    }
+
+    # Says what the supervisor has to say.
 
     method DoLog {level what args} {
         lassign $args first second
@@ -283,7 +332,7 @@
     method WhyNot {what} {
         switch -- $what {
             reload-queue {
-                return "has no queue"
+                set why "could not begin"
             }
             reload-room {
                 return "finds no room beside workers that still serve"
@@ -291,17 +340,17 @@
             reload-stop {
                 return "is given up, for the pool stops"
             }
+            default {
+                set why "did not come up"
+            }
         }
-        set why "did not come up"
         if {$whyNot ne {}} {
             append why " ($whyNot)"
         }
         return $why
     }
 
-    # DoStopped --
-    #
-    #	The end. What no worker has taken is closed.
+    # The end. What no worker has taken is closed.
 
     method DoStopped {} {
         my Discard
@@ -319,16 +368,11 @@
         }
     }
 
-    # Release --
-    #
-    #	Gives back what the pool has, which is not all when it could not
-    #	begin.
+    # Gives back what the pool has, which is not all when it could not begin.
 
     method Release {} {
-        after cancel $timer
+        ::socketserver::Timer cancel $timer
         foreach {what how} {
-            parent {chan close}
-            report {chan close}
             board {::socketserver::Board destroy}
             supervisor {::socketserver::Supervise end}
         } {
@@ -339,60 +383,34 @@
         dict unset ::socketserver::pool::ports $port
     }
 
-    # Heard --
-    #
-    #	A worker has something to report.
+    # A worker has ended.
 
-    method Heard {} {
-        while {[chan gets $parent line] >= 0} {
-            set text [join [lassign [split $line] what pid]]
-            switch -- $what {
-                ready {
-                    if {[dict get $standing phase] eq "reloading"} {
-                        my Soon
-                    }
-                }
-                retired {
-                    my Show "retired $pid"
-                    my Soon
-                }
-                failed {
-                    # Unless a child of a worker says so.
-                    if {[dict exists $children $pid]} {
-                        dict set children $pid note $text
-                    }
-                }
-            }
-        }
-    }
-
-    # Died --
-    #
-    #	A worker has ended.
-
-    method Died {slot how} {
+    method Died {how} {
         set pid [dict get $how pid]
-        my Heard
         if {$over || ![dict exists $children $pid]} {
             return
         }
-        set entry [my Entry $pid]
         set child [dict get $children $pid]
+        set slot [dict get $child slot]
+        set entry [::socketserver::Board read $board $slot]
         dict unset children $pid
         ::socketserver::Board release $board $slot
-        dict incr counts died
-        dict incr counts served [dict get $entry served]
         set clean [my Clean $entry $how]
-        my Show "died $pid $slot [dict get $entry generation]\
-                [dict get $entry served] $clean"
+        dict incr counts served [dict get $entry served]
+        dict incr counts \
+                [expr {$clean && ![dict get $entry connections]
+                ? "ended" : "died"}]
+        set line "died $pid $slot"
+        foreach key {generation state age connections served dismissed} {
+            append line " " [dict get $entry $key]
+        }
+        my Show "$line $clean"
         my Soon
-        my Obituary $entry $child $how $clean
+        my Obituary $entry [dict get $child reason] $how $clean
     }
 
-    # Clean --
-    #
-    #	Whether a worker ended as it should: with status 0, or, when somebody
-    #	else has waited for it, having been asked to and with nothing to do.
+    # Whether a worker ended as it should: with status 0, or, when somebody
+    # else has waited for it, having been asked to and with nothing to do.
 
     method Clean {entry how} {
         if {[dict exists $how error]} {
@@ -402,32 +420,17 @@
         expr {[dict exists $how exit] && [dict get $how exit] == 0}
     }
 
-    # Entry --
-    #
-    #	What the board shows of a worker.
+    # Tells how a worker ended, and what it did then.
 
-    method Entry {pid} {
-        foreach worker [my Workers] {
-            if {[dict get $worker pid] == $pid} {
-                return $worker
-            }
-        }
-    }
-
-    # Obituary --
-    #
-    #	Tells how a worker ended, and what it did then.
-
-    method Obituary {entry child how clean} {
-        set reason [dict get $child reason]
-        set note {}
-        if {[dict exists $child note]} {
-            set note [dict get $child note]
+    method Obituary {entry reason how clean} {
+        set note [dict get $entry note]
+        if {$note ne {}} {
             set whyNot $note
         }
-        set engaged [dict get $entry connections]
         set level error
-        if {$clean && $engaged == 0 || $reason in {reload}} {
+        if {$clean && [dict get $entry connections] == 0
+                && [dict get $entry state] ne "starting"
+                || $reason eq "reload"} {
             set level info
         }
         set text "[::socketserver::log::Worker $port $entry]:\

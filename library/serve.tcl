@@ -8,15 +8,8 @@ namespace eval ::socketserver::server {
     variable process {}	;# Which one serves; children have a copy.
 }
 
-# ::socketserver::serve --
-#
-#	Listens, keeps workers, obeys signals and runs the event loop.
-#
-# Arguments:
-#	args	?option value ...? port handlerProc
-#
-# Results:
-#	None; returns when the server has been stopped.
+# ?option value ...? port handlerProc: listens, keeps workers, obeys signals and
+# runs the event loop. Returns when the server has been stopped.
 
 proc ::socketserver::serve {args} {
     if {[llength $args] < 2} {
@@ -29,34 +22,45 @@ proc ::socketserver::serve {args} {
                 serves already: start a pool for another port, with\
                 ::socketserver::pool start"
     }
-    # Signals first: as soon as the first worker serves, somebody may send one.
-    ::socketserver::Signals catch {TERM INT HUP TTIN TTOU USR1} \
-            ::socketserver::server::Obey
-    try {
-        set server::process [pid]
-        set server::pool [::socketserver::pool start {*}$args]
-        try {
-            foreach signal $server::early {
-                server::Obey $signal
-            }
-            $server::pool wait
-        } finally {
-            if {[info commands $server::pool] ne {}} {
-                rename $server::pool {}
-            }
-        }
-    } finally {
-        ::socketserver::Signals restore
-        set server::pool {}
-        set server::early {}
-        set server::process {}
+    ::socketserver::options::Plainly {
+        server::Serve -logcmd ::socketserver::log::Print {*}$args
     }
     return
 }
 
-# ::socketserver::server::Obey --
-#
-#	Does what a signal says, or keeps it until there is a pool.
+proc ::socketserver::server::Serve {args} {
+    variable pool
+    variable early
+    variable process [pid]
+
+    # Signals first: as soon as the first worker serves, somebody may send one.
+    ::socketserver::Signals catch {TERM INT HUP TTIN TTOU USR1} \
+            ::socketserver::server::Obey
+    set title [::socketserver::Process title server]
+    try {
+        set pool [::socketserver::pool start {*}$args]
+        try {
+            ::socketserver::Process title \
+                    server:[dict get [$pool status] port]
+            foreach signal $early {
+                Obey $signal
+            }
+            $pool wait
+        } finally {
+            if {[info commands $pool] ne {}} {
+                rename $pool {}
+            }
+        }
+    } finally {
+        ::socketserver::Process title $title
+        ::socketserver::Signals restore
+        set pool {}
+        set early {}
+        set process {}
+    }
+}
+
+# Does what a signal says, or keeps it until there is a pool.
 
 proc ::socketserver::server::Obey {signal} {
     variable pool

@@ -10,51 +10,50 @@ namespace eval ::socketserver::worker {
     variable words	;# ...and how many words it takes: 1 or 3.
     variable left	;# Connections still to take; -1: no bound.
     variable open 0	;# Connections open in the event loop.
-    variable timers	;# Those that bound them, by channel.
+    variable clients	;# Their peers, by channel...
+    variable timers	;# ...and what bounds them.
     variable asked 0	;# Whether the event loop has asked for one more.
     variable leaving 0	;# Whether it takes no more...
     variable told 0	;# ...and -leavecmd has been told so.
     variable done	;# Set when it is over.
     variable turned	;# Set to end a turn of the event loop.
+    variable patience 100	;# How often to try to accept, 50 ms apart.
+    array set clients {}
     array set timers {}
 }
 
-# ::socketserver::worker::Run --
+# Serves until the queue ends or something asks the worker to stop. The exit
+# status; where it is called from, nothing comes after it.
 #
-#	Serves until the queue ends or something asks the worker to stop. It
-#	doesn't return.
-#
-# Arguments:
-#	given	a dict:
-#		options		those of the pool
-#		handler		command prefix
-#		port queue	where connections come from
-#		board slot generation
-#			where to show what it does
-#		parent report	both ends of the pipe to the supervisor
+# given: a dict:
+#	options			those of the pool
+#	handler			command prefix
+#	port queue		where connections come from
+#	board slot generation	where to show what it does
 
 proc ::socketserver::worker::Run {given} {
     variable options [dict get $given options]
     variable handler [dict get $given handler]
     variable settings [dict remove $given options handler]
 
-    set code 1
     try {
-        Begin
-        if {[Prepare]} {
-            Serve
-            Evaluate -exitcmd
-            set code 0
+        if {![Begin]} {
+            return 0
         }
+        if {![Prepare]} {
+            return 1
+        }
+        Serve
+        Evaluate -exitcmd
+        return 0
     } on error {message problem} {
         Tell error "worker [pid] ends: $message" $problem
+        return 1
     }
-    ::exit $code
 }
 
-# ::socketserver::worker::Begin --
-#
-#	Makes a process of its own of what was forked from the server.
+# Makes a process of its own of what was forked from the server. Whether there
+# is anything to do: the queue of an old generation may have ended meanwhile.
 
 proc ::socketserver::worker::Begin {} {
     variable settings
@@ -63,19 +62,24 @@ proc ::socketserver::worker::Begin {} {
     Forget
     ::socketserver::Signals worker ::socketserver::worker::Leave
     HearErrors
-    dict with settings {
-        chan close $parent
-        ::socketserver::Board take $board $slot $generation $handler
-        ::socketserver::Queue use $port $queue
-    }
     # What the server has drawn, all its workers would draw again.
     expr {srand(([clock microseconds] ^ ([pid] << 12)) & 0x7fffffff)}
+    dict with settings {
+        ::socketserver::Process title worker:$port
+        ::socketserver::Board take $board $slot $generation $handler
+        try {
+            ::socketserver::Queue use $port $queue
+        } trap {SOCKETSERVER NOQUEUE} {} {
+            ::socketserver::Board state $board $slot retiring
+            return 0
+        }
+    }
+    return 1
 }
 
-# ::socketserver::worker::HearErrors, ::socketserver::worker::Background --
-#
-#	Background errors are told as all else is, unless the application has a
-#	handler of its own; those of the telling itself are Tcl's to show.
+# Background errors are told as all else is, unless the application has a
+# handler of its own; those of the telling itself are Tcl's to show. That a
+# client went away is no error; its channel is closed.
 
 proc ::socketserver::worker::HearErrors {} {
     variable options
@@ -91,16 +95,35 @@ proc ::socketserver::worker::Background {message problem} {
     }
     interp bgerror {} ::tcl::Bgerror
     try {
-        Tell error "worker [pid]: $message" $problem
+        if {![WentAway $message [dict get $problem -errorcode]]} {
+            Tell error "worker [pid]: $message" $problem
+        }
     } finally {
         interp bgerror {} ::socketserver::worker::Background
     }
 }
 
-# ::socketserver::worker::Forget --
-#
-#	What the application had planned in the server, and what it listens to
-#	there, is the server's business.
+# Whether a background error only says that a client is gone; its connection is
+# closed then. Package tls has two ways to say so, the first without a code.
+
+proc ::socketserver::worker::WentAway {message code} {
+    variable clients
+
+    if {![regexp {^SSL channel "([^"]+)": error: $} $message -> sock]
+            && (![IsLoss $code] || ![regexp \
+            {^error (?:reading|writing|flushing) "([^"]+)"} $message -> sock])
+            || ![info exists clients($sock)]} {
+        return 0
+    }
+    if {$sock in [chan names $sock]} {
+        Tell info "$clients($sock) went away: $message"
+        catch {chan close $sock}
+    }
+    return 1
+}
+
+# What the application had planned in the server, and what it listens to
+# there, is the server's business.
 
 proc ::socketserver::worker::Forget {} {
     foreach planned [after info] {
@@ -115,10 +138,8 @@ proc ::socketserver::worker::Forget {} {
     }
 }
 
-# ::socketserver::worker::Has --
-#
-#	Whether a channel has an address of its own or a peer's. Nobody is asked
-#	for its name.
+# Whether a channel has an address of its own or a peer's. Nobody is asked
+# for its name.
 
 proc ::socketserver::worker::Has {chan option} {
     set quick ::tcl::unsupported::noReverseDNS
@@ -133,13 +154,9 @@ proc ::socketserver::worker::Has {chan option} {
     return $has
 }
 
-# ::socketserver::worker::Prepare --
-#
-#	Becomes ready to serve: another user's process, perhaps, and whatever
-#	-initcmd does.
-#
-# Results:
-#	Whether it is ready. What failed is told, here and to the supervisor.
+# Becomes ready to serve: another user's process, perhaps, and whatever
+# -initcmd does. Whether it is ready; what failed is told, here and to the
+# supervisor.
 
 proc ::socketserver::worker::Prepare {} {
     variable options
@@ -156,20 +173,19 @@ proc ::socketserver::worker::Prepare {} {
         set words [Words $handler]
     } on error {message problem} {
         Tell error "worker [pid] can't begin: $message" $problem
-        Report failed $message
+        dict with settings {
+            ::socketserver::Board note $board $slot $message
+        }
         return 0
     }
     dict with settings {
         ::socketserver::Board state $board $slot idle
     }
-    Report ready
     return 1
 }
 
-# ::socketserver::worker::Words --
-#
-#	How many words a handler takes: a procedure that has room for one more
-#	gets the channel alone.
+# How many words a handler takes: a procedure that has room for one more
+# gets the channel alone.
 
 proc ::socketserver::worker::Words {handler} {
     set command [lindex $handler 0]
@@ -185,9 +201,7 @@ proc ::socketserver::worker::Words {handler} {
             && [lindex $parameters end] ne "args" ? 1 : 3}
 }
 
-# ::socketserver::worker::Serve --
-#
-#	Serves connections until there are none to come.
+# Serves connections until there are none to come.
 
 proc ::socketserver::worker::Serve {} {
     variable options
@@ -200,25 +214,25 @@ proc ::socketserver::worker::Serve {} {
     }
 }
 
-# ::socketserver::worker::Limit --
-#
-#	How many connections a worker lives for: up to a tenth fewer than the
-#	bound, so that not all workers end at the same time.
+# How many connections a worker lives for: up to a tenth fewer than the
+# bound, so that not all workers end at the same time.
 
 proc ::socketserver::worker::Limit {bound} {
     expr {$bound == 0 ? -1 : $bound - int(rand() * ($bound / 10 + 1))}
 }
 
-# ::socketserver::worker::AcceptLoop --
-#
-#	One connection after the other, without event loop.
+# One connection after the other, without event loop. A worker that can't
+# accept for long is of no use.
 
 proc ::socketserver::worker::AcceptLoop {} {
     variable settings
     variable left
 
+    variable patience
+
     set port [dict get $settings port]
     set trouble {}
+    set failures 0
     while {$left != 0} {
         try {
             ::socketserver::socket accept -port $port \
@@ -229,12 +243,19 @@ proc ::socketserver::worker::AcceptLoop {} {
                 Tell error $message $problem
                 set trouble $message
             }
-            after 50
+            if {[::socketserver::Signals stopping]} {
+                break
+            }
+            if {[incr failures] >= $patience} {
+                return -options $problem "can't accept: $message"
+            }
+            ::socketserver::Process pause 50
         } on ok {connection} {
             if {[llength $connection] == 0} {
                 break
             }
             set trouble {}
+            set failures 0
             incr left -1
             lassign $connection sock address peerPort
             Handle $sock $address $peerPort
@@ -244,10 +265,8 @@ proc ::socketserver::worker::AcceptLoop {} {
     Retiring
 }
 
-# ::socketserver::worker::Handle --
-#
-#	Calls the handler with a connection. An error is told, and the
-#	connection closed.
+# Calls the handler with a connection. An error is told, and the
+# connection closed.
 
 proc ::socketserver::worker::Handle {sock address peerPort} {
     variable handler
@@ -265,10 +284,8 @@ proc ::socketserver::worker::Handle {sock address peerPort} {
     }
 }
 
-# ::socketserver::worker::Failed --
-#
-#	Tells of an error of the handler. That the client went away in the
-#	middle of it is no error of anybody's.
+# Tells of an error of the handler. That the client went away in the
+# middle of it is no error of anybody's.
 
 proc ::socketserver::worker::Failed {sock address peerPort message problem} {
     variable handler
@@ -281,13 +298,10 @@ proc ::socketserver::worker::Failed {sock address peerPort message problem} {
             $peerPort: $message" $problem
 }
 
-# ::socketserver::worker::Gone --
-#
-#	Whether a connection's client is gone, and that is what failed.
+# Whether a connection's client is gone, and that is what failed.
 
 proc ::socketserver::worker::Gone {sock code} {
-    if {[lindex $code 0] ne "POSIX"
-            || [lindex $code 1] ni {EPIPE ECONNRESET ETIMEDOUT ECONNABORTED}} {
+    if {![IsLoss $code]} {
         return 0
     }
     # The last is what package tls has to say of an end without goodbye.
@@ -295,16 +309,20 @@ proc ::socketserver::worker::Gone {sock code} {
             || [lindex $code 1] eq "ECONNABORTED" && [chan eof $sock]}
 }
 
-# ::socketserver::worker::Close --
-#
-#	Closes a connection that the handler left open. Without an event loop
-#	all must be written now; what the handler has closed may need one for
-#	that.
+proc ::socketserver::worker::IsLoss {code} {
+    expr {[lindex $code 0] eq "POSIX"
+            && [lindex $code 1] in {EPIPE ECONNRESET ETIMEDOUT ECONNABORTED}}
+}
+
+# Closes a connection that the handler left open. Without an event loop
+# all must be written now; what the handler has closed may need one for
+# that.
 
 proc ::socketserver::worker::Close {sock address peerPort} {
     if {$sock ni [chan names $sock]} {
         while {[::socketserver::Process lingering] > 0} {
-            after 10 {set ::socketserver::worker::turned 1}
+            ::socketserver::Timer start 10 \
+                    {set ::socketserver::worker::turned 1}
             vwait ::socketserver::worker::turned
         }
         return
@@ -320,10 +338,8 @@ proc ::socketserver::worker::Close {sock address peerPort} {
     }
 }
 
-# ::socketserver::worker::EventLoop --
-#
-#	Several connections at a time, served by file events. Each counts until
-#	its channel is closed.
+# Several connections at a time, served by file events. Each counts until
+# its channel is closed.
 
 proc ::socketserver::worker::EventLoop {} {
     variable done
@@ -334,9 +350,7 @@ proc ::socketserver::worker::EventLoop {} {
     }
 }
 
-# ::socketserver::worker::Ask --
-#
-#	Asks for one more connection, if it may, or sees that it is over.
+# Asks for one more connection, if it may, or sees that it is over.
 
 proc ::socketserver::worker::Ask {} {
     variable options
@@ -365,50 +379,48 @@ proc ::socketserver::worker::Ask {} {
     }
 }
 
-# ::socketserver::worker::Take --
-#
-#	Serves a connection that came to the event loop.
+# Serves a connection that came to the event loop.
 
 proc ::socketserver::worker::Take {sock address peerPort} {
     variable options
     variable open
     variable asked 0
     variable left
+    variable clients
     variable timers
 
     incr open
+    set clients($sock) "$address port $peerPort"
     incr left [expr {$left > 0 ? -1 : 0}]
     ::socketserver::Closing $sock [list ::socketserver::worker::Given $sock]
     set limit [::socketserver::options::Milliseconds \
             [dict get $options -timeout]]
     if {$limit > 0} {
-        set timers($sock) [after $limit [list ::socketserver::worker::Late \
-                $sock $address $peerPort]]
+        set timers($sock) [::socketserver::Timer start $limit \
+                [list ::socketserver::worker::Late $sock $address $peerPort]]
     }
     Handle $sock $address $peerPort
     Ask
 }
 
-# ::socketserver::worker::Given --
-#
-#	A connection of the event loop is closed.
+# A connection of the event loop is closed.
 
 proc ::socketserver::worker::Given {sock} {
     variable open
+    variable clients
     variable timers
 
     incr open -1
+    unset -nocomplain clients($sock)
     if {[info exists timers($sock)]} {
-        after cancel $timers($sock)
+        ::socketserver::Timer cancel $timers($sock)
         unset timers($sock)
     }
     Ask
 }
 
-# ::socketserver::worker::Late --
-#
-#	A connection has taken too long. Only where the event loop doesn't run
-#	has the supervisor to kill for that.
+# A connection has taken too long. Only where the event loop doesn't run
+# has the supervisor to kill for that.
 
 proc ::socketserver::worker::Late {sock address peerPort} {
     variable options
@@ -423,14 +435,15 @@ proc ::socketserver::worker::Late {sock address peerPort} {
     catch {chan close $sock}
 }
 
-# ::socketserver::worker::Closed, ::socketserver::worker::Ended --
-#
-#	The queue has ended, or a message asked this worker to retire: in the
-#	accept loop, which then returns; in the event loop.
+# The queue has ended, or a message asked this worker to retire: in the
+# accept loop, which then returns; in the event loop.
 
 proc ::socketserver::worker::Closed {} {
+    variable settings
     Retiring
-    Report retired
+    dict with settings {
+        ::socketserver::Board dismissed $board $slot
+    }
 }
 
 proc ::socketserver::worker::Ended {} {
@@ -441,10 +454,8 @@ proc ::socketserver::worker::Ended {} {
     Ask
 }
 
-# ::socketserver::worker::Retiring --
-#
-#	The worker takes no more connections. Those that are open may want to
-#	know.
+# The worker takes no more connections. Those that are open may want to
+# know.
 
 proc ::socketserver::worker::Retiring {} {
     variable settings
@@ -458,10 +469,8 @@ proc ::socketserver::worker::Retiring {} {
     }
 }
 
-# ::socketserver::worker::Leave --
-#
-#	SIGTERM came: the event loop takes no more. (The accept loop sees it by
-#	itself.)
+# SIGTERM came: the event loop takes no more. (The accept loop sees it by
+# itself.)
 
 proc ::socketserver::worker::Leave {signal} {
     variable options
@@ -479,11 +488,9 @@ proc ::socketserver::worker::Leave {signal} {
     }
 }
 
-# ::socketserver::worker::Evaluate, ::socketserver::worker::Script --
-#
-#	Evaluate the script that an option gives, the former so that an error
-#	is told and no more. The script may end with "return", as a file may
-#	that is sourced.
+# Evaluate the script that an option gives, the former so that an error
+# is told and no more. The script may end with "return", as a file may
+# that is sourced.
 
 proc ::socketserver::worker::Evaluate {option} {
     if {[catch {Script $option} message problem]} {
@@ -503,26 +510,10 @@ proc ::socketserver::worker::Script {option} {
     }
 }
 
-# ::socketserver::worker::Tell --
-#
-#	Says something as the pool's options want it.
+# Says something as the pool's options want it.
 
 proc ::socketserver::worker::Tell {level message {problem {}}} {
     variable options
     ::socketserver::log::Tell [dict get $options -logcmd] $level $message \
             $problem
-}
-
-# ::socketserver::worker::Report --
-#
-#	Tells the supervisor. Should it be gone, the queue's end will say so.
-
-proc ::socketserver::worker::Report {what {text {}}} {
-    variable settings
-    set report [dict get $settings report]
-    catch {
-        chan puts $report \
-                "$what [pid] [string range [string map {\n { }} $text] 0 999]"
-        chan flush $report
-    }
 }

@@ -12,18 +12,29 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
+static SsSubcommandProc AssignSubcommand;
 static SsSubcommandProc CreateSubcommand;
 static SsSubcommandProc DestroySubcommand;
+static SsSubcommandProc DismissedSubcommand;
+static SsSubcommandProc KillSubcommand;
+static SsSubcommandProc LinesSubcommand;
+static SsSubcommandProc NoteSubcommand;
 static SsSubcommandProc ReadSubcommand;
 static SsSubcommandProc ReleaseSubcommand;
 static SsSubcommandProc StateSubcommand;
 static SsSubcommandProc TakeSubcommand;
 
 const SsSubcommand ssBoardSubcommands[] = {
+    { "assign", AssignSubcommand, 4, 4, "id slot pid generation" },
     { "create", CreateSubcommand, 1, 1, "n" },
     { "destroy", DestroySubcommand, 1, 1, "id" },
+    { "dismissed", DismissedSubcommand, 2, 2, "id slot" },
+    { "kill", KillSubcommand, 3, 3, "id slot ms" },
+    { "lines", LinesSubcommand, 1, 1, "id" },
+    { "note", NoteSubcommand, 3, 3, "id slot text" },
     { "read", ReadSubcommand, 1, 2, "id ?slot?" },
     { "release", ReleaseSubcommand, 2, 2, "id slot" },
     { "state", StateSubcommand, 3, 3, "id slot state" },
@@ -43,26 +54,8 @@ static int	GetBoard(Tcl_Interp *interp, Tcl_Obj *objPtr, int *boardPtr);
 static int	GetSlot(Tcl_Interp *interp, Tcl_Obj *const objv[],
 		    int *boardPtr, int *slotPtr);
 static int	NoBoard(Tcl_Interp *interp, Tcl_Obj *objPtr);
+static int	NotOwner(Tcl_Interp *interp, int slot);
 static Tcl_Obj *Describe(int board, int slot);
-
-/*
- *----------------------------------------------------------------------
- *
- * CreateSubcommand, DestroySubcommand --
- *
- *	Board create n; Board destroy id
- *
- * Results:
- *	TCL_OK, the first with a board's number as result, or TCL_ERROR.
- *
- * Side effects:
- *	Shared memory comes and goes.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
 
 static int
 CreateSubcommand(
@@ -102,25 +95,25 @@ DestroySubcommand(
     return (SsBoardDestroy(board) < 0) ? NoBoard(interp, objv[2]) : TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * TakeSubcommand, StateSubcommand, ReleaseSubcommand --
- *
- *	Board take id slot generation ?handler?; Board state id slot state;
- *	Board release id slot
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The slot changes.
- *
- * Process:
- *	Worker; worker; both.
- *
- *----------------------------------------------------------------------
- */
+static int
+AssignSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int board, slot, pid, generation;
+
+    (void) objc;
+    if (GetSlot(interp, objv, &board, &slot) != TCL_OK
+	    || SsGetNumber(interp, objv[4], "pid", 1, INT_MAX, &pid)
+		    != TCL_OK
+	    || SsGetNumber(interp, objv[5], "generation", 0, INT_MAX,
+		    &generation) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsBoardAssign(board, slot, pid, generation);
+    return TCL_OK;
+}
 
 static int
 TakeSubcommand(
@@ -154,11 +147,40 @@ StateSubcommand(
 		    != TCL_OK) {
 	return TCL_ERROR;
     }
-    if (SsBoardSetState(board, slot, SS_BOARD_STARTING + index) < 0) {
-	return SsErrorOurs(interp, "NOTOWNER",
-		"slot %d is not this process's: take it first", slot);
+    return (SsBoardSetState(board, slot, SS_BOARD_STARTING + index) < 0)
+	    ? NotOwner(interp, slot) : TCL_OK;
+}
+
+static int
+NoteSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int board, slot;
+
+    (void) objc;
+    if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
+	return TCL_ERROR;
     }
-    return TCL_OK;
+    return (SsBoardSetNote(board, slot, Tcl_GetString(objv[4])) < 0)
+	    ? NotOwner(interp, slot) : TCL_OK;
+}
+
+static int
+DismissedSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int board, slot;
+
+    (void) objc;
+    if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return (SsBoardSetDismissed(board, slot) < 0)
+	    ? NotOwner(interp, slot) : TCL_OK;
 }
 
 static int
@@ -177,24 +199,33 @@ ReleaseSubcommand(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * ReadSubcommand --
- *
- *	Board read id ?slot?
- *
- * Results:
- *	TCL_OK with a list of dicts, or one dict, or TCL_ERROR.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
+/* Whether it was late enough to be killed. */
+
+static int
+KillSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int board, slot, limit, killed, error;
+
+    (void) objc;
+    if (GetSlot(interp, objv, &board, &slot) != TCL_OK
+	    || SsGetNumber(interp, objv[4], "number of milliseconds", 0,
+		    INT_MAX, &limit) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    killed = SsBoardKillLate(board, slot, limit);
+    if (killed < 0) {
+	error = errno;
+	return SsErrorPosix(interp, error, "can't kill the worker of slot"
+		" %d: %s", slot, strerror(error));
+    }
+    Tcl_SetObjResult(interp, Tcl_NewBooleanObj(killed));
+    return TCL_OK;
+}
+
+/* A list of dicts, or one dict. */
 
 static int
 ReadSubcommand(
@@ -230,23 +261,51 @@ ReadSubcommand(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Describe --
- *
- *	What a slot says.
- *
- * Results:
- *	A new dict, or NULL: it is not in use.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
+ * Two words: how many connections the children of this process have served,
+ * and a line for each child as the supervisor reads it (see
+ * internal/supervise/text.go).
  */
+
+static int
+LinesSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj *words[2], *textPtr = Tcl_NewObj();
+    int64_t now = SsMilliseconds();
+    Tcl_WideInt served = 0;
+    SsBoardEntry entry;
+    int board, slot, count;
+    char line[160];
+
+    (void) objc;
+    if (GetBoard(interp, objv[2], &board) != TCL_OK) {
+	Tcl_DecrRefCount(textPtr);
+	return TCL_ERROR;
+    }
+    count = SsBoardSize(board);
+    for (slot = 0; slot < count; slot++) {
+	if (!SsBoardIsAssigned(board, slot)
+		|| !SsBoardRead(board, slot, &entry)) {
+	    continue;
+	}
+	served += (Tcl_WideInt) entry.served;
+	snprintf(line, sizeof(line), "worker %d %d %d %s %lld %d %llu %d\n",
+		(int) entry.pid, slot, (int) entry.generation,
+		stateNames[entry.state - SS_BOARD_STARTING],
+		(long long) (now > entry.since ? now - entry.since : 0),
+		(int) entry.connections, (unsigned long long) entry.served,
+		(int) entry.dismissed);
+	Tcl_AppendToObj(textPtr, line, -1);
+    }
+    words[0] = Tcl_NewWideIntObj(served);
+    words[1] = textPtr;
+    Tcl_SetObjResult(interp, Tcl_NewListObj(2, words));
+    return TCL_OK;
+}
+
+/* NULL: the slot is not in use. */
 
 static Tcl_Obj *
 Describe(
@@ -256,8 +315,7 @@ Describe(
     SsBoardEntry entry;
     Tcl_Obj *dictPtr;
 
-    SsBoardRead(board, slot, &entry);
-    if (entry.state < SS_BOARD_STARTING || entry.state > SS_BOARD_RETIRING) {
+    if (!SsBoardRead(board, slot, &entry)) {
 	return NULL;
     }
     dictPtr = Tcl_NewDictObj();
@@ -273,27 +331,10 @@ Describe(
     SsPutNumber(dictPtr, "peerPort", entry.peerPort);
     SsPutText(dictPtr, "handler", entry.handler);
     SsPutNumber(dictPtr, "connections", entry.connections);
+    SsPutNumber(dictPtr, "dismissed", entry.dismissed);
+    SsPutText(dictPtr, "note", entry.note);
     return dictPtr;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * GetBoard, GetSlot, NoBoard --
- *
- *	Read the number of a board, and of a slot of it.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 static int
 GetBoard(
@@ -329,4 +370,13 @@ NoBoard(
 {
     return SsErrorOurs(interp, "NOBOARD", "there is no scoreboard \"%.100s\"",
 	    Tcl_GetString(objPtr));
+}
+
+static int
+NotOwner(
+    Tcl_Interp *interp,
+    int slot)
+{
+    return SsErrorOurs(interp, "NOTOWNER",
+	    "slot %d is not this process's: take it first", slot);
 }

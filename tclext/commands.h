@@ -10,6 +10,8 @@
 
 #include "arguments.h"
 
+#include <sys/types.h>
+
 /*
  * ssSocketSubcommands --
  *
@@ -22,10 +24,17 @@
  *
  *	create n -> id				Slots 0 to n-1.
  *	destroy id
+ *	assign id slot pid generation		In the server: whose it is.
  *	take id slot generation ?handler?	In the worker.
  *	state id slot state			In the worker.
+ *	note id slot text			In the worker.
+ *	dismissed id slot			In the worker: it was asked to
+ *						retire.
  *	release id slot
+ *	kill id slot ms -> boolean		In the server: unless it isn't
+ *						late (any more).
  *	read id ?slot?				Dicts of the slots in use.
+ *	lines id -> served text			The same for the supervisor.
  *
  * ssProcessSubcommands --
  *
@@ -33,7 +42,11 @@
  *
  *	watch pid cmdPrefix			Called with a dict at its end.
  *	unwatch pid
+ *	spawn cmdPrefix -> pid			Forks; the child does that.
  *	kill pid signal
+ *	killgroup pid signal			And what it has started.
+ *	title text -> text			What ps shows.
+ *	pause ms				Sleeps, unless a signal comes.
  *	identity user ?group?			For good.
  *	account user ?group?			Whether they exist.
  *	clock					Milliseconds.
@@ -73,6 +86,13 @@
  *	step id snapshot -> what to do		See internal/supervise/text.go.
  *	end id
  *
+ * ssTimerSubcommands --
+ *
+ *	::socketserver::Timer: "after" on a clock that nobody sets.
+ *
+ *	start ms cmdPrefix -> id
+ *	cancel id
+ *
  * Process: both; Supervise: server.
  */
 
@@ -82,6 +102,7 @@ extern const SsSubcommand ssProcessSubcommands[];
 extern const SsSubcommand ssQueueSubcommands[];
 extern const SsSubcommand ssSignalsSubcommands[];
 extern const SsSubcommand ssSuperviseSubcommands[];
+extern const SsSubcommand ssTimerSubcommands[];
 
 /*
  * SsForkObjCmd --
@@ -95,6 +116,15 @@ extern const SsSubcommand ssSuperviseSubcommands[];
  *
  * Process: both; Closing: worker.
  */
+
+/*
+ * Forks.  The child evaluates a command prefix at global level, of which it
+ * never returns: its result is the exit status.  TCL_ERROR leaves a message in
+ * the interpreter.
+ */
+
+int		SsSpawn(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
+		    pid_t *pidPtr);
 
 int		SsForkObjCmd(void *clientData, Tcl_Interp *interp,
 		    int objc, Tcl_Obj *const objv[]);

@@ -7,14 +7,17 @@
 #include "commands.h"
 #include "arguments.h"
 #include "process.h"
+#include "quit.h"
 #include "result.h"
 #include "signals.h"
+#include "timer.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+static int	Fork(Tcl_Interp *interp, pid_t *pidPtr);
 static int	FlushStandard(Tcl_Interp *interp, int type,
 		    const char *name);
 
@@ -45,14 +48,67 @@ SsForkObjCmd(
     int objc,
     Tcl_Obj *const objv[])
 {
-    sigset_t all, before;
     pid_t pid;
-    int error;
 
     (void) clientData;
     if (objc != 1) {
 	return SsWrongArgs(interp, 1, objv, "");
     }
+    if (Fork(interp, &pid) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    Tcl_SetObjResult(interp, Tcl_NewIntObj((int) pid));
+    return TCL_OK;
+}
+
+/*
+ * The child leads a process group, so that what it starts can be ended with
+ * it; both sides see to that, for either may be first.
+ */
+
+int
+SsSpawn(
+    Tcl_Interp *interp,
+    Tcl_Obj *prefixPtr,
+    pid_t *pidPtr)
+{
+    int status = 1;
+    int code;
+
+    if (Fork(interp, pidPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    if (*pidPtr > 0) {
+	setpgid(*pidPtr, *pidPtr);
+	return TCL_OK;
+    }
+    setpgid(0, 0);
+    Tcl_IncrRefCount(prefixPtr);
+    code = Tcl_EvalObjEx(interp, prefixPtr,
+	    TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
+    if (code != TCL_OK) {
+	Tcl_BackgroundException(interp, code);
+	while (Tcl_DoOneEvent(TCL_IDLE_EVENTS | TCL_DONT_WAIT)) {
+	    /* The application hears of it. */
+	}
+    } else if (Tcl_GetIntFromObj(NULL, Tcl_GetObjResult(interp), &status)
+	    != TCL_OK) {
+	status = 1;
+    }
+    SsQuit(interp, status);
+}
+
+/* The parent has the child's pid, the child 0. */
+
+static int
+Fork(
+    Tcl_Interp *interp,
+    pid_t *pidPtr)
+{
+    sigset_t all, before;
+    pid_t pid;
+    int error;
+
     if (FlushStandard(interp, TCL_STDOUT, "stdout") != TCL_OK
 	    || FlushStandard(interp, TCL_STDERR, "stderr") != TCL_OK) {
 	return TCL_ERROR;
@@ -69,8 +125,9 @@ SsForkObjCmd(
     if (pid == 0) {
 	SsProcessesForget();
 	SsSignalsForget();
+	SsTimersForget();
     }
-    Tcl_SetObjResult(interp, Tcl_NewIntObj((int) pid));
+    *pidPtr = pid;
     return TCL_OK;
 }
 

@@ -46,6 +46,7 @@ static const Command commands[] = {
     { "::socketserver::Signals", SsSubcommandObjCmd, ssSignalsSubcommands },
     { "::socketserver::Supervise", SsSubcommandObjCmd,
 	ssSuperviseSubcommands },
+    { "::socketserver::Timer", SsSubcommandObjCmd, ssTimerSubcommands },
     { NULL, NULL, NULL }
 };
 

@@ -13,13 +13,22 @@
 #include "process.h"
 #include "result.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
 
 static SsSubcommandProc AccountSubcommand;
 static SsSubcommandProc ClockSubcommand;
 static SsSubcommandProc IdentitySubcommand;
 static SsSubcommandProc KillSubcommand;
+static SsSubcommandProc KillGroupSubcommand;
 static SsSubcommandProc LingeringSubcommand;
+static SsSubcommandProc PauseSubcommand;
+static SsSubcommandProc SpawnSubcommand;
+static SsSubcommandProc TitleSubcommand;
 static SsSubcommandProc UnwatchSubcommand;
 static SsSubcommandProc WatchSubcommand;
 
@@ -28,11 +37,20 @@ const SsSubcommand ssProcessSubcommands[] = {
     { "clock", ClockSubcommand, 0, 0, "" },
     { "identity", IdentitySubcommand, 1, 2, "user ?group?" },
     { "kill", KillSubcommand, 2, 2, "pid signal" },
+    { "killgroup", KillGroupSubcommand, 2, 2, "pid signal" },
     { "lingering", LingeringSubcommand, 0, 0, "" },
+    { "pause", PauseSubcommand, 1, 1, "ms" },
+    { "spawn", SpawnSubcommand, 1, 1, "cmdPrefix" },
+    { "title", TitleSubcommand, 1, 1, "text" },
     { "unwatch", UnwatchSubcommand, 1, 1, "pid" },
     { "watch", WatchSubcommand, 2, 2, "pid cmdPrefix" },
     { NULL, NULL, 0, 0, NULL }
 };
+
+#define TITLE_SIZE 16		/* What the system keeps, NUL included. */
+
+static int	GetPidAndSignal(Tcl_Interp *interp, Tcl_Obj *const objv[],
+		    int *pidPtr, int *numberPtr);
 
 /*
  *----------------------------------------------------------------------
@@ -95,15 +113,104 @@ KillSubcommand(
     int pid, number;
 
     (void) objc;
-    if (SsGetNumber(interp, objv[2], "pid", 1, INT_MAX, &pid) != TCL_OK) {
+    if (GetPidAndSignal(interp, objv, &pid, &number) != TCL_OK) {
 	return TCL_ERROR;
     }
-    number = SsSignalNumber(Tcl_GetString(objv[3]));
-    if (number == 0) {
+    return SsProcessKill(interp, pid, number);
+}
+
+static int
+KillGroupSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int pid, number, error;
+
+    (void) objc;
+    if (GetPidAndSignal(interp, objv, &pid, &number) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    if (SsProcessKillGroup(pid, number) < 0) {
+	error = errno;
+	return SsErrorPosix(interp, error, "can't send a signal to process"
+		" %d and its group: %s", pid, strerror(error));
+    }
+    return TCL_OK;
+}
+
+static int
+GetPidAndSignal(
+    Tcl_Interp *interp,
+    Tcl_Obj *const objv[],	/* They come third and fourth. */
+    int *pidPtr,
+    int *numberPtr)
+{
+    if (SsGetNumber(interp, objv[2], "pid", 1, INT_MAX, pidPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    *numberPtr = SsSignalNumber(Tcl_GetString(objv[3]));
+    if (*numberPtr == 0) {
 	return SsErrorOurs(interp, "USAGE", "there is no signal \"%.100s\"",
 		Tcl_GetString(objv[3]));
     }
-    return SsProcessKill(interp, pid, number);
+    return TCL_OK;
+}
+
+/* Sleeps, unless a signal comes. */
+
+static int
+PauseSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int milliseconds;
+
+    (void) objc;
+    if (SsGetNumber(interp, objv[2], "number of milliseconds", 0, INT_MAX,
+	    &milliseconds) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    poll(NULL, 0, milliseconds);
+    return TCL_OK;
+}
+
+/* Forks; the child does nothing but the command.  The child's pid. */
+
+static int
+SpawnSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    pid_t pid;
+
+    (void) objc;
+    if (SsCheckPrefix(interp, objv[2]) != TCL_OK
+	    || SsSpawn(interp, objv[2], &pid) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    Tcl_SetObjResult(interp, Tcl_NewIntObj((int) pid));
+    return TCL_OK;
+}
+
+/* What ps shows as the name of this thread.  The name that it had. */
+
+static int
+TitleSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    char before[TITLE_SIZE] = "", title[TITLE_SIZE];
+
+    (void) objc;
+    snprintf(title, sizeof(title), "%s", Tcl_GetString(objv[2]));
+    prctl(PR_GET_NAME, before);
+    prctl(PR_SET_NAME, title);
+    Tcl_SetObjResult(interp, Tcl_NewStringObj(before, -1));
+    return TCL_OK;
 }
 
 /*

@@ -61,11 +61,9 @@ func ssGoSuperviseStep(number C.int, snapshot *C.char, reply **C.char, failure *
 		return report(failure, errSupervisor)
 	}
 	now, err := supervisors.seen.Read(unsafe.Slice((*byte)(unsafe.Pointer(snapshot)), C.strlen(snapshot)))
-	if err != nil {
-		return report(failure, err)
-	}
 	actions, standing := s.Step(now, supervisors.seen)
-	supervisors.text = append(supervise.Append(supervisors.text[:0], actions, standing), 0)
+	supervisors.text = supervise.AppendProblem(supervisors.text[:0], err)
+	supervisors.text = append(supervise.Append(supervisors.text, actions, standing), 0)
 	*reply = (*C.char)(C.CBytes(supervisors.text))
 	return succeeded
 }

@@ -13,8 +13,11 @@
 #include "board.h"
 #include "clock.h"
 #include "fork.h"
+#include "process.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,6 +30,13 @@
 #define READ_TRIES 1000
 
 /*
+ * More than that no worker has served, or has open.
+ */
+
+#define MOST_SERVED	 (UINT64_C(1) << 52)
+#define MOST_CONNECTIONS 1000000
+
+/*
  * A slot has cache lines of its own, so that workers on several processors
  * don't slow each other down.
  */
@@ -36,12 +46,24 @@ typedef struct Slot {
     SsBoardEntry copies[2];
 } __attribute__((aligned(64))) Slot;
 
+/*
+ * What the board's maker knows of a slot: nobody else can write it.
+ */
+
+typedef struct Child {
+    pid_t pid;			/* 0: nobody's. */
+    int generation;
+    int64_t since;
+} Child;
+
 typedef struct Board {
     struct Board *nextPtr;
     int number;			/* Names it. */
     int count;			/* How many slots. */
+    int process;		/* Who made it, as SsForkCount tells. */
     Slot *slots;		/* Shared with the processes forked from the
 				 * one that made it. */
+    Child children[];		/* Of the slots. */
 } Board;
 
 /*
@@ -54,41 +76,30 @@ static Slot *ownSlotPtr = NULL;	/* This process's, or NULL. */
 
 static Board *	FindLocked(int number);
 static Slot *	SlotLocked(int board, int slot);
+static const Child *ChildLocked(int board, int slot);
+static SsBoardEntry *BeginOwnLocked(int board, int slot);
 static SsBoardEntry *BeginWrite(Slot *slotPtr);
 static void	EndWrite(Slot *slotPtr);
 static void	FreeLocked(Slot *slotPtr);
+static int	ReadLocked(int board, int slot, SsBoardEntry *entryPtr);
+static void	CopyEntry(Slot *slotPtr, SsBoardEntry *entryPtr);
+static void	Check(SsBoardEntry *entryPtr, int64_t earliest);
+static void	CheckText(char *text, size_t size);
 static void	CopyText(char *to, const char *from, size_t size);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardCreate --
- *
- *	See board.h.
- *
- * Results:
- *	A number, or -1 with errno set.
- *
- * Side effects:
- *	Shared memory, until SsBoardDestroy.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsBoardCreate(
     int count)			/* How many slots, 1 or more. */
 {
-    Board *boardPtr = (Board *) calloc(1, sizeof(Board));
+    Board *boardPtr = (Board *) calloc(1,
+	    sizeof(Board) + count * sizeof(Child));
     int number;
 
     if (boardPtr == NULL) {
 	return -1;
     }
     boardPtr->count = count;
+    boardPtr->process = SsForkCount();
     boardPtr->slots = (Slot *) mmap(NULL, count * sizeof(Slot),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (boardPtr->slots == MAP_FAILED) {
@@ -102,25 +113,6 @@ SsBoardCreate(
     SsForkUnlock();
     return number;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardDestroy --
- *
- *	See board.h.
- *
- * Results:
- *	0, or -1 when there is no such board.
- *
- * Side effects:
- *	The memory lives on in processes that have it, too.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsBoardDestroy(
@@ -149,27 +141,6 @@ SsBoardDestroy(
     SsForkUnlock();
     return (boardPtr == NULL) ? -1 : 0;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardSize, FindLocked, SlotLocked --
- *
- *	Find a board and a slot of it.
- *
- * Results:
- *	SsBoardSize: how many slots, -1: no such board.  FindLocked: the board
- *	or NULL.  SlotLocked: the slot, NULL when another thread has destroyed
- *	the board meanwhile.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsBoardSize(
@@ -200,6 +171,8 @@ FindLocked(
     return NULL;
 }
 
+/* NULL when another thread has destroyed the board meanwhile. */
+
 static Slot *
 SlotLocked(
     int board,
@@ -210,24 +183,82 @@ SlotLocked(
     return (boardPtr == NULL) ? NULL : &boardPtr->slots[slot];
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardTake --
- *
- *	See board.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Connections that come are shown in the slot.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+/* NULL where this process hasn't assigned the slot. */
+
+static const Child *
+ChildLocked(
+    int board,
+    int slot)
+{
+    Board *boardPtr = FindLocked(board);
+
+    if (boardPtr == NULL || boardPtr->process != SsForkCount()
+	    || boardPtr->children[slot].pid == 0) {
+	return NULL;
+    }
+    return &boardPtr->children[slot];
+}
+
+void
+SsBoardAssign(
+    int board,
+    int slot,
+    pid_t pid,
+    int generation)
+{
+    Board *boardPtr;
+
+    SsForkLock();
+    boardPtr = FindLocked(board);
+    if (boardPtr != NULL) {
+	boardPtr->children[slot].pid = pid;
+	boardPtr->children[slot].generation = generation;
+	boardPtr->children[slot].since = SsMilliseconds();
+    }
+    SsForkUnlock();
+}
+
+int
+SsBoardIsAssigned(
+    int board,
+    int slot)
+{
+    int assigned;
+
+    SsForkLock();
+    assigned = (ChildLocked(board, slot) != NULL);
+    SsForkUnlock();
+    return assigned;
+}
+
+void
+SsBoardRelease(
+    int board,
+    int slot)
+{
+    Board *boardPtr;
+
+    SsForkLock();
+    boardPtr = FindLocked(board);
+    if (boardPtr != NULL) {
+	boardPtr->children[slot].pid = 0;
+	FreeLocked(&boardPtr->slots[slot]);
+	if (&boardPtr->slots[slot] == ownSlotPtr) {
+	    ownSlotPtr = NULL;
+	}
+    }
+    SsForkUnlock();
+}
+
+static void
+FreeLocked(
+    Slot *slotPtr)
+{
+    SsBoardEntry *entryPtr = BeginWrite(slotPtr);
+
+    memset(entryPtr, 0, sizeof(*entryPtr));
+    EndWrite(slotPtr);
+}
 
 void
 SsBoardTake(
@@ -258,25 +289,6 @@ SsBoardTake(
     SsForkUnlock();
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardSetState --
- *
- *	See board.h.
- *
- * Results:
- *	0 or -1.
- *
- * Side effects:
- *	Readers see it.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 int
 SsBoardSetState(
     int board,
@@ -284,105 +296,112 @@ SsBoardSetState(
     SsBoardState state)
 {
     SsBoardEntry *entryPtr;
-    Slot *slotPtr;
-    int own;
 
     SsForkLock();
-    slotPtr = SlotLocked(board, slot);
-    own = (slotPtr != NULL && slotPtr == ownSlotPtr);
-    if (own) {
-	entryPtr = BeginWrite(slotPtr);
+    entryPtr = BeginOwnLocked(board, slot);
+    if (entryPtr != NULL) {
 	if (entryPtr->state != (int32_t) state
 		&& entryPtr->connections == 0) {
 	    entryPtr->since = SsMilliseconds();
 	}
 	entryPtr->state = state;
-	EndWrite(slotPtr);
+	EndWrite(ownSlotPtr);
     }
     SsForkUnlock();
-    return own ? 0 : -1;
+    return (entryPtr == NULL) ? -1 : 0;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardRelease, FreeLocked --
- *
- *	See board.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The slot is nobody's.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
+int
+SsBoardSetNote(
+    int board,
+    int slot,
+    const char *note)		/* UTF-8. */
+{
+    SsBoardEntry *entryPtr;
 
-void
-SsBoardRelease(
+    SsForkLock();
+    entryPtr = BeginOwnLocked(board, slot);
+    if (entryPtr != NULL) {
+	CopyText(entryPtr->note, note, sizeof(entryPtr->note));
+	EndWrite(ownSlotPtr);
+    }
+    SsForkUnlock();
+    return (entryPtr == NULL) ? -1 : 0;
+}
+
+int
+SsBoardSetDismissed(
     int board,
     int slot)
 {
-    Slot *slotPtr;
+    SsBoardEntry *entryPtr;
 
     SsForkLock();
-    slotPtr = SlotLocked(board, slot);
-    if (slotPtr != NULL) {
-	FreeLocked(slotPtr);
-	if (slotPtr == ownSlotPtr) {
-	    ownSlotPtr = NULL;
-	}
+    entryPtr = BeginOwnLocked(board, slot);
+    if (entryPtr != NULL) {
+	entryPtr->dismissed = 1;
+	EndWrite(ownSlotPtr);
     }
     SsForkUnlock();
+    return (entryPtr == NULL) ? -1 : 0;
 }
 
-static void
-FreeLocked(
-    Slot *slotPtr)
-{
-    SsBoardEntry *entryPtr = BeginWrite(slotPtr);
-
-    memset(entryPtr, 0, sizeof(*entryPtr));
-    EndWrite(slotPtr);
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardRead --
- *
- *	See board.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Fills the entry.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-void
+int
 SsBoardRead(
     int board,
     int slot,
     SsBoardEntry *entryPtr)
 {
-    uint32_t before, after;
-    Slot *slotPtr;
-    int try;
+    int used;
+
+    SsForkLock();
+    used = ReadLocked(board, slot, entryPtr);
+    SsForkUnlock();
+    return used;
+}
+
+static int
+ReadLocked(
+    int board,
+    int slot,
+    SsBoardEntry *entryPtr)
+{
+    Slot *slotPtr = SlotLocked(board, slot);
+    const Child *childPtr = ChildLocked(board, slot);
 
     memset(entryPtr, 0, sizeof(*entryPtr));
-    SsForkLock();
-    slotPtr = SlotLocked(board, slot);
-    for (try = 0; slotPtr != NULL && try < READ_TRIES; try++) {
+    if (slotPtr == NULL) {
+	return 0;
+    }
+    CopyEntry(slotPtr, entryPtr);
+    if (childPtr == NULL) {
+	Check(entryPtr, 0);
+	return entryPtr->state != SS_BOARD_FREE;
+    }
+    if (entryPtr->pid != childPtr->pid) {
+	/*
+	 * It hasn't got so far yet.
+	 */
+
+	memset(entryPtr, 0, sizeof(*entryPtr));
+	entryPtr->state = SS_BOARD_STARTING;
+	entryPtr->pid = childPtr->pid;
+    }
+    entryPtr->generation = childPtr->generation;
+    entryPtr->started = childPtr->since;
+    Check(entryPtr, childPtr->since);
+    return 1;
+}
+
+static void
+CopyEntry(
+    Slot *slotPtr,
+    SsBoardEntry *entryPtr)
+{
+    uint32_t before, after;
+    int try;
+
+    for (try = 0; try < READ_TRIES; try++) {
 	before = __atomic_load_n(&slotPtr->sequence, __ATOMIC_ACQUIRE);
 	*entryPtr = slotPtr->copies[before % 2];
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -392,29 +411,82 @@ SsBoardRead(
 	}
 	sched_yield();
     }
-    SsForkUnlock();
-    entryPtr->peer[sizeof(entryPtr->peer) - 1] = '\0';
-    entryPtr->handler[sizeof(entryPtr->handler) - 1] = '\0';
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardShowLocked --
- *
- *	See board.h.  A slot that says "retiring" goes on to say so.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Readers see it.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+/* Makes what another process has written something that can be. */
+
+static void
+Check(
+    SsBoardEntry *entryPtr,
+    int64_t earliest)		/* When it can have begun. */
+{
+    int64_t now = SsMilliseconds();
+
+    if (entryPtr->state < SS_BOARD_FREE
+	    || entryPtr->state > SS_BOARD_RETIRING
+	    || (earliest > 0 && entryPtr->state == SS_BOARD_FREE)) {
+	entryPtr->state = SS_BOARD_STARTING;
+    }
+    if (entryPtr->connections < 0) {
+	entryPtr->connections = 0;
+    } else if (entryPtr->connections > MOST_CONNECTIONS) {
+	entryPtr->connections = MOST_CONNECTIONS;
+    }
+    if (entryPtr->since > now) {
+	entryPtr->since = now;
+    } else if (entryPtr->since < earliest) {
+	entryPtr->since = earliest;
+    }
+    if (entryPtr->served > MOST_SERVED) {
+	entryPtr->served = MOST_SERVED;
+    }
+    entryPtr->dismissed = (entryPtr->dismissed != 0);
+    if (entryPtr->peerPort < 0 || entryPtr->peerPort > 65535) {
+	entryPtr->peerPort = 0;
+    }
+    CheckText(entryPtr->peer, sizeof(entryPtr->peer));
+    CheckText(entryPtr->handler, sizeof(entryPtr->handler));
+    CheckText(entryPtr->note, sizeof(entryPtr->note));
+}
+
+/* It goes into logs and to terminals. */
+
+static void
+CheckText(
+    char *text,
+    size_t size)
+{
+    text[size - 1] = '\0';
+    for (; *text != '\0'; text++) {
+	if ((unsigned char) *text < ' ' || *text == 0x7f) {
+	    *text = ' ';
+	}
+    }
+}
+
+int
+SsBoardKillLate(
+    int board,
+    int slot,
+    int64_t limit)
+{
+    SsBoardEntry entry;
+    int result = -1;
+
+    SsForkLock();
+    if (ChildLocked(board, slot) == NULL) {
+	errno = ESRCH;
+    } else {
+	ReadLocked(board, slot, &entry);
+	result = (entry.connections > 0 || entry.state == SS_BOARD_STARTING)
+		&& SsMilliseconds() - entry.since >= limit;
+	if (result && SsProcessKillGroup(entry.pid, SIGKILL) < 0) {
+	    result = -1;
+	}
+    }
+    SsForkUnlock();
+    return result;
+}
 
 void
 SsBoardShowLocked(
@@ -439,30 +511,16 @@ SsBoardShowLocked(
 	entryPtr->peerPort = 0;
 	entryPtr->peer[0] = '\0';
     }
+
+    /*
+     * One that retires goes on to say so.
+     */
+
     if (entryPtr->state != SS_BOARD_RETIRING) {
 	entryPtr->state = (oldestPtr != NULL) ? SS_BOARD_BUSY : SS_BOARD_IDLE;
     }
     EndWrite(ownSlotPtr);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsBoardForget --
- *
- *	See board.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	None but on the variable above.
- *
- * Process:
- *	Worker, in the child's fork handler.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsBoardForget(void)
@@ -471,23 +529,23 @@ SsBoardForget(void)
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * BeginWrite, EndWrite --
- *
- *	Enclose what changes a slot.
- *
- * Results:
- *	BeginWrite: what to change, so far the same as what is read.
- *
- * Side effects:
- *	Readers see the change, all of it, after EndWrite.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
+ * What stands between the two is seen by readers after EndWrite, all of it.
+ * BeginWrite returns what to change, so far the same as what is read;
+ * BeginOwnLocked NULL where the slot isn't this process's.
  */
+
+static SsBoardEntry *
+BeginOwnLocked(
+    int board,
+    int slot)
+{
+    Slot *slotPtr = SlotLocked(board, slot);
+
+    if (slotPtr == NULL || slotPtr != ownSlotPtr) {
+	return NULL;
+    }
+    return BeginWrite(slotPtr);
+}
 
 static SsBoardEntry *
 BeginWrite(
@@ -513,30 +571,13 @@ EndWrite(
 	    __ATOMIC_RELEASE);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * CopyText --
- *
- *	Copies what there is room for of a text, whole characters only.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Ends with a NUL.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+/* What there is room for, NUL included; whole characters only. */
 
 static void
 CopyText(
     char *to,
     const char *from,		/* UTF-8. */
-    size_t size)		/* Room, the NUL included. */
+    size_t size)
 {
     size_t length = strlen(from);
 

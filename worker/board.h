@@ -4,6 +4,10 @@
  *	A scoreboard: what each worker is doing, in memory that all processes
  *	forked after it was made share, so that it can be read while they run
  *	and survives any of them.  Nothing here knows Tcl.
+ *
+ *	Whoever reads checks: a worker may have been taken over.  Which child a
+ *	slot belongs to, and since when, the process that made the board knows
+ *	by itself.
  */
 
 #ifndef SS_BOARD_H
@@ -12,9 +16,11 @@
 #include "queue.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define SS_BOARD_MOST	 4096	/* Slots of a board. */
 #define SS_HANDLER_SIZE	 65	/* 64 bytes of a handler's text, NUL. */
+#define SS_NOTE_SIZE	 256
 
 typedef enum SsBoardState {
     SS_BOARD_FREE,		/* Nobody's slot. */
@@ -37,57 +43,13 @@ typedef struct SsBoardEntry {
     int64_t since;		/* When the state began; with an open
 				 * connection: when the oldest came. */
     uint64_t served;		/* How many are closed. */
+    int32_t dismissed;		/* Whether it took a message to retire. */
     int32_t peerPort;		/* The peer of the oldest open one, 0... */
     char peer[SS_ADDRESS_SIZE];	/* ...and "": none is open. */
     char handler[SS_HANDLER_SIZE];
 				/* Who serves: the beginning of it. */
+    char note[SS_NOTE_SIZE];	/* Why it could not begin. */
 } SsBoardEntry;
-
-/*
- * SsBoardCreate --
- *
- *	Makes a board of some slots.  Returns a number that names it in this
- *	process and in those forked later, or -1 with errno set.
- *
- * SsBoardDestroy --
- *
- *	Forgets a board in this process.
- *
- * SsBoardSize --
- *
- *	How many slots it has, or -1: there is no such board.
- *
- * The following want a board and a slot that exist.
- *
- * SsBoardTake --
- *
- *	The slot is this process's from now on; one that it had is free again.
- *
- * SsBoardSetState --
- *
- *	Returns 0, or -1 when the slot isn't this process's.
- *
- * SsBoardRelease --
- *
- *	The slot is free, whoever had it.
- *
- * SsBoardRead --
- *
- *	Copies what a slot says, all of one moment.
- *
- * SsBoardShowLocked --
- *
- *	Shows this process's connections in its slot, if it has one: how many
- *	are open and closed, and the oldest open one (NULL: none).  The fork
- *	lock is held.
- *
- * SsBoardForget --
- *
- *	In a forked child: the slot is the parent's.  Safe between fork and
- *	exec.
- *
- * Process: both.
- */
 
 typedef struct SsBoardPeer {
     const char *address;	/* The peer's, numeric. */
@@ -95,16 +57,55 @@ typedef struct SsBoardPeer {
     int64_t since;		/* When its connection came. */
 } SsBoardPeer;
 
+/*
+ * Returns a number that names the board in this process and in those forked
+ * later, or -1 with errno set.
+ */
 int		SsBoardCreate(int count);
+
+/* In this process; -1: there is no such board. */
 int		SsBoardDestroy(int board);
+
+/* How many slots, or -1: there is no such board. */
 int		SsBoardSize(int board);
+
+/* In the process that made the board: the slot is this child's. */
+void		SsBoardAssign(int board, int slot, pid_t pid, int generation);
+
+/* The slot is free, whoever had it. */
+void		SsBoardRelease(int board, int slot);
+
+/* In a worker: the slot is its own; one that it had is free again. */
 void		SsBoardTake(int board, int slot, int generation,
 		    const char *handler);
+
+/* Of its own slot; -1: it isn't. */
 int		SsBoardSetState(int board, int slot, SsBoardState state);
-void		SsBoardRelease(int board, int slot);
-void		SsBoardRead(int board, int slot, SsBoardEntry *entryPtr);
+int		SsBoardSetNote(int board, int slot, const char *note);
+int		SsBoardSetDismissed(int board, int slot);
+
+/* Copies what a slot says, all of one moment; returns whether it is in use. */
+int		SsBoardRead(int board, int slot, SsBoardEntry *entryPtr);
+
+/* Whether a slot is a child's, as SsBoardAssign has it. */
+int		SsBoardIsAssigned(int board, int slot);
+
+/*
+ * Kills the child of a slot and its process group, unless what it is at now,
+ * a connection or its start, has taken less than so many milliseconds.
+ * Returns 1, 0: spared, or -1 with errno set.
+ */
+int		SsBoardKillLate(int board, int slot, int64_t limit);
+
+/*
+ * Shows this process's connections in its slot, if it has one: how many are
+ * open and closed, and the oldest open one (NULL: none).  The fork lock is
+ * held.
+ */
 void		SsBoardShowLocked(int connections, uint64_t served,
 		    const SsBoardPeer *oldestPtr);
+
+/* In a forked child: the slot is the parent's.  Safe between fork and exec. */
 void		SsBoardForget(void);
 
 #endif /* SS_BOARD_H */

@@ -4,9 +4,10 @@
  *	Child processes.
  *
  *	A child is watched through a descriptor of it (pidfd), which becomes
- *	readable when it has ended.  A handler for SIGCHLD would be the
- *	application's business, and waiting for any child would take those
- *	that are the application's.
+ *	readable when it has ended; all of a thread's are in one epoll, so that
+ *	neither their number nor Tcl's select matters.  A handler for SIGCHLD
+ *	would be the application's business, and waiting for any child would
+ *	take those that are the application's.
  */
 
 #include "process.h"
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -28,62 +30,50 @@
 #define ASSOC_KEY "socketserver::Process"
 
 /*
- * After how many milliseconds to look again where there is no pidfd, or its
- * number is too high for this Tcl.
+ * After how many milliseconds to look again where there is no pidfd.
  */
 
 #define LOOK_DELAY 20
 
+#define AT_ONCE 16		/* Ends told before others have their turn. */
+
 typedef struct Watch {
-    struct Watch *nextPtr;	/* Of the same thread. */
     Tcl_Interp *interp;		/* Who wants to know. */
     Tcl_Obj *prefixPtr;		/* Called at the child's end. */
-    pid_t pid;			/* The child... */
-    int process;		/* ...of whom, as SsForkCount tells. */
+    pid_t pid;			/* The child. */
     int fd;			/* Its pidfd, owned; -1: none. */
     Tcl_TimerToken timer;	/* Looks instead, or NULL. */
+    Tcl_HashEntry *entryPtr;	/* Where it stands. */
 } Watch;
 
 typedef struct ThreadData {
-    Watch *firstPtr;
+    int isOpen;			/* Whether the rest is set. */
+    int process;		/* Whose all this is, as SsForkCount tells. */
+    int epollFd;		/* Has the pidfds, owned; -1: none. */
+    Tcl_HashTable watches;	/* By pid. */
 } ThreadData;
 
 static Tcl_ThreadDataKey dataKey;
 
-static Watch **	FirstWatch(void);
+static ThreadData *GetData(void);
+static void	OpenEpoll(ThreadData *dataPtr);
+static void	CloseEpoll(ThreadData *dataPtr);
+static Tcl_ExitProc CloseProc;
 static Watch *	FindWatch(pid_t pid);
 static int	OpenPidfd(pid_t pid);
 static void	StartTimer(Watch *watchPtr);
-static void	FileProc(void *clientData, int mask);
-static void	TimerProc(void *clientData);
+static Tcl_FileProc FileProc;
+static Tcl_TimerProc TimerProc;
 static void	Look(Watch *watchPtr);
 static Tcl_Obj *DescribeEnd(pid_t pid, int status,
 		    const struct rusage *usagePtr);
 static Tcl_Obj *DescribeLoss(Tcl_Interp *interp, pid_t pid, int error);
 static void	Tell(Watch *watchPtr, Tcl_Obj *dictPtr);
+static void	DropPidfd(Watch *watchPtr);
 static void	DeleteWatch(Watch *watchPtr);
-static void	DeleteWatches(void *clientData, Tcl_Interp *interp);
+static Tcl_InterpDeleteProc DeleteWatches;
 static Tcl_WideInt Milliseconds(const struct timeval *timePtr);
 static void	Put(Tcl_Obj *dictPtr, const char *key, Tcl_Obj *valuePtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsProcessWatch --
- *
- *	See process.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	A file handler or a timer.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsProcessWatch(
@@ -91,8 +81,10 @@ SsProcessWatch(
     pid_t pid,
     Tcl_Obj *prefixPtr)
 {
+    ThreadData *dataPtr = GetData();
     Watch *watchPtr;
     siginfo_t info;
+    int isNew;
 
     if (FindWatch(pid) != NULL) {
 	return SsErrorOurs(interp, "WATCHED",
@@ -109,119 +101,127 @@ SsProcessWatch(
     watchPtr->prefixPtr = prefixPtr;
     Tcl_IncrRefCount(prefixPtr);
     watchPtr->pid = pid;
-    watchPtr->process = SsForkCount();
     watchPtr->timer = NULL;
-    watchPtr->nextPtr = *FirstWatch();
-    *FirstWatch() = watchPtr;
+    watchPtr->entryPtr = Tcl_CreateHashEntry(&dataPtr->watches,
+	    (void *) (intptr_t) pid, &isNew);
+    Tcl_SetHashValue(watchPtr->entryPtr, watchPtr);
     Tcl_SetAssocData(interp, ASSOC_KEY, DeleteWatches, NULL);
+    OpenEpoll(dataPtr);
     watchPtr->fd = OpenPidfd(pid);
-    if (watchPtr->fd >= 0) {
-	Tcl_CreateFileHandler(watchPtr->fd, TCL_READABLE, FileProc, watchPtr);
-    } else {
+    if (watchPtr->fd < 0) {
 	StartTimer(watchPtr);
     }
     return TCL_OK;
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * FirstWatch, FindWatch --
- *
- *	This thread's watches.
- *
- * Results:
- *	Where the list begins; the watch of a child of this process or NULL.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
+ * This thread's watches.  What came through a fork is dropped: the epoll is
+ * the parent's, too, and must not be touched but to close it.
  */
 
-static Watch **
-FirstWatch(void)
+static ThreadData *
+GetData(void)
 {
     ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
 	    sizeof(ThreadData));
 
-    return &dataPtr->firstPtr;
+    if (dataPtr->isOpen && dataPtr->process != SsForkCount()) {
+	Tcl_DeleteThreadExitHandler(CloseProc, dataPtr);
+	CloseProc(dataPtr);
+    }
+    if (!dataPtr->isOpen) {
+	dataPtr->isOpen = 1;
+	dataPtr->process = SsForkCount();
+	dataPtr->epollFd = -1;
+	Tcl_InitHashTable(&dataPtr->watches, TCL_ONE_WORD_KEYS);
+	Tcl_CreateThreadExitHandler(CloseProc, dataPtr);
+    }
+    return dataPtr;
+}
+
+/* Without one each child is looked for by a timer. */
+
+static void
+OpenEpoll(
+    ThreadData *dataPtr)
+{
+    int bound = SsDescriptorBound();
+    int fd;
+
+    if (dataPtr->epollFd >= 0) {
+	return;
+    }
+    fd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
+    if (fd >= 0 && bound > 0 && fd >= bound) {
+	close(fd);
+	return;
+    }
+    dataPtr->epollFd = fd;
+    if (fd >= 0) {
+	Tcl_CreateFileHandler(fd, TCL_READABLE, FileProc, dataPtr);
+    }
+}
+
+static void
+CloseEpoll(
+    ThreadData *dataPtr)
+{
+    if (dataPtr->epollFd >= 0) {
+	Tcl_DeleteFileHandler(dataPtr->epollFd);
+	close(dataPtr->epollFd);
+	dataPtr->epollFd = -1;
+    }
+}
+
+static void
+CloseProc(
+    void *clientData)		/* The thread's data. */
+{
+    ThreadData *dataPtr = (ThreadData *) clientData;
+    Tcl_HashEntry *entryPtr;
+    Tcl_HashSearch search;
+
+    CloseEpoll(dataPtr);
+    while ((entryPtr = Tcl_FirstHashEntry(&dataPtr->watches, &search))
+	    != NULL) {
+	DeleteWatch((Watch *) Tcl_GetHashValue(entryPtr));
+    }
+    Tcl_DeleteHashTable(&dataPtr->watches);
+    dataPtr->isOpen = 0;
 }
 
 static Watch *
 FindWatch(
     pid_t pid)
 {
-    Watch *watchPtr;
+    Tcl_HashEntry *entryPtr = Tcl_FindHashEntry(&GetData()->watches,
+	    (void *) (intptr_t) pid);
 
-    for (watchPtr = *FirstWatch(); watchPtr != NULL;
-	    watchPtr = watchPtr->nextPtr) {
-	if (watchPtr->pid == pid && watchPtr->process == SsForkCount()) {
-	    return watchPtr;
-	}
-    }
-    return NULL;
+    return (entryPtr == NULL) ? NULL : (Watch *) Tcl_GetHashValue(entryPtr);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * OpenPidfd --
- *
- *	Opens a descriptor of a child.
- *
- * Results:
- *	The descriptor, close-on-exec and 3 or above, which the caller owns;
- *	-1 where the system has none to give or this Tcl can't wait for it.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
+/* The caller owns the descriptor: close-on-exec, in this thread's epoll. */
 
 static int
 OpenPidfd(
     pid_t pid)
 {
-    int bound = SsDescriptorBound();
-    int fd = -1;
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
+    ThreadData *dataPtr = GetData();
+    int fd;
 
-#ifdef SYS_pidfd_open
+    if (dataPtr->epollFd < 0) {
+	return -1;
+    }
     fd = SsAboveStdio((int) syscall(SYS_pidfd_open, pid, 0));
-#endif
-    if (fd >= 0 && bound > 0 && fd >= bound) {
+    event.data.u64 = (uint64_t) pid;
+    if (fd >= 0 && epoll_ctl(dataPtr->epollFd, EPOLL_CTL_ADD, fd, &event)
+	    < 0) {
 	close(fd);
 	return -1;
     }
     return fd;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * StartTimer, TimerProc, FileProc --
- *
- *	The event loop's ways to Look.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Whatever the command does.  In a forked child they forget the watch,
- *	which is of a child of the parent's.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
 
 static void
 StartTimer(
@@ -237,36 +237,36 @@ TimerProc(
     Watch *watchPtr = (Watch *) clientData;
 
     watchPtr->timer = NULL;
-    Look(watchPtr);
+    if (FindWatch(watchPtr->pid) == watchPtr) {
+	Look(watchPtr);
+    }
 }
 
 static void
 FileProc(
-    void *clientData,		/* The watch. */
+    void *clientData,		/* The thread's data. */
     int mask)
 {
+    ThreadData *dataPtr = (ThreadData *) clientData;
+    struct epoll_event events[AT_ONCE];
+    int i, count;
+
     (void) mask;
-    Look((Watch *) clientData);
+    if (dataPtr->process != SsForkCount()) {
+	SsProcessesForget();
+	return;
+    }
+    count = epoll_wait(dataPtr->epollFd, events, AT_ONCE, 0);
+    for (i = 0; i < count; i++) {
+	Watch *watchPtr = FindWatch((pid_t) events[i].data.u64);
+
+	if (watchPtr != NULL) {
+	    Look(watchPtr);
+	}
+    }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * Look --
- *
- *	Looks whether a child has ended.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Whatever the command does.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
+/* Whether a child has ended, and if so, tells. */
 
 static void
 Look(
@@ -276,10 +276,6 @@ Look(
     pid_t pid;
     int status;
 
-    if (watchPtr->process != SsForkCount()) {
-	DeleteWatch(watchPtr);
-	return;
-    }
     do {
 	pid = wait4(watchPtr->pid, &status, WNOHANG, &usage);
     } while (pid < 0 && errno == EINTR);
@@ -292,33 +288,10 @@ Look(
 	 * It has not, whatever the pidfd says: a debugger may hold it back.
 	 */
 
-	if (watchPtr->fd >= 0) {
-	    Tcl_DeleteFileHandler(watchPtr->fd);
-	    close(watchPtr->fd);
-	    watchPtr->fd = -1;
-	}
+	DropPidfd(watchPtr);
 	StartTimer(watchPtr);
     }
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * DescribeEnd, DescribeLoss --
- *
- *	How a child ended; that somebody else has waited for it.
- *
- * Results:
- *	A new dict.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
 
 static Tcl_Obj *
 DescribeEnd(
@@ -329,28 +302,24 @@ DescribeEnd(
 {
     Tcl_Obj *dictPtr = Tcl_NewDictObj();
     char name[SS_SIGNAL_NAME_SIZE];
-    Tcl_WideInt unit = 1;
-    int core = 0;
 
     Put(dictPtr, "pid", Tcl_NewIntObj((int) pid));
     if (WIFSIGNALED(status)) {
 	SsSignalName(WTERMSIG(status), name);
 	Put(dictPtr, "signal", Tcl_NewStringObj(name, -1));
-#ifdef WCOREDUMP
-	core = WCOREDUMP(status) ? 1 : 0;
-#endif
     } else {
 	Put(dictPtr, "exit", Tcl_NewIntObj(WEXITSTATUS(status)));
     }
     Put(dictPtr, "cpu", Tcl_NewWideIntObj(Milliseconds(&usagePtr->ru_utime)
 	    + Milliseconds(&usagePtr->ru_stime)));
-#ifdef __linux__
-    unit = 1024;
-#endif
-    Put(dictPtr, "maxrss", Tcl_NewWideIntObj(usagePtr->ru_maxrss * unit));
-    Put(dictPtr, "core", Tcl_NewIntObj(core));
+    Put(dictPtr, "maxrss",
+	    Tcl_NewWideIntObj((Tcl_WideInt) usagePtr->ru_maxrss * 1024));
+    Put(dictPtr, "core",
+	    Tcl_NewIntObj(WIFSIGNALED(status) && WCOREDUMP(status)));
     return dictPtr;
 }
+
+/* Somebody else has waited for it. */
 
 static Tcl_Obj *
 DescribeLoss(
@@ -387,25 +356,6 @@ Put(
     Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj(key, -1), valuePtr);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * Tell --
- *
- *	Calls the command of a watch, which has done its work.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Whatever the command does.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
 static void
 Tell(
     Watch *watchPtr,		/* Deleted. */
@@ -419,26 +369,6 @@ Tell(
     SsHandlerTell(interp, prefixPtr, dictPtr);
     Tcl_DecrRefCount(prefixPtr);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsProcessUnwatch, SsProcessesForget, DeleteWatches, DeleteWatch --
- *
- *	Forget one watch; those that came through a fork; those of an
- *	interpreter that goes away.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Descriptors are closed.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsProcessUnwatch(
@@ -455,14 +385,7 @@ SsProcessUnwatch(
 void
 SsProcessesForget(void)
 {
-    Watch *watchPtr, *nextPtr;
-
-    for (watchPtr = *FirstWatch(); watchPtr != NULL; watchPtr = nextPtr) {
-	nextPtr = watchPtr->nextPtr;
-	if (watchPtr->process != SsForkCount()) {
-	    DeleteWatch(watchPtr);
-	}
-    }
+    (void) GetData();
 }
 
 static void
@@ -470,14 +393,40 @@ DeleteWatches(
     void *clientData,
     Tcl_Interp *interp)		/* About to be deleted. */
 {
-    Watch *watchPtr, *nextPtr;
+    ThreadData *dataPtr = GetData();
+    Tcl_HashEntry *entryPtr, *nextPtr;
+    Tcl_HashSearch search;
 
     (void) clientData;
-    for (watchPtr = *FirstWatch(); watchPtr != NULL; watchPtr = nextPtr) {
-	nextPtr = watchPtr->nextPtr;
+    entryPtr = Tcl_FirstHashEntry(&dataPtr->watches, &search);
+    for (; entryPtr != NULL; entryPtr = nextPtr) {
+	Watch *watchPtr = (Watch *) Tcl_GetHashValue(entryPtr);
+
+	nextPtr = Tcl_NextHashEntry(&search);
 	if (watchPtr->interp == interp) {
 	    DeleteWatch(watchPtr);
 	}
+    }
+}
+
+/*
+ * A forked child may have a copy of the descriptor, so that closing it isn't
+ * enough for the epoll.
+ */
+
+static void
+DropPidfd(
+    Watch *watchPtr)
+{
+    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
+	    sizeof(ThreadData));
+
+    if (watchPtr->fd >= 0) {
+	if (dataPtr->epollFd >= 0) {
+	    epoll_ctl(dataPtr->epollFd, EPOLL_CTL_DEL, watchPtr->fd, NULL);
+	}
+	close(watchPtr->fd);
+	watchPtr->fd = -1;
     }
 }
 
@@ -485,40 +434,18 @@ static void
 DeleteWatch(
     Watch *watchPtr)
 {
-    Watch **linkPtr;
+    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
+	    sizeof(ThreadData));
 
-    for (linkPtr = FirstWatch(); *linkPtr != watchPtr;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	/* To the link that leads to it. */
-    }
-    *linkPtr = watchPtr->nextPtr;
-    if (watchPtr->fd >= 0) {
-	Tcl_DeleteFileHandler(watchPtr->fd);
-	close(watchPtr->fd);
+    Tcl_DeleteHashEntry(watchPtr->entryPtr);
+    DropPidfd(watchPtr);
+    if (dataPtr->watches.numEntries == 0) {
+	CloseEpoll(dataPtr);
     }
     Tcl_DeleteTimerHandler(watchPtr->timer);
     Tcl_DecrRefCount(watchPtr->prefixPtr);
     Tcl_Free((char *) watchPtr);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsProcessKill --
- *
- *	See process.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The other process gets a signal.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsProcessKill(
@@ -535,4 +462,15 @@ SsProcessKill(
 		strerror(error));
     }
     return TCL_OK;
+}
+
+int
+SsProcessKillGroup(
+    pid_t pid,			/* Above 0. */
+    int number)
+{
+    if (kill(-pid, number) < 0) {
+	return kill(pid, number);
+    }
+    return 0;
 }

@@ -147,7 +147,7 @@ func (f *fake) die(seen *Snapshot, pid int, clean bool) {
 		f.t.Fatalf("%d is not there", pid)
 	}
 	delete(f.there, pid)
-	seen.Deaths = append(seen.Deaths, Death{pid, p.Slot, p.Generation, p.Served, clean})
+	seen.Deaths = append(seen.Deaths, Death{p.Worker, clean})
 }
 
 // endOf ends all workers of a generation, as the end of its queue does.

@@ -24,7 +24,7 @@ func (s *Supervisor) killLate() {
 		switch {
 		case w.killed:
 		case w.killAt <= s.now:
-			s.kill(w, w.reason)
+			s.kill(w, w.reason, 0)
 		case w.killAt != never:
 			s.within(w.killAt - s.now)
 		case w.Connections > 0:
@@ -44,16 +44,16 @@ func (s *Supervisor) killAt(w *worker, limit time.Duration, reason Reason) {
 		return
 	}
 	if w.Age >= limit {
-		s.kill(w, reason)
+		s.kill(w, reason, limit)
 		return
 	}
 	s.within(limit - w.Age)
 }
 
 // kill sends SIGKILL, once.
-func (s *Supervisor) kill(w *worker, reason Reason) {
+func (s *Supervisor) kill(w *worker, reason Reason, limit time.Duration) {
 	w.killed, w.asked = true, true
-	s.act(Action{Kind: Kill, Pid: w.Pid, Signal: "KILL", Reason: reason})
+	s.act(Action{Kind: Kill, Pid: w.Pid, Signal: "KILL", Reason: reason, Limit: limit})
 }
 
 // terminate sends SIGTERM now and SIGKILL after a while, unless that is under

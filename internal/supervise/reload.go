@@ -19,15 +19,13 @@ type reload struct {
 }
 
 // stepReload takes a reload as far as it goes.
-func (s *Supervisor) stepReload(seen Snapshot) {
-	for _, outcome := range seen.Outcomes {
-		s.outcome(outcome)
-	}
+func (s *Supervisor) stepReload() {
 	if s.reload.phase == settled && s.reload.asked && !s.stop.asked {
 		s.newest++
 		s.reload = reload{phase: renewing, generation: s.newest}
 		s.log("info", "reload", s.newest)
 		s.act(Action{Kind: Renew, Generation: s.newest})
+		s.pace.grant(s.wanted)
 	}
 	if s.reload.phase != starting {
 		return
@@ -39,6 +37,14 @@ func (s *Supervisor) stepReload(seen Snapshot) {
 		s.abandon("stop")
 	default:
 		s.bringUp()
+	}
+}
+
+// learn takes in what came of a Renew or Switch. It comes before the deaths:
+// those of the generation that was replaced are no failures.
+func (s *Supervisor) learn(outcomes []Outcome) {
+	for _, o := range outcomes {
+		s.outcome(o)
 	}
 }
 
@@ -65,8 +71,7 @@ func (s *Supervisor) bringUp() {
 		s.act(Action{Kind: Switch})
 		return
 	}
-	forked := s.fork(s.reload.generation, s.wanted-c.serving)
-	if forked == 0 && c.starting == 0 {
+	if !s.fork(s.reload.generation, s.wanted-c.serving) && c.starting == 0 {
 		s.abandon("room")
 		return
 	}
@@ -75,12 +80,17 @@ func (s *Supervisor) bringUp() {
 
 // takeOver makes the new generation the current one.
 func (s *Supervisor) takeOver() {
-	s.draining[s.generation] = max(s.countOf(s.generation).all, s.wanted, 1)
+	s.drainFrom(max(s.countOf(s.generation).all, s.wanted, 1))
 	s.log("info", "reloaded", s.reload.generation, s.generation)
 	s.generation = s.reload.generation
 	s.reload = reload{asked: s.reload.asked}
 	s.retiring, s.emptySince, s.idleSince = 0, never, never
 	s.backoff = newBackoff()
+}
+
+// drainFrom notes that the current generation's queue ends.
+func (s *Supervisor) drainFrom(size int) {
+	s.draining[s.generation] = &drained{size: size, backoff: newBackoff()}
 }
 
 // abandon gives up the new generation; the current one goes on.

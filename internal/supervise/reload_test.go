@@ -166,3 +166,41 @@ func TestLongConnectionsOfOldGenerationsGoOn(t *testing.T) {
 		f.wants(generation, 2)
 	}
 }
+
+func TestEndOfTheOldIsSeenWithTheSwitch(t *testing.T) {
+	f := newFake(t, fixed(2))
+	f.run(100 * ms)
+	f.ask(Request{Verb: Reload})
+	for !f.done("switch") {
+		f.run(ms)
+	}
+	f.endOf(1)
+	f.run(time.Second)
+	if f.done("log warning delay 100") {
+		t.Errorf("did %q", f.did)
+	}
+	f.wants(2, 2)
+}
+
+func TestOldGenerationDoesNotSlowTheNew(t *testing.T) {
+	f := newFake(t, fixed(2))
+	f.run(100 * ms)
+	f.ask(Request{Verb: Reload})
+	for !f.done("switch") {
+		f.run(ms)
+	}
+	f.queues[1] = 5
+	f.step()
+	for _, pid := range f.pids() {
+		if f.there[pid].Generation == 1 {
+			f.die(&f.next, pid, false)
+		}
+	}
+	f.step()
+	f.crash(f.pids()[0])
+	f.step()
+	f.wants(2, 2)
+	if f.done("log warning delay 100") {
+		t.Errorf("did %q", f.did)
+	}
+}

@@ -86,35 +86,48 @@ func (s *Supervisor) replace() {
 	switch {
 	case missing > 0:
 		s.fork(s.generation, s.backoff.allowed(s.now, missing, c.starting))
-		if s.backoff.delay > 0 {
-			s.within(max(s.backoff.next-s.now, soon))
-		}
+		s.retry(&s.backoff)
 	case missing < 0:
 		s.retiring += -missing
 		s.act(Action{Kind: Dismiss, N: -missing})
 	}
 	if s.retiring > 0 {
-		s.within(settle)
+		s.within(message)
 	}
 }
 
-// fork starts workers, as many as there is room for, and returns how many.
-func (s *Supervisor) fork(generation, n int) (forked int) {
+// retry makes the next step come when a fork that failures hold back is due.
+func (s *Supervisor) retry(b *backoff) {
+	if b.delay > 0 {
+		s.within(max(b.next-s.now, soon))
+	}
+}
+
+// fork starts workers, as many as there is room for and the pace allows. It
+// returns whether there was room for one.
+func (s *Supervisor) fork(generation, n int) (room bool) {
 	if n > maxForks {
 		n = maxForks
 		s.within(0)
 	}
 	if n <= 0 {
-		return 0
+		return true
 	}
 	s.markSlots()
-	for slot := 0; forked < n && slot < s.config.Slots; slot++ {
-		if !s.taken[slot] {
-			s.act(Action{Kind: Fork, Generation: generation, Slot: slot})
-			forked++
+	s.pace.want(s.wanted)
+	for slot := 0; n > 0 && slot < s.config.Slots; slot++ {
+		if s.taken[slot] {
+			continue
 		}
+		room = true
+		if !s.pace.take() {
+			s.within(s.pace.pause())
+			break
+		}
+		s.act(Action{Kind: Fork, Generation: generation, Slot: slot})
+		n--
 	}
-	return forked
+	return room
 }
 
 // markSlots notes which slots are taken, or will be in this step.
@@ -136,7 +149,7 @@ func (s *Supervisor) markSlots() {
 // drain keeps workers at the queues that have ended while these hold
 // connections, and forgets the generations that are done.
 func (s *Supervisor) drain() {
-	for generation, size := range s.draining {
+	for generation, d := range s.draining {
 		length, open := s.queues[generation]
 		c := s.countOf(generation)
 		if !open && c.all == 0 {
@@ -144,8 +157,8 @@ func (s *Supervisor) drain() {
 			continue
 		}
 		if open && !s.stop.late(s.now) {
-			want := min(size, max(length, 1))
-			s.fork(generation, s.backoff.allowed(s.now, want-c.serving, c.starting))
+			want := min(d.size, max(length, 1))
+			s.fork(generation, d.backoff.allowed(s.now, want-c.serving, c.starting))
 			s.within(growPause)
 		}
 	}

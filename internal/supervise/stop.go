@@ -40,7 +40,7 @@ func (s *Supervisor) stepStop() {
 	}
 	if !s.stop.closed {
 		s.stop.closed = true
-		s.draining[s.generation] = max(s.wanted, 1)
+		s.drainFrom(max(s.wanted, 1))
 		s.log("info", "stop", int(s.stop.deadline-s.now)/int(time.Millisecond))
 		s.act(Action{Kind: Close})
 		s.within(soon)

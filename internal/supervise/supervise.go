@@ -13,6 +13,7 @@ const (
 	killPause  = time.Second            // From SIGTERM to SIGKILL.
 	settle     = time.Second            // An empty queue holds no message then.
 	maxForks   = 16                     // In one step; the event loop has other work, too.
+	message    = 100 * time.Millisecond // When to look who took a message to retire.
 	soon       = 20 * time.Millisecond  // When to look at something that is under way.
 	rarely     = time.Second            // When nothing is to be expected.
 )
@@ -41,14 +42,14 @@ type Supervisor struct {
 	wake    time.Duration   // ...and when to take the next.
 
 	// Memory that is used again.
-	spare []*worker
-	order []*worker
-	taken []bool
+	unused []*worker
+	order  []*worker
+	taken  []bool
 
-	generation int         // The current one.
-	newest     int         // The highest number given so far.
-	draining   map[int]int // Generation: how many workers it may have.
-	wanted     int         // Workers of the current generation.
+	generation int              // The current one.
+	newest     int              // The highest number given so far.
+	draining   map[int]*drained // By generation.
+	wanted     int              // Workers of the current generation.
 
 	retiring   int           // Messages to retire that nobody has taken yet.
 	emptySince time.Duration // Since when the current queue has been empty.
@@ -57,9 +58,17 @@ type Supervisor struct {
 	grown     time.Duration // When it last grew.
 	idleSince time.Duration // Since when somebody has been idle all the time.
 
+	pace    pace
 	backoff backoff
+	first   first
 	reload  reload
 	stop    stop
+}
+
+// drained is a generation whose queue has ended.
+type drained struct {
+	size    int // How many workers it may have.
+	backoff backoff
 }
 
 // New supervises a pool that has no worker yet; its generation is 1.
@@ -69,13 +78,14 @@ func New(config Config) *Supervisor {
 		workers:    map[int]*worker{},
 		generation: 1,
 		newest:     1,
-		draining:   map[int]int{},
+		draining:   map[int]*drained{},
 		wanted:     config.Min,
 		emptySince: never,
 		step:       1,
 		grown:      -growPause,
 		idleSince:  never,
 		backoff:    newBackoff(),
+		first:      first{since: never},
 	}
 }
 
@@ -85,13 +95,16 @@ func New(config Config) *Supervisor {
 func (s *Supervisor) Step(now time.Duration, seen Snapshot) ([]Action, Standing) {
 	s.now, s.actions, s.wake, s.queues = now, s.actions[:0], rarely, seen.Queues
 	s.configure(seen.Config)
+	s.pace.refill(now)
+	s.learn(seen.Outcomes)
 	s.look(seen)
 	s.request(seen.Requests)
 	if s.stop.over {
 		return s.actions, s.standing()
 	}
 	s.killLate()
-	s.stepReload(seen)
+	s.stepReload()
+	s.stepFirst()
 	if s.stop.asked {
 		s.stepStop()
 	} else {
@@ -164,8 +177,8 @@ func (s *Supervisor) look(seen Snapshot) {
 	for _, w := range seen.Workers {
 		s.lookAt(w)
 	}
-	for _, pid := range seen.Retired {
-		s.tookMessage(pid)
+	for _, pid := range seen.Spared {
+		s.spare(pid)
 	}
 	for _, death := range seen.Deaths {
 		s.bury(death)
@@ -173,7 +186,7 @@ func (s *Supervisor) look(seen Snapshot) {
 	for pid, w := range s.workers {
 		if !w.present {
 			delete(s.workers, pid)
-			s.spare = append(s.spare, w)
+			s.unused = append(s.unused, w)
 		}
 	}
 	for _, generation := range seen.Unforked {
@@ -189,8 +202,13 @@ func (s *Supervisor) lookAt(seen Worker) {
 		w = s.newWorker()
 		s.workers[seen.Pid] = w
 	}
+	taken := seen.Dismissed && !w.Dismissed
 	w.Worker, w.present = seen, true
 	w.ready = w.ready || seen.State != Starting
+	s.first.came = s.first.came || w.ready
+	if taken {
+		s.tookMessage(w)
+	}
 	if w.Generation == s.generation && w.proved(s.now) {
 		s.backoff.proved(w.forked)
 	}
@@ -199,8 +217,8 @@ func (s *Supervisor) lookAt(seen Worker) {
 // newWorker is memory for one that is seen first now.
 func (s *Supervisor) newWorker() *worker {
 	var w *worker
-	if n := len(s.spare); n > 0 {
-		w, s.spare = s.spare[n-1], s.spare[:n-1]
+	if n := len(s.unused); n > 0 {
+		w, s.unused = s.unused[n-1], s.unused[:n-1]
 	} else {
 		w = new(worker)
 	}
@@ -214,13 +232,18 @@ func (w *worker) proved(now time.Duration) bool {
 }
 
 // tookMessage notes that a worker has taken a message to retire.
-func (s *Supervisor) tookMessage(pid int) {
-	w := s.workers[pid]
-	if w == nil || w.Generation != s.generation {
-		return
+func (s *Supervisor) tookMessage(w *worker) {
+	if w.Generation == s.generation {
+		w.asked, w.State = true, Retiring
+		s.retiring = max(s.retiring-1, 0)
 	}
-	w.asked, w.State = true, Retiring
-	s.retiring = max(s.retiring-1, 0)
+}
+
+// spare notes that a worker was done before it could be killed.
+func (s *Supervisor) spare(pid int) {
+	if w := s.workers[pid]; w != nil && w.killAt == never {
+		w.killed, w.asked = false, w.Dismissed
+	}
 }
 
 // settleMessages forgets about messages that workers took and did not live to
@@ -238,25 +261,24 @@ func (s *Supervisor) settleMessages() {
 
 // bury forgets a worker that has ended, and draws a conclusion.
 func (s *Supervisor) bury(death Death) {
+	s.lookAt(death.Worker)
 	w := s.workers[death.Pid]
-	if w == nil { // It ended before it was ever seen.
-		w = &worker{forked: s.now, Worker: Worker{Pid: death.Pid, Generation: death.Generation}}
-	}
 	w.present = false
-	w.Served = max(w.Served, death.Served)
+	engaged := w.Served > 0 || w.Connections > 0
+	if death.Clean && w.Connections == 0 {
+		s.pace.grant(1)
+	}
 	switch {
 	case w.Generation == s.reload.generation && s.reload.phase != settled:
 		s.reload.failed = true
-	case w.asked || w.Served > 0 || s.now-w.forked >= young:
-	case s.mayEnd(w.Generation) && death.Clean:
-	default:
+	case w.asked || engaged || s.now-w.forked >= young:
+	case death.Clean && (s.stop.asked || w.Generation != s.generation):
+		// Its queue has ended.
+	case w.Generation == s.generation:
 		s.fail(w.forked, w.ready && death.Clean)
+	case s.draining[w.Generation] != nil:
+		s.draining[w.Generation].backoff.fail(s.now, w.forked)
 	}
-}
-
-// mayEnd tells whether the workers of a generation end by themselves.
-func (s *Supervisor) mayEnd(generation int) bool {
-	return s.stop.asked || generation != s.generation
 }
 
 // unforked notes that the system refused a fork.

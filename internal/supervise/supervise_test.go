@@ -200,8 +200,7 @@ func TestShrinksByOneEachIdleTime(t *testing.T) {
 
 // quit has a worker take a message to retire, and end.
 func (f *fake) quit(pid int) {
-	f.next.Retired = append(f.next.Retired, pid)
-	f.there[pid].State = Retiring
+	f.there[pid].State, f.there[pid].Dismissed = Retiring, true
 	f.step()
 	f.die(&f.next, pid, true)
 }
@@ -281,11 +280,11 @@ func TestTimeout(t *testing.T) {
 	p := f.there[f.pids()[0]]
 	p.State, p.Connections, p.since = Busy, 1, f.now
 	f.run(1990 * ms)
-	if slices.Contains(f.did, "kill 1 KILL timeout") {
+	if slices.Contains(f.did, "kill 1 KILL timeout 2000") {
 		t.Fatalf("too early: %q", f.did)
 	}
 	f.run(20 * ms)
-	f.didAll("kill 1 KILL timeout")
+	f.didAll("kill 1 KILL timeout 2000")
 	f.run(20 * ms)
 	f.wants(1, 2)
 }
@@ -294,7 +293,7 @@ func TestWorkerThatDoesNotBecomeReady(t *testing.T) {
 	f := newFake(t, fixed(1))
 	f.startup = time.Hour
 	f.run(61 * time.Second)
-	f.didAll("kill 1 KILL start")
+	f.didAll("kill 1 KILL start 60000")
 }
 
 func TestConfigureMovesTheNumber(t *testing.T) {
@@ -305,4 +304,123 @@ func TestConfigureMovesTheNumber(t *testing.T) {
 	f.next.Config = &config
 	f.run(100 * ms)
 	f.wants(1, 4)
+}
+
+// crash ends a worker in the middle of a connection.
+func (f *fake) crash(pid int) {
+	f.there[pid].State, f.there[pid].Connections = Busy, 1
+	f.die(&f.next, pid, false)
+}
+
+func TestDeathWhileServingDelaysNothing(t *testing.T) {
+	f := newFake(t, fixed(4))
+	f.run(100 * ms)
+	f.forget()
+	for range 3 {
+		f.crash(f.pids()[0])
+		f.step()
+		f.wants(1, 4)
+		f.run(30 * ms)
+	}
+	if f.done("log warning delay 100") {
+		t.Errorf("did %q", f.did)
+	}
+}
+
+func TestForksHaveAPace(t *testing.T) {
+	f := newFake(t, fixed(2))
+	f.run(100 * ms)
+	f.forget()
+	for f.now < 2*time.Second {
+		for _, pid := range f.pids() {
+			f.crash(pid)
+		}
+		f.run(ms)
+	}
+	if n := len(f.forks); n < 70 || n > 2*paceRate+paceBurst {
+		t.Errorf("%d forks", n)
+	}
+}
+
+func TestWorkersThatAreDoneDontCountForThePace(t *testing.T) {
+	f := newFake(t, fixed(2))
+	f.startup = ms
+	f.run(100 * ms)
+	f.forget()
+	for f.now < time.Second {
+		f.idle()
+		f.die(&f.next, f.pids()[0], true)
+		f.run(2 * ms)
+	}
+	if n := len(f.forks); n < 400 {
+		t.Errorf("%d forks", n)
+	}
+}
+
+func TestSparedIsKilledTheNextTime(t *testing.T) {
+	config := fixed(1)
+	config.Timeout = time.Second
+	f := newFake(t, config)
+	f.run(100 * ms)
+	f.forget()
+	f.there[1].State, f.there[1].Connections, f.there[1].since = Busy, 1, f.now
+	kills := func(pause time.Duration) (n int) {
+		for end := f.now + pause; f.now < end; f.now += 10 * ms {
+			seen := Snapshot{Queues: f.queues, Spared: f.next.Spared}
+			f.next.Spared = nil
+			p := f.there[1]
+			p.Age = f.now - p.since
+			seen.Workers = []Worker{p.Worker}
+			actions, _ := f.s.Step(f.now, seen)
+			for _, a := range actions {
+				if a.Kind == Kill && a.Limit == time.Second {
+					n++
+					p.since = f.now // It took the next one meanwhile.
+					f.next.Spared = []int{1}
+				}
+			}
+		}
+		return n
+	}
+	if n := kills(3500 * ms); n != 3 {
+		t.Errorf("%d kills", n)
+	}
+}
+
+func TestFirstWorkers(t *testing.T) {
+	config := fixed(3)
+	config.First = time.Second
+	f := newFake(t, config)
+	f.run(500 * ms)
+	f.didAll("ready 3")
+	f.forget()
+	f.run(3 * time.Second)
+	if len(f.did) > 0 {
+		t.Errorf("did %q", f.did)
+	}
+
+	f = newFake(t, config)
+	f.dies = true
+	f.run(900 * ms)
+	if f.done("fail") {
+		t.Errorf("too early")
+	}
+	f.run(200 * ms)
+	f.didAll("fail")
+	f.forget()
+	f.run(3 * time.Second)
+	if f.done("fail") {
+		t.Errorf("failed twice")
+	}
+
+	config.First = 0
+	f = newFake(t, config)
+	f.dies = true
+	f.run(time.Minute)
+	if f.done("fail") {
+		t.Errorf("failed")
+	}
+	f.dies = false
+	f.run(time.Minute)
+	f.didAll("ready 3")
 }

@@ -86,6 +86,19 @@ func (l *line) number() int {
 	return n
 }
 
+// flag takes the next word as a number that is 0 or not.
+func (l *line) flag() bool {
+	return l.number() != 0
+}
+
+// end tells whether all was read, and without error.
+func (l *line) end() bool {
+	if l.more() {
+		l.fail(errTooMany)
+	}
+	return l.err == nil
+}
+
 // time takes the next word as a time.
 func (l *line) time() time.Duration {
 	return time.Duration(l.number()) * time.Millisecond
@@ -132,6 +145,8 @@ func (l *line) config() Config {
 			c.Timeout = l.time()
 		case "start":
 			c.Start = l.time()
+		case "first":
+			c.First = l.time()
 		default:
 			l.unknown(key)
 		}
@@ -143,7 +158,8 @@ func (l *line) config() Config {
 }
 
 // Read reads a snapshot, which begins with "now TIME", in the place of what it
-// had before, and returns that time.
+// had before, and returns that time. A line that can't be read is left out: the
+// error tells of the first, and the rest holds.
 func (seen *Snapshot) Read(text []byte) (now time.Duration, err error) {
 	seen.clear()
 	for len(text) > 0 {
@@ -156,17 +172,15 @@ func (seen *Snapshot) Read(text []byte) (now time.Duration, err error) {
 		kind := l.word()
 		if string(kind) == "now" {
 			now = l.time()
+			l.end()
 		} else {
 			seen.read(kind, &l)
 		}
-		if l.more() {
-			l.fail(errTooMany)
-		}
-		if l.err != nil {
-			return now, fmt.Errorf("%q: %w", row, l.err)
+		if l.err != nil && err == nil {
+			err = fmt.Errorf("%q: %w", row, l.err)
 		}
 	}
-	return now, nil
+	return now, err
 }
 
 // clear empties a snapshot and keeps its memory.
@@ -179,43 +193,57 @@ func (seen *Snapshot) clear() {
 	seen.Workers = seen.Workers[:0]
 	seen.Deaths = seen.Deaths[:0]
 	seen.Unforked = seen.Unforked[:0]
-	seen.Retired = seen.Retired[:0]
+	seen.Spared = seen.Spared[:0]
 	seen.Requests = seen.Requests[:0]
 	seen.Outcomes = seen.Outcomes[:0]
 }
 
-// read adds what a line says.
+// read adds what a line says, if it can be read to its end.
 func (seen *Snapshot) read(kind []byte, l *line) {
 	switch string(kind) {
 	case "config":
-		config := l.config()
-		seen.Config = &config
+		if config := l.config(); l.end() {
+			seen.Config = &config
+		}
 	case "worker":
-		seen.Workers = append(seen.Workers, Worker{
-			Pid: l.number(), Slot: l.number(), Generation: l.number(),
-			State: named(l, stateNames), Age: l.time(),
-			Connections: l.number(), Served: l.number(),
-		})
+		if w := l.worker(); l.end() {
+			seen.Workers = append(seen.Workers, w)
+		}
 	case "died":
-		seen.Deaths = append(seen.Deaths, Death{
-			Pid: l.number(), Slot: l.number(), Generation: l.number(),
-			Served: l.number(), Clean: l.number() != 0,
-		})
+		if death := (Death{l.worker(), l.flag()}); l.end() {
+			seen.Deaths = append(seen.Deaths, death)
+		}
 	case "queue":
-		generation := l.number()
-		seen.Queues[generation] = l.number()
+		if generation, length := l.number(), l.number(); l.end() {
+			seen.Queues[generation] = length
+		}
 	case "unforked":
-		seen.Unforked = append(seen.Unforked, l.number())
-	case "retired":
-		seen.Retired = append(seen.Retired, l.number())
-	case "did":
-		seen.Outcomes = append(seen.Outcomes, Outcome{named(l, outcomeNames), true})
-	case "failed":
-		seen.Outcomes = append(seen.Outcomes, Outcome{named(l, outcomeNames), false})
+		if generation := l.number(); l.end() {
+			seen.Unforked = append(seen.Unforked, generation)
+		}
+	case "spared":
+		if pid := l.number(); l.end() {
+			seen.Spared = append(seen.Spared, pid)
+		}
+	case "did", "failed":
+		if o := (Outcome{named(l, outcomeNames), string(kind) == "did"}); l.end() {
+			seen.Outcomes = append(seen.Outcomes, o)
+		}
 	case "request":
-		seen.Requests = append(seen.Requests, l.request())
+		if r := l.request(); l.end() {
+			seen.Requests = append(seen.Requests, r)
+		}
 	default:
 		l.unknown(kind)
+	}
+}
+
+// worker takes what a line says of a worker.
+func (l *line) worker() Worker {
+	return Worker{
+		Pid: l.number(), Slot: l.number(), Generation: l.number(),
+		State: named(l, stateNames), Age: l.time(),
+		Connections: l.number(), Served: l.number(), Dismissed: l.flag(),
 	}
 }
 
@@ -229,6 +257,14 @@ func (l *line) request() Request {
 		r.Grace = l.time()
 	}
 	return r
+}
+
+// AppendProblem writes what was wrong with a snapshot, if anything was.
+func AppendProblem(text []byte, err error) []byte {
+	if err != nil {
+		text = fmt.Appendf(text, "problem %v\n", err)
+	}
+	return text
 }
 
 // Append writes what is to be done, and how things stand, one line each.
@@ -266,7 +302,11 @@ func (a Action) append(text []byte) []byte {
 	case Dismiss:
 		return numbers(append(text, "retire"...), a.N)
 	case Kill:
-		return words(numbers(append(text, "kill"...), a.Pid), a.Signal, string(a.Reason))
+		text = words(numbers(append(text, "kill"...), a.Pid), a.Signal, string(a.Reason))
+		if a.Limit > 0 {
+			text = numbers(text, int(a.Limit.Milliseconds()))
+		}
+		return text
 	case Renew:
 		return numbers(append(text, "renew"...), a.Generation)
 	case Log:
@@ -277,6 +317,10 @@ func (a Action) append(text []byte) []byte {
 		return append(text, "abandon"...)
 	case Close:
 		return append(text, "close"...)
+	case Ready:
+		return numbers(append(text, "ready"...), a.N)
+	case Fail:
+		return append(text, "fail"...)
 	default:
 		return append(text, "stopped"...)
 	}

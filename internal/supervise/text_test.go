@@ -8,8 +8,8 @@ import (
 )
 
 func TestParseConfig(t *testing.T) {
-	got, err := ParseConfig([]byte("min 2 max 32 slots 100 idle 60000 timeout 500 start 60000"))
-	want := Config{2, 32, 100, time.Minute, 500 * ms, time.Minute}
+	got, err := ParseConfig([]byte("min 2 max 32 slots 100 idle 60000 timeout 500 start 60000 first 1500"))
+	want := Config{2, 32, 100, time.Minute, 500 * ms, time.Minute, 1500 * ms}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -27,20 +27,20 @@ func TestParseSnapshot(t *testing.T) {
 	var got Snapshot
 	now, err := got.Read([]byte(strings.Join([]string{
 		"now 123456", "config min 1 max 2 slots 3", "queue 1 0", "queue 2 17",
-		"worker 100 0 1 idle 250 0 12", "worker 101 1 2 busy 20 3 0",
-		"died 99 5 1 40 1", "unforked 2", "retired 98", "did renew", "failed switch",
+		"worker 100 0 1 idle 250 0 12 0", "worker 101 1 2 busy 20 3 0 1",
+		"died 99 5 1 busy 10 1 40 0 1", "unforked 2", "spared 98", "did renew", "failed switch",
 		"request add 2", "request retire 1", "request reload", "request stop 1500", "",
 	}, "\n")))
 	want := Snapshot{
 		Config: &Config{Min: 1, Max: 2, Slots: 3},
 		Queues: map[int]int{1: 0, 2: 17},
 		Workers: []Worker{
-			{100, 0, 1, Idle, 250 * ms, 0, 12},
-			{101, 1, 2, Busy, 20 * ms, 3, 0},
+			{100, 0, 1, Idle, 250 * ms, 0, 12, false},
+			{101, 1, 2, Busy, 20 * ms, 3, 0, true},
 		},
-		Deaths:   []Death{{99, 5, 1, 40, true}},
+		Deaths:   []Death{{Worker{99, 5, 1, Busy, 10 * ms, 1, 40, false}, true}},
 		Unforked: []int{2},
-		Retired:  []int{98},
+		Spared:   []int{98},
 		Outcomes: []Outcome{{Renew, true}, {Switch, false}},
 		Requests: []Request{
 			{Verb: Add, N: 2}, {Verb: Retire, N: 1}, {Verb: Reload},
@@ -51,7 +51,7 @@ func TestParseSnapshot(t *testing.T) {
 		t.Errorf("%v %+v, %v", now, got, err)
 	}
 	for _, text := range []string{
-		"later 1", "worker 1 2 3", "worker 1 2 3 asleep 0 0 0", "now", "now 1 2",
+		"later 1", "worker 1 2 3", "worker 1 2 3 asleep 0 0 0 0", "worker 1 2 3 idle 0 0 0", "died 1 2 3 idle 0 0 0 0", "now", "now 1 2",
 		"request leave", "did switch it", "queue 1 x", "queue 1 -", "queue 1 99999999999999999999",
 	} {
 		if _, err := got.Read([]byte(text)); err == nil {
@@ -60,16 +60,28 @@ func TestParseSnapshot(t *testing.T) {
 	}
 }
 
+func TestBadLineIsLeftOut(t *testing.T) {
+	var got Snapshot
+	now, err := got.Read([]byte("now 5\nrequest add 0x1\nworker 1 0 1 idle 0 0 x 0\nrequest stop 100\n"))
+	if err == nil || now != 5*ms {
+		t.Errorf("%v, %v", now, err)
+	}
+	if len(got.Workers) > 0 || !reflect.DeepEqual(got.Requests, []Request{{Verb: Stop, Grace: 100 * ms}}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestFormat(t *testing.T) {
 	got := string(Append(nil, []Action{
 		{Kind: Fork, Generation: 2, Slot: 3},
 		{Kind: Dismiss, N: 4},
-		{Kind: Kill, Pid: 100, Signal: "KILL", Reason: ForTimeout},
+		{Kind: Kill, Pid: 100, Signal: "KILL", Reason: ForTimeout, Limit: time.Second},
 		{Kind: Renew, Generation: 3},
 		{Kind: Switch}, {Kind: Abandon}, {Kind: Close}, {Kind: Stopped},
+		{Kind: Ready, N: 4}, {Kind: Fail},
 		{Kind: Log, Level: "info", Text: "grown", Args: []int{2, 3}},
 	}, Standing{Reloading, 2, 4, 1, 8, 100 * ms}))
-	want := "fork 2 3\nretire 4\nkill 100 KILL timeout\nrenew 3\nswitch\nabandon\nclose\nstopped\n" +
+	want := "fork 2 3\nretire 4\nkill 100 KILL timeout 1000\nrenew 3\nswitch\nabandon\nclose\nstopped\nready 4\nfail\n" +
 		"log info grown 2 3\nstanding reloading 2 4 1 8 100\n"
 	if got != want {
 		t.Errorf("%q", got)
@@ -79,7 +91,7 @@ func TestFormat(t *testing.T) {
 func TestStepAtRestAllocatesNothing(t *testing.T) {
 	s := New(scaled(4, 8))
 	s.config.Slots = 64
-	text := []byte("now 1000\nqueue 1 0\n" + strings.Repeat("worker 100 0 1 idle 250 0 12\n", 4))
+	text := []byte("now 1000\nqueue 1 0\n" + strings.Repeat("worker 100 0 1 idle 250 0 12 0\n", 4))
 	var seen Snapshot
 	var reply []byte
 	now := time.Duration(0)

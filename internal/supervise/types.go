@@ -10,6 +10,7 @@ type Config struct {
 	Idle    time.Duration // How long a worker too many is kept; 0: for ever.
 	Timeout time.Duration // How long one connection may take; 0: for ever.
 	Start   time.Duration // How long a worker may take until it is ready.
+	First   time.Duration // How long the first of all may take; 0: for ever.
 }
 
 // State is what a worker does.
@@ -32,15 +33,14 @@ type Worker struct {
 	Age         time.Duration // Of its oldest connection, or else of its state.
 	Connections int           // Open now.
 	Served      int           // Closed so far.
+	Dismissed   bool          // It took a message to retire.
 }
 
-// Death is a process that has ended since the step before.
+// Death is a process that has ended since the step before, and how it stood
+// then.
 type Death struct {
-	Pid        int
-	Slot       int
-	Generation int
-	Served     int
-	Clean      bool // It exited with status 0.
+	Worker
+	Clean bool // It exited with status 0.
 }
 
 // Verb is what is asked of a pool.
@@ -74,7 +74,7 @@ type Snapshot struct {
 	Deaths   []Death
 	Queues   map[int]int // Generation: length, for each queue that has not ended.
 	Unforked []int       // Generations of forks that failed.
-	Retired  []int       // Pids of workers that took a message to retire.
+	Spared   []int       // Pids of workers that a Kill for a timeout found in time.
 	Requests []Request
 	Outcomes []Outcome
 }
@@ -86,12 +86,14 @@ type Kind int
 const (
 	Fork    Kind = iota // A worker of Generation in Slot.
 	Dismiss             // N messages to retire, on the current queue.
-	Kill                // Send Signal to Pid, because of Reason.
+	Kill                // Send Signal to Pid, because of Reason; for a timeout, if its oldest connection has Limit behind it.
 	Renew               // Open a queue for Generation; wants an Outcome.
 	Switch              // Let the accept loop send to that; wants an Outcome.
 	Abandon             // Close it again.
 	Close               // Listen no more.
 	Log                 // Tell Text with Args.
+	Ready               // All of the first workers are.
+	Fail                // None of the first workers came up in time.
 	Stopped             // It is over.
 )
 
@@ -115,6 +117,7 @@ type Action struct {
 	Pid        int
 	Signal     string // TERM or KILL.
 	Reason     Reason
+	Limit      time.Duration
 	Level      string // error, warning or info.
 	Text       string // A keyword.
 	Args       []int

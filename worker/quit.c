@@ -1,0 +1,73 @@
+/*
+ * quit.c --
+ *
+ *	The end of a pool's worker.
+ */
+
+#include "quit.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_SECONDS 2		/* For what is done at the end. */
+
+static void	Limit(int status);
+static void *	LimitMain(void *clientData);
+
+void
+SsQuit(
+    Tcl_Interp *interp,
+    int status)
+{
+    Tcl_Obj *words[2];
+
+    Limit(status);
+    if (!Tcl_InterpDeleted(interp)) {
+	words[0] = Tcl_NewStringObj("::exit", -1);
+	words[1] = Tcl_NewIntObj(status);
+	Tcl_IncrRefCount(words[0]);
+	Tcl_IncrRefCount(words[1]);
+	if (Tcl_EvalObjv(interp, 2, words, TCL_EVAL_GLOBAL) != TCL_OK) {
+	    Tcl_BackgroundException(interp, TCL_ERROR);
+	    while (Tcl_DoOneEvent(TCL_IDLE_EVENTS | TCL_DONT_WAIT)) {
+		/* The application hears of it. */
+	    }
+	}
+    }
+    Tcl_Exit(status);
+    _exit(status);
+}
+
+/* A thread, because whatever hangs may have all signals blocked. */
+
+static void
+Limit(
+    int status)
+{
+    pthread_t thread;
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&thread, NULL, LimitMain, (void *) (intptr_t) status)
+	    != 0) {
+	signal(SIGALRM, SIG_DFL);
+	alarm(MOST_SECONDS);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void *
+LimitMain(
+    void *clientData)		/* The exit status. */
+{
+    struct timespec left = { MOST_SECONDS, 0 };
+
+    while (nanosleep(&left, &left) != 0) {
+	/* On. */
+    }
+    _exit((int) (intptr_t) clientData);
+}

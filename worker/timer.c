@@ -1,0 +1,244 @@
+/*
+ * timer.c --
+ *
+ *	Timers: a sorted list for each thread, and one timerfd that is set to
+ *	the first of them.
+ */
+
+#include "timer.h"
+#include "clock.h"
+#include "connection.h"
+#include "fork.h"
+#include "queue.h"
+
+#include <errno.h>
+#include <sys/timerfd.h>
+#include <tcl.h>
+#include <unistd.h>
+
+struct SsTimer {
+    SsTimer *nextPtr, *previousPtr;
+    int64_t due;		/* As SsMilliseconds tells. */
+    uint64_t number;		/* In the order in which they were started. */
+    SsTimerProc *proc;
+    void *clientData;
+};
+
+typedef struct ThreadData {
+    SsTimer *firstPtr, *lastPtr;/* The first is due first. */
+    uint64_t started;
+    int isOpen;			/* Whether there is a descriptor... */
+    int fd;			/* ...owned... */
+    int process;		/* ...by which process: SsForkCount. */
+} ThreadData;
+
+static Tcl_ThreadDataKey dataKey;
+
+static ThreadData *GetData(void);
+static int	Open(ThreadData *dataPtr);
+static void	Close(ThreadData *dataPtr);
+static void	CloseUnused(ThreadData *dataPtr);
+static void	Arm(ThreadData *dataPtr);
+static void	Unlink(ThreadData *dataPtr, SsTimer *timerPtr);
+static Tcl_FileProc FireProc;
+static Tcl_ExitProc CloseProc;
+
+SsTimer *
+SsTimerStart(
+    int64_t milliseconds,
+    SsTimerProc *proc,
+    void *clientData)
+{
+    ThreadData *dataPtr = GetData();
+    SsTimer *timerPtr, *beforePtr;
+
+    if (!dataPtr->isOpen && Open(dataPtr) < 0) {
+	return NULL;
+    }
+    timerPtr = (SsTimer *) Tcl_Alloc(sizeof(SsTimer));
+    timerPtr->due = SsMilliseconds() + milliseconds;
+    timerPtr->number = ++dataPtr->started;
+    timerPtr->proc = proc;
+    timerPtr->clientData = clientData;
+
+    /*
+     * Most are as long as the one before, so the place is near the end.
+     */
+
+    beforePtr = dataPtr->lastPtr;
+    while (beforePtr != NULL && beforePtr->due > timerPtr->due) {
+	beforePtr = beforePtr->previousPtr;
+    }
+    timerPtr->previousPtr = beforePtr;
+    timerPtr->nextPtr = (beforePtr == NULL) ? dataPtr->firstPtr
+	    : beforePtr->nextPtr;
+    *((beforePtr == NULL) ? &dataPtr->firstPtr : &beforePtr->nextPtr)
+	    = timerPtr;
+    *((timerPtr->nextPtr == NULL) ? &dataPtr->lastPtr
+	    : &timerPtr->nextPtr->previousPtr) = timerPtr;
+    if (dataPtr->firstPtr == timerPtr) {
+	Arm(dataPtr);
+    }
+    return timerPtr;
+}
+
+void
+SsTimerCancel(
+    SsTimer *timerPtr)
+{
+    ThreadData *dataPtr = GetData();
+
+    Unlink(dataPtr, timerPtr);
+    Tcl_Free((char *) timerPtr);
+    CloseUnused(dataPtr);
+}
+
+void
+SsTimersForget(void)
+{
+    (void) GetData();
+}
+
+/* What came through a fork is dropped here: the descriptor is the parent's. */
+
+static ThreadData *
+GetData(void)
+{
+    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
+	    sizeof(ThreadData));
+
+    if (dataPtr->isOpen && dataPtr->process != SsForkCount()) {
+	Close(dataPtr);
+    }
+    return dataPtr;
+}
+
+static int
+Open(
+    ThreadData *dataPtr)
+{
+    int bound = SsDescriptorBound();
+    int fd = SsAboveStdio(timerfd_create(CLOCK_MONOTONIC,
+	    TFD_CLOEXEC | TFD_NONBLOCK));
+
+    if (fd < 0) {
+	return -1;
+    }
+    if (bound > 0 && fd >= bound) {
+	close(fd);
+	errno = ERANGE;
+	return -1;
+    }
+    dataPtr->fd = fd;
+    dataPtr->isOpen = 1;
+    dataPtr->process = SsForkCount();
+    Tcl_CreateFileHandler(fd, TCL_READABLE, FireProc, dataPtr);
+    Tcl_CreateThreadExitHandler(CloseProc, dataPtr);
+    return 0;
+}
+
+static void
+Close(
+    ThreadData *dataPtr)
+{
+    Tcl_DeleteThreadExitHandler(CloseProc, dataPtr);
+    CloseProc(dataPtr);
+}
+
+static void
+CloseUnused(
+    ThreadData *dataPtr)
+{
+    if (dataPtr->isOpen && dataPtr->firstPtr == NULL) {
+	Close(dataPtr);
+    }
+}
+
+static void
+CloseProc(
+    void *clientData)		/* The thread's data. */
+{
+    ThreadData *dataPtr = (ThreadData *) clientData;
+
+    Tcl_DeleteFileHandler(dataPtr->fd);
+    close(dataPtr->fd);
+    dataPtr->isOpen = 0;
+    while (dataPtr->firstPtr != NULL) {
+	SsTimer *timerPtr = dataPtr->firstPtr;
+
+	dataPtr->firstPtr = timerPtr->nextPtr;
+	Tcl_Free((char *) timerPtr);
+    }
+    dataPtr->lastPtr = NULL;
+}
+
+/* Sets the descriptor to the first timer; without one it stays as it is. */
+
+static void
+Arm(
+    ThreadData *dataPtr)
+{
+    struct itimerspec when = { { 0, 0 }, { 0, 0 } };
+    int64_t left;
+
+    if (dataPtr->firstPtr != NULL) {
+	left = dataPtr->firstPtr->due - SsMilliseconds();
+	if (left > 0) {
+	    when.it_value.tv_sec = (time_t) (left / 1000);
+	    when.it_value.tv_nsec = (long) (left % 1000) * 1000000;
+	} else {
+	    when.it_value.tv_nsec = 1;
+	}
+	timerfd_settime(dataPtr->fd, 0, &when, NULL);
+    }
+}
+
+static void
+Unlink(
+    ThreadData *dataPtr,
+    SsTimer *timerPtr)
+{
+    *((timerPtr->previousPtr == NULL) ? &dataPtr->firstPtr
+	    : &timerPtr->previousPtr->nextPtr) = timerPtr->nextPtr;
+    *((timerPtr->nextPtr == NULL) ? &dataPtr->lastPtr
+	    : &timerPtr->nextPtr->previousPtr) = timerPtr->previousPtr;
+}
+
+/*
+ * Fires what is due.  What is started meanwhile has its turn the next time,
+ * so that files and others have theirs.
+ */
+
+static void
+FireProc(
+    void *clientData,		/* The thread's data. */
+    int mask)
+{
+    ThreadData *dataPtr = (ThreadData *) clientData;
+    uint64_t latest = dataPtr->started;
+    uint64_t expirations;
+    int64_t now;
+    SsTimer fired, *timerPtr;
+    ssize_t count;
+
+    (void) mask;
+    if (GetData()->isOpen == 0) {
+	return;			/* Another process's. */
+    }
+    count = read(dataPtr->fd, &expirations, sizeof(expirations));
+    (void) count;
+    now = SsMilliseconds();
+    while ((timerPtr = dataPtr->firstPtr) != NULL && timerPtr->due <= now
+	    && timerPtr->number <= latest) {
+	fired = *timerPtr;
+	Unlink(dataPtr, timerPtr);
+	Tcl_Free((char *) timerPtr);
+	Arm(dataPtr);
+	fired.proc(fired.clientData);
+	if (!dataPtr->isOpen) {
+	    return;
+	}
+    }
+    Arm(dataPtr);
+    CloseUnused(dataPtr);
+}

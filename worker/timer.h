@@ -1,0 +1,32 @@
+/*
+ * timer.h --
+ *
+ *	Timers on a clock that nobody sets.  Those of Tcl 8.6 stand still for
+ *	as long as the wall clock was set back.
+ *
+ *	A timer belongs to the thread that starts it, fires once, from that
+ *	thread's event loop, and does not survive a fork.
+ */
+
+#ifndef SS_TIMER_H
+#define SS_TIMER_H
+
+#include <stdint.h>
+
+typedef struct SsTimer SsTimer;
+typedef void SsTimerProc(void *clientData);
+
+/*
+ * Returns NULL, with errno set, where the system has no descriptor to give.
+ * ERANGE: this Tcl can't wait for one so high.
+ */
+SsTimer *	SsTimerStart(int64_t milliseconds, SsTimerProc *proc,
+		    void *clientData);
+
+/* Of this thread, and not fired yet. */
+void		SsTimerCancel(SsTimer *timerPtr);
+
+/* In a forked child, back in Tcl: the timers were the parent's. */
+void		SsTimersForget(void);
+
+#endif /* SS_TIMER_H */
