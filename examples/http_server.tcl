@@ -300,6 +300,16 @@ proc http::Log {level message} {
     }
 }
 
+# http::Announce -- Says what is served, once the first workers are ready.
+
+proc http::Announce {pool} {
+    variable root
+    chan puts "http_server.tcl: serves $root at\
+        http://localhost:[dict get [$pool status] port]/, all addresses\
+        (process [pid])"
+    chan flush stdout
+}
+
 # http::Refuse -- Ends the program, whose arguments can't be right.
 
 proc http::Refuse {problem} {
@@ -320,13 +330,10 @@ if {![regexp {^(0|[1-9]\d{0,4})$} $port] || $port > 65535} {
 }
 set http::root [file dirname [file normalize [file join $directory x]]]
 try {
-    set port [::socketserver::socket server $port]
-    chan configure stdout -buffering line
-    after 0 [list chan puts "http_server.tcl: serves $http::root at\
-        http://localhost:$port/, all addresses (process [pid])"]
     ::socketserver::serve -minworkers 2 -maxworkers 16 -loop event \
         -concurrency 200 -timeout 3600 -leavecmd http::leave \
-        -logcmd http::Log -user $user $port http::serve
+        -readycmd http::Announce -logcmd http::Log -user $user \
+        $port http::serve
 } on error {message} {
     chan puts stderr "http_server.tcl: $message"
     exit 1

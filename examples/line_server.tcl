@@ -18,10 +18,13 @@ proc handle {sock ipaddr port} {
     }
 }
 
-# LogLine -- What the server and its workers have to say.
+# Announce -- Says what is served, once the first workers are ready.
 
-proc LogLine {level message} {
-    chan puts stderr "[clock format [clock seconds]] [pid] $level: $message"
+proc Announce {pool} {
+    set status [$pool status]
+    chan puts "line_server.tcl: [dict get $status wanted] workers send lines\
+        back on port [dict get $status port], all addresses (process [pid])"
+    chan flush stdout
 }
 
 # Refuse -- Ends the program, whose arguments can't be right.
@@ -47,11 +50,7 @@ if {![IsNumber $workers 1 1024]} {
     Refuse "bad number of workers \"$workers\""
 }
 try {
-    set port [::socketserver::socket server $port]
-    chan configure stdout -buffering line
-    after 0 [list chan puts "line_server.tcl: $workers workers send lines back\
-        on port $port, all addresses (process [pid])"]
-    ::socketserver::serve -workers $workers -logcmd LogLine $port handle
+    ::socketserver::serve -workers $workers -readycmd Announce $port handle
 } on error {message} {
     chan puts stderr "line_server.tcl: $message"
     exit 1

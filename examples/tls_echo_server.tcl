@@ -24,7 +24,7 @@ proc handle {certificate key sock ipaddr port} {
         tls::handshake $sock
     } on error {message} {
         # Whoever connects may speak something else than TLS.
-        LogLine info "$ipaddr port $port: $message"
+        chan puts stderr "[pid] $ipaddr port $port: $message"
         return
     }
     chan configure $sock -buffering line -translation lf
@@ -33,10 +33,13 @@ proc handle {certificate key sock ipaddr port} {
     }
 }
 
-# LogLine -- What the server and its workers have to say.
+# Announce -- Says what is served, once the first workers are ready.
 
-proc LogLine {level message} {
-    chan puts stderr "[clock format [clock seconds]] [pid] $level: $message"
+proc Announce {certificate pool} {
+    chan puts "tls_echo_server.tcl: lines come back over TLS on port\
+        [dict get [$pool status] port], all addresses, certificate\
+        $certificate (process [pid])"
+    chan flush stdout
 }
 
 # Refuse -- Ends the program, whose arguments can't be right.
@@ -60,12 +63,8 @@ if {![regexp {^(0|[1-9]\d{0,4})$} $port] || $port > 65535} {
     Refuse "bad port \"$port\""
 }
 try {
-    set port [::socketserver::socket server $port]
-    chan configure stdout -buffering line
-    after 0 [list chan puts "tls_echo_server.tcl: lines come back over TLS\
-        on port $port, all addresses, certificate $certificate\
-        (process [pid])"]
-    ::socketserver::serve -workers 4 -timeout 300 -logcmd LogLine \
+    ::socketserver::serve -workers 4 -timeout 300 \
+        -readycmd [list Announce $certificate] \
         $port [list handle $certificate $key]
 } on error {message} {
     chan puts stderr "tls_echo_server.tcl: $message"
