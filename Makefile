@@ -70,7 +70,7 @@ $(BUILD)/libsocketserver.so: $(sources) go.mod go.sum VERSION Makefile | $(BUILD
 	@mv '$(BUILD)/madeof.new' '$(BUILD)/madeof'
 
 $(BUILD)/pkgIndex.tcl: pkgIndex.tcl.in VERSION Makefile | $(BUILD)/.
-	@sed -e 's|@PACKAGE_VERSION@|$(VERSION)|' -e 's|@TCL_FILES@|$(tclfiles)|' \
+	@sed -e 's|@PACKAGE_VERSION@|$(VERSION)|' -e 's|@TCL_FILES@|$(filter-out load.tcl,$(tclfiles))|' \
 	    pkgIndex.tcl.in >'$@.new'
 	@mv '$@.new' '$@'
 

@@ -50,6 +50,7 @@ static const Command commands[] = {
     { NULL, NULL, NULL }
 };
 
+static int	CheckTcl(Tcl_Interp *interp);
 static int	Prepare(Tcl_Interp *interp);
 static void	InChild(void);
 
@@ -117,8 +118,7 @@ Socketserver_Init(
 {
     const Command *commandPtr;
 
-    if (Tcl_InitStubs(interp, "8.6-", 0) == NULL
-	    || Prepare(interp) != TCL_OK) {
+    if (CheckTcl(interp) != TCL_OK || Prepare(interp) != TCL_OK) {
 	return TCL_ERROR;
     }
     for (commandPtr = commands; commandPtr->name != NULL; commandPtr++) {
@@ -151,13 +151,35 @@ DLLEXPORT int
 Socketserver_SafeInit(
     Tcl_Interp *interp)
 {
-    if (Tcl_InitStubs(interp, "8.6-", 0) == NULL
-	    || Prepare(interp) != TCL_OK) {
+    if (CheckTcl(interp) != TCL_OK || Prepare(interp) != TCL_OK) {
 	return TCL_ERROR;
     }
     return SsErrorOurs(interp, "SAFE",
 	    "socketserver can't be loaded into a safe interpreter: load it"
 	    " into the parent and alias what the safe one may do");
+}
+
+/*
+ * Forked processes share the epoll set of Tcl 9's event loop: a worker there
+ * soon crashes the server.
+ */
+
+static int
+CheckTcl(
+    Tcl_Interp *interp)
+{
+    const char *version = Tcl_InitStubs(interp, "8.6-", 0);
+
+    if (version == NULL) {
+	return TCL_ERROR;
+    }
+    if (version[0] != '8') {
+	return SsErrorOurs(interp, "TCL9",
+		"socketserver " PACKAGE_VERSION " can't be loaded into Tcl %s,"
+		" whose forked processes disturb each other: run this program"
+		" with Tcl 8.6", version);
+    }
+    return TCL_OK;
 }
 
 /*
