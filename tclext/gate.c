@@ -14,6 +14,7 @@
 #include "gate.h"
 #include "copy.h"
 #include "dispositions.h"
+#include "limit.h"
 #include "notice.h"
 #include "threads.h"
 #include "fork.h"
@@ -127,7 +128,8 @@ static int	CallSuperviseEnd(Call *callPtr);
  *	0 or an errno.
  *
  * Side effects:
- *	Undoes what Go's start did to signals that were ignored.
+ *	Undoes what Go's start did to signals that were ignored, and to the
+ *	limit of descriptors.
  *
  * Process:
  *	Server.
@@ -150,6 +152,7 @@ SsGateInit(void)
     call.errorPtr = &error;
     code = Enter(&call);
     SsDispositionsCompare();
+    SsLimitPutBack();
     return (code < 0 && error.posix == 0) ? EIO : error.posix;
 }
 
@@ -468,13 +471,17 @@ LoadCopy(
 {
     Exports fresh;
     void *library;
+    int started;
 
     SsDispositionsSave();
+    SsLimitSave();
     library = SsCopyLoad(errorPtr);
     if (library == NULL) {
 	return -1;
     }
-    if (!FindExports(library, &fresh) || fresh.start(&host) < 0) {
+    started = FindExports(library, &fresh) && fresh.start(&host) == 0;
+    SsLimitPutBack();
+    if (!started) {
 	errorPtr->posix = 0;
 	snprintf(errorPtr->message, SS_ERROR_SIZE,
 		"the copy of this library for a forked process doesn't"

@@ -12,6 +12,7 @@
 #include "gate.h"
 #include "helper.h"
 #include "leave.h"
+#include "limit.h"
 #include "result.h"
 #include "signals.h"
 
@@ -83,6 +84,7 @@ BeforeGo(void)
     sigset_t all;
 
     SsDispositionsSave();
+    SsLimitSave();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &loadersMask);
 }
@@ -248,6 +250,7 @@ static void
 InChild(void)
 {
     SsSignalsGiveBack();
+    SsLimitForget();
     SsHelpersForget();
     SsConnectionsForget();
     SsBoardForget();

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "identity.h"
+#include "limit.h"
 #include "names.h"
 #include "process.h"
 #include "result.h"
@@ -25,6 +26,7 @@ static SsSubcommandProc ClockSubcommand;
 static SsSubcommandProc IdentitySubcommand;
 static SsSubcommandProc KillSubcommand;
 static SsSubcommandProc KillGroupSubcommand;
+static SsSubcommandProc LimitSubcommand;
 static SsSubcommandProc LingeringSubcommand;
 static SsSubcommandProc PauseSubcommand;
 static SsSubcommandProc SpawnSubcommand;
@@ -38,6 +40,7 @@ const SsSubcommand ssProcessSubcommands[] = {
     { "identity", IdentitySubcommand, 1, 2, "user ?group?" },
     { "kill", KillSubcommand, 2, 2, "pid signal" },
     { "killgroup", KillGroupSubcommand, 2, 2, "pid signal" },
+    { "limit", LimitSubcommand, 0, 1, "?wanted?" },
     { "lingering", LingeringSubcommand, 0, 0, "" },
     { "pause", PauseSubcommand, 1, 1, "ms" },
     { "spawn", SpawnSubcommand, 1, 1, "cmdPrefix" },
@@ -276,5 +279,43 @@ LingeringSubcommand(
     (void) objc;
     (void) objv;
     Tcl_SetObjResult(interp, Tcl_NewIntObj(SsConnectionsLingering()));
+    return TCL_OK;
+}
+
+/*
+ * Process limit ?wanted?: raises the limit of descriptors to what is wanted,
+ * if that is said; answers {limit N open N}.
+ */
+
+static int
+LimitSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj *dictPtr;
+    int wanted, limit, open, error;
+
+    if (objc > 2) {
+	if (SsGetNumber(interp, objv[2], "limit", 1, INT_MAX, &wanted)
+		!= TCL_OK) {
+	    return TCL_ERROR;
+	}
+	if (SsLimitRaise(wanted) < 0) {
+	    error = errno;
+	    return SsErrorPosix(interp, error,
+		    "can't raise the limit of descriptors: %s",
+		    strerror(error));
+	}
+    }
+    error = SsLimitGet(&limit, &open);
+    if (error != 0) {
+	return SsErrorPosix(interp, error, "can't count descriptors: %s",
+		strerror(error));
+    }
+    dictPtr = Tcl_NewDictObj();
+    SsPutNumber(dictPtr, "limit", limit);
+    SsPutNumber(dictPtr, "open", open);
+    Tcl_SetObjResult(interp, dictPtr);
     return TCL_OK;
 }

@@ -11,6 +11,7 @@
 #include "arguments.h"
 #include "connection.h"
 #include "fork.h"
+#include "limit.h"
 #include "queue.h"
 #include "request.h"
 #include "result.h"
@@ -506,7 +507,7 @@ StatusSubcommand(
     SsPort *portPtr;
     Tcl_Obj *dictPtr;
     uint64_t received, discarded;
-    int serving;
+    int serving, limit, open;
 
     portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
     if (portPtr == NULL) {
@@ -531,6 +532,10 @@ StatusSubcommand(
 	SsPutNumber(dictPtr, "waits", counts.waits);
 	SsPutNumber(dictPtr, "retries", counts.retries);
 	SsPutNumber(dictPtr, "pauses", counts.pauses);
+    }
+    if (serving && SsLimitGet(&limit, &open) == 0) {
+	SsPutNumber(dictPtr, "limit", limit);
+	SsPutNumber(dictPtr, "open", open);
     }
     SsConnectionCounts(&received, &discarded);
     SsPutNumber(dictPtr, "received", received);

@@ -1,0 +1,120 @@
+/*
+ * limit.c --
+ *
+ *	How many descriptors this process may have open.
+ */
+
+#include "limit.h"
+#include "fork.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <sys/resource.h>
+
+static struct rlimit beforeGo;	/* rlim_max is 0: nothing to put back. */
+
+static rlim_t original;		/* The limit before it was raised... */
+static rlim_t raised = 0;	/* ...and since; 0: it wasn't.  Both guarded
+				 * by the fork lock. */
+
+static int	CountOpen(int *countPtr);
+
+void
+SsLimitSave(void)
+{
+    if (getrlimit(RLIMIT_NOFILE, &beforeGo) != 0) {
+	beforeGo.rlim_max = 0;
+    }
+}
+
+void
+SsLimitPutBack(void)
+{
+    struct rlimit limit;
+
+    if (beforeGo.rlim_max != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0
+	    && limit.rlim_max == beforeGo.rlim_max
+	    && limit.rlim_cur > beforeGo.rlim_cur) {
+	setrlimit(RLIMIT_NOFILE, &beforeGo);
+    }
+    beforeGo.rlim_max = 0;
+}
+
+int
+SsLimitRaise(
+    int wanted)
+{
+    struct rlimit limit;
+    rlim_t before;
+    int code;
+
+    SsForkLock();
+    code = getrlimit(RLIMIT_NOFILE, &limit);
+    before = limit.rlim_cur;
+    if (code == 0 && before < (rlim_t) wanted) {
+	limit.rlim_cur = (limit.rlim_max < (rlim_t) wanted) ? limit.rlim_max
+		: (rlim_t) wanted;
+	code = setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (code == 0 && limit.rlim_cur > before) {
+	if (before != raised) {
+	    original = before;
+	}
+	raised = limit.rlim_cur;
+    }
+    SsForkUnlock();
+    return (code != 0) ? -1
+	    : (limit.rlim_cur > INT_MAX) ? INT_MAX : (int) limit.rlim_cur;
+}
+
+int
+SsLimitGet(
+    int *limitPtr,		/* Set; INT_MAX stands for more. */
+    int *openPtr)		/* Set. */
+{
+    struct rlimit limit;
+    int error;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+	return errno;
+    }
+    *limitPtr = (limit.rlim_cur > INT_MAX) ? INT_MAX : (int) limit.rlim_cur;
+    error = CountOpen(openPtr);
+    if (error == EMFILE) {
+	*openPtr = *limitPtr;
+	error = 0;
+    }
+    return error;
+}
+
+static int
+CountOpen(
+    int *countPtr)		/* Set. */
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+
+    if (directory == NULL) {
+	return errno;
+    }
+    *countPtr = -1;		/* That of the directory. */
+    while ((entry = readdir(directory)) != NULL) {
+	*countPtr += (entry->d_name[0] != '.');
+    }
+    closedir(directory);
+    return 0;
+}
+
+void
+SsLimitForget(void)
+{
+    struct rlimit limit;
+
+    if (raised != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0
+	    && limit.rlim_cur == raised) {
+	limit.rlim_cur = original;
+	setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    raised = 0;
+}
