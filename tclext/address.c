@@ -12,24 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/*
- *----------------------------------------------------------------------
- *
- * SsResolve --
- *
- *	See address.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	May ask the network.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
+static int	Append(char addresses[SS_ADDRESSES_SIZE],
+		    const struct sockaddr *addressPtr, socklen_t length);
+static int	AllIn(const char *some, const char *all);
 
 int
 SsResolve(
@@ -42,8 +27,6 @@ SsResolve(
 	.ai_flags = AI_PASSIVE
     };
     struct addrinfo *firstPtr, *infoPtr;
-    char numeric[NI_MAXHOST];
-    size_t used = 0;
     int count = 0, code;
 
     code = (name[0] == '\0') ? EAI_NONAME
@@ -53,17 +36,10 @@ SsResolve(
 		"no address \"%.100s\": give -myaddr an address or a name"
 		" of this machine (%s)", name, gai_strerror(code));
     }
+    addresses[0] = '\0';
     for (infoPtr = firstPtr; infoPtr != NULL && count < SS_MAX_LISTENERS;
 	    infoPtr = infoPtr->ai_next) {
-	if (getnameinfo(infoPtr->ai_addr, infoPtr->ai_addrlen, numeric,
-		sizeof(numeric), NULL, 0, NI_NUMERICHOST) == 0
-		&& used + strlen(numeric) + 2 < SS_ADDRESSES_SIZE) {
-	    if (count++ > 0) {
-		addresses[used++] = ',';
-	    }
-	    strcpy(addresses + used, numeric);
-	    used += strlen(numeric);
-	}
+	count += Append(addresses, infoPtr->ai_addr, infoPtr->ai_addrlen);
     }
     freeaddrinfo(firstPtr);
     if (count == 0 || infoPtr != NULL) {
@@ -73,4 +49,85 @@ SsResolve(
 		: "more addresses than can be listened on");
     }
     return TCL_OK;
+}
+
+void
+SsAddressesBound(
+    int count,
+    const int *fds,		/* Listening sockets. */
+    char addresses[SS_ADDRESSES_SIZE])
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    int i;
+
+    addresses[0] = '\0';
+    for (i = 0; i < count; i++) {
+	length = sizeof(address);
+	if (getsockname(fds[i], (struct sockaddr *) &address, &length) == 0) {
+	    Append(addresses, (struct sockaddr *) &address, length);
+	}
+    }
+}
+
+int
+SsAddressesSame(
+    const char *first,
+    const char *second)
+{
+    return AllIn(first, second) && AllIn(second, first);
+}
+
+/*
+ * Returns 0 where there is no room, or no such family.
+ */
+
+static int
+Append(
+    char addresses[SS_ADDRESSES_SIZE],
+    const struct sockaddr *addressPtr,
+    socklen_t length)
+{
+    static const char mapped[] = "::ffff:";
+    char numeric[NI_MAXHOST];
+    const char *plain = numeric;
+    size_t used = strlen(addresses);
+
+    if (getnameinfo(addressPtr, length, numeric, sizeof(numeric), NULL, 0,
+	    NI_NUMERICHOST) != 0) {
+	return 0;
+    }
+    if (strncmp(numeric, mapped, strlen(mapped)) == 0
+	    && strchr(numeric, '.') != NULL) {
+	plain += strlen(mapped);
+    }
+    if (used + strlen(plain) + 2 > SS_ADDRESSES_SIZE) {
+	return 0;
+    }
+    if (used > 0) {
+	addresses[used++] = ',';
+    }
+    strcpy(addresses + used, plain);
+    return 1;
+}
+
+static int
+AllIn(
+    const char *some,
+    const char *all)
+{
+    size_t length;
+    const char *item;
+
+    for (; *some != '\0'; some += length + (some[length] == ',')) {
+	length = strcspn(some, ",");
+	for (item = all; strncmp(item, some, length) != 0
+		|| strcspn(item, ",") != length; item++) {
+	    item += strcspn(item, ",");
+	    if (*item == '\0') {
+		return 0;
+	    }
+	}
+    }
+    return 1;
 }

@@ -5,11 +5,13 @@
  */
 
 #include "service.h"
+#include "address.h"
 #include "fork.h"
 #include "gate.h"
 #include "result.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +26,11 @@ typedef struct Service {
     int sending;		/* The queue that the accept loop sends to. */
     int renewFd;		/* The send end of a second queue, on that
 				 * list, too; -1: none. */
+    char asked[SS_ADDRESSES_SIZE];
+				/* Where it was to listen; "": everywhere. */
+    char bound[SS_ADDRESSES_SIZE];
+				/* What of that this machine has; "" where
+				 * that isn't known. */
     Tcl_Interp *interp;		/* Who hears of trouble, or NULL. */
     Tcl_ThreadId thread;	/* Its thread. */
 } Service;
@@ -32,7 +39,11 @@ static Service *firstServicePtr = NULL;
 				/* Guarded by the fork lock. */
 
 static int	AlreadyServed(int port);
-static int	Register(Tcl_Interp *interp, const SsServeReply *replyPtr);
+static int	CheckAddresses(Tcl_Interp *interp,
+		    const SsServeRequest *requestPtr);
+static int	Register(Tcl_Interp *interp,
+		    const SsServeRequest *requestPtr,
+		    const SsServeReply *replyPtr);
 static void	Abandon(SsServeReply *replyPtr);
 static void	ReleaseListenersLocked(SsServeReply *replyPtr);
 static Service *FindLocked(int port);
@@ -86,11 +97,12 @@ SsServe(
     SsForkDefer();
     if (AlreadyServed(requestPtr->port)) {
 	*portPtr = requestPtr->port;
+	code = CheckAddresses(interp, requestPtr);
     } else if (SsGateServe(requestPtr, &reply, &error) < 0) {
 	code = ReportError(interp, &error);
     } else {
 	*portPtr = reply.port;
-	code = Register(interp, &reply);
+	code = Register(interp, requestPtr, &reply);
     }
     SsForkResume();
     return code;
@@ -135,6 +147,42 @@ AlreadyServed(
 }
 
 /*
+ * To serve a port again changes nothing, so an address that it doesn't listen
+ * on is an error.  In a forked child the list has what its parent serves.
+ */
+
+static int
+CheckAddresses(
+    Tcl_Interp *interp,
+    const SsServeRequest *requestPtr)
+{
+    const char *wanted = requestPtr->addresses;
+    char where[SS_ADDRESSES_SIZE] = "";
+    Service *servicePtr;
+    int same = (wanted[0] == '\0');
+
+    SsForkLock();
+    for (servicePtr = firstServicePtr; servicePtr != NULL && !same;
+	    servicePtr = servicePtr->nextPtr) {
+	if (servicePtr->reply.port == requestPtr->port) {
+	    same = SsAddressesSame(wanted, servicePtr->asked)
+		    || SsAddressesSame(wanted, servicePtr->bound);
+	    strcpy(where, (servicePtr->asked[0] == '\0') ? "all addresses"
+		    : servicePtr->bound[0] ? servicePtr->bound
+		    : servicePtr->asked);
+	    break;
+	}
+    }
+    SsForkUnlock();
+    if (same) {
+	return TCL_OK;
+    }
+    return SsErrorOurs(interp, "USAGE",
+	    "port %d is served already, on %.150s: close it first, to serve"
+	    " it on %.150s", requestPtr->port, where, wanted);
+}
+
+/*
  *----------------------------------------------------------------------
  *
  * Register --
@@ -156,6 +204,7 @@ AlreadyServed(
 static int
 Register(
     Tcl_Interp *interp,
+    const SsServeRequest *requestPtr,
     const SsServeReply *replyPtr)
 {
     Service *servicePtr = (Service *) calloc(1, sizeof(Service));
@@ -166,6 +215,12 @@ Register(
 	servicePtr->process = SsForkCount();
 	servicePtr->reply = *replyPtr;
 	servicePtr->renewFd = -1;
+	snprintf(servicePtr->asked, SS_ADDRESSES_SIZE, "%s",
+		requestPtr->addresses);
+	if (servicePtr->asked[0] != '\0') {
+	    SsAddressesBound(replyPtr->numListenFds, replyPtr->listenFds,
+		    servicePtr->bound);
+	}
 	servicePtr->interp = interp;
 	servicePtr->thread = Tcl_GetCurrentThread();
 	SsForkLock();
