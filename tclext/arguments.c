@@ -7,6 +7,13 @@
 #include "arguments.h"
 #include "result.h"
 
+#include <stdio.h>
+
+static int	LookUp(Tcl_Interp *interp, Tcl_Obj *objPtr,
+		    const void *tablePtr, size_t size, const char *what,
+		    int *indexPtr);
+static const char *NameAt(const void *tablePtr, size_t size, int index);
+
 /*
  *----------------------------------------------------------------------
  *
@@ -40,9 +47,9 @@ SsSubcommandObjCmd(
     if (objc < 2) {
 	return SsWrongArgs(interp, 1, objv, "subcommand ?arg ...?");
     }
-    if (Tcl_GetIndexFromObjStruct(interp, objv[1], tablePtr,
-	    sizeof(SsSubcommand), "subcommand", 0, &index) != TCL_OK) {
-	return SsUsageError(interp);
+    if (LookUp(interp, objv[1], tablePtr, sizeof(SsSubcommand), "subcommand",
+	    &index) != TCL_OK) {
+	return TCL_ERROR;
     }
     subPtr = &tablePtr[index];
     more = objc - 2 - subPtr->least;
@@ -56,7 +63,7 @@ SsSubcommandObjCmd(
 /*
  *----------------------------------------------------------------------
  *
- * SsGetIndex, SsGetNumber, SsCheckPrefix --
+ * SsGetIndex, SsGetNumber, SsCheckPrefix, SsBadValue --
  *
  *	See arguments.h.
  *
@@ -80,11 +87,7 @@ SsGetIndex(
     const char *what,		/* What they are, for the message. */
     int *indexPtr)
 {
-    if (Tcl_GetIndexFromObj(interp, objPtr, tablePtr, what, 0, indexPtr)
-	    != TCL_OK) {
-	return SsUsageError(interp);
-    }
-    return TCL_OK;
+    return LookUp(interp, objPtr, tablePtr, sizeof(char *), what, indexPtr);
 }
 
 int
@@ -96,11 +99,12 @@ SsGetNumber(
     int most,
     int *numberPtr)
 {
+    char range[60];
+
     if (Tcl_GetIntFromObj(NULL, objPtr, numberPtr) != TCL_OK
 	    || *numberPtr < least || *numberPtr > most) {
-	return SsErrorOurs(interp, "USAGE",
-		"bad %s \"%.100s\": must be a number from %d to %d", what,
-		Tcl_GetString(objPtr), least, most);
+	snprintf(range, sizeof(range), "a number from %d to %d", least, most);
+	return SsBadValue(interp, objPtr, what, range);
     }
     return TCL_OK;
 }
@@ -112,14 +116,64 @@ SsCheckPrefix(
 {
     Tcl_Size count;
 
-    if (Tcl_ListObjLength(interp, prefixPtr, &count) != TCL_OK) {
-	return SsUsageError(interp);
-    }
-    if (count == 0) {
-	return SsErrorOurs(interp, "USAGE",
-		"the command is empty: give a command prefix");
+    if (Tcl_ListObjLength(NULL, prefixPtr, &count) != TCL_OK || count == 0) {
+	return SsBadValue(interp, prefixPtr, "command", "a command prefix");
     }
     return TCL_OK;
+}
+
+int
+SsBadValue(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    const char *what,		/* An option's or a word's name. */
+    const char *expected)
+{
+    return SsErrorOurs(interp, "USAGE",
+	    "bad value \"%.100s\" for %s: must be %s", Tcl_GetString(objPtr),
+	    what, expected);
+}
+
+/*
+ * As Tcl's own, but of one form: Tcl says "bad" here, "ambiguous" there and
+ * "unknown or ambiguous" for ensembles.
+ */
+
+static int
+LookUp(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    const void *tablePtr,	/* Structures that begin with a name... */
+    size_t size,		/* ...of this size; NULL ends them. */
+    const char *what,
+    int *indexPtr)
+{
+    Tcl_Obj *messagePtr;
+    const char *name;
+    int i, last;
+
+    if (Tcl_GetIndexFromObjStruct(NULL, objPtr, tablePtr, (int) size, what, 0,
+	    indexPtr) == TCL_OK) {
+	return TCL_OK;
+    }
+    messagePtr = Tcl_ObjPrintf("unknown or ambiguous %s \"%.100s\": must be ",
+	    what, Tcl_GetString(objPtr));
+    for (i = 0; (name = NameAt(tablePtr, size, i)) != NULL; i++) {
+	last = (NameAt(tablePtr, size, i + 1) == NULL);
+	Tcl_AppendStringsToObj(messagePtr, (i == 0) ? "" : !last ? ", "
+		: (i == 1) ? " or " : ", or ", name, NULL);
+    }
+    Tcl_SetObjResult(interp, messagePtr);
+    return SsUsageError(interp);
+}
+
+static const char *
+NameAt(
+    const void *tablePtr,
+    size_t size,
+    int index)
+{
+    return *(const char *const *) ((const char *) tablePtr + index * size);
 }
 
 /*

@@ -37,15 +37,22 @@ typedef struct SsSubcommand {
  *
  * SsGetIndex --
  *
- *	Looks a word up in a table of names.
+ *	Looks a word up in a table of names; "what" says in the message what
+ *	they are.
  *
  * SsGetNumber --
  *
- *	Reads a number from least to most; "what" names it in the message.
+ *	Reads a number from least to most, written in any way that Tcl takes
+ *	for an integer.
  *
  * SsCheckPrefix --
  *
  *	Whether a word can be a command prefix: a list that isn't empty.
+ *
+ * SsBadValue --
+ *
+ *	Tells that a word can't be what an option or argument, "what", must
+ *	be.
  *
  * SsWrongArgs --
  *
@@ -74,6 +81,8 @@ int		SsGetIndex(Tcl_Interp *interp, Tcl_Obj *objPtr,
 int		SsGetNumber(Tcl_Interp *interp, Tcl_Obj *objPtr,
 		    const char *what, int least, int most, int *numberPtr);
 int		SsCheckPrefix(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
+int		SsBadValue(Tcl_Interp *interp, Tcl_Obj *objPtr,
+		    const char *what, const char *expected);
 int		SsWrongArgs(Tcl_Interp *interp, int count,
 		    Tcl_Obj *const objv[], const char *usage);
 int		SsUsageError(Tcl_Interp *interp);

@@ -154,8 +154,7 @@ GetPidAndSignal(
     }
     *numberPtr = SsSignalNumber(Tcl_GetString(objv[3]));
     if (*numberPtr == 0) {
-	return SsErrorOurs(interp, "USAGE", "there is no signal \"%.100s\"",
-		Tcl_GetString(objv[3]));
+	return SsBadValue(interp, objv[3], "signal", "the name of a signal");
     }
     return TCL_OK;
 }

@@ -173,8 +173,7 @@ GetSignal(
 	*numberPtr = number;
 	return TCL_OK;
     default:
-	return SsErrorOurs(interp, "USAGE",
-		"bad signal \"%.100s\": must be HUP, INT, QUIT, TERM, TTIN,"
-		" TTOU, USR1 or USR2", Tcl_GetString(objPtr));
+	return SsBadValue(interp, objPtr, "signal",
+		"HUP, INT, QUIT, TERM, TTIN, TTOU, USR1, or USR2");
     }
 }

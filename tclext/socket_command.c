@@ -137,7 +137,7 @@ GetServerOption(
     }
     switch (index) {
     case BACKLOG:
-	return SsGetNumber(interp, valuePtr, "backlog", 1, INT_MAX,
+	return SsGetNumber(interp, valuePtr, "-backlog", 1, INT_MAX,
 		&requestPtr->backlog);
     case MYADDR:
 	*addressPtr = valuePtr;
@@ -145,9 +145,7 @@ GetServerOption(
     default:
 	if (Tcl_GetBooleanFromObj(NULL, valuePtr, &requestPtr->reusePort)
 		!= TCL_OK) {
-	    return SsErrorOurs(interp, "USAGE",
-		    "bad reuseport \"%.100s\": must be a boolean",
-		    Tcl_GetString(valuePtr));
+	    return SsBadValue(interp, valuePtr, "-reuseport", "a boolean");
 	}
 	return TCL_OK;
     }
@@ -276,20 +274,19 @@ GetTakeOptions(
 	if (SsGetIndex(interp, objv[i], names, "option", &index) != TCL_OK) {
 	    return TCL_ERROR;
 	}
-	if (index == PORT && SsGetNumber(interp, objv[i + 1], "port", 1, 65535,
+	if (index == PORT && SsGetNumber(interp, objv[i + 1], "-port", 1, 65535,
 		&optionsPtr->port) != TCL_OK) {
 	    return TCL_ERROR;
 	}
-	if (index == TIMEOUT && SsGetNumber(interp, objv[i + 1], "timeout", 0,
+	if (index == TIMEOUT && SsGetNumber(interp, objv[i + 1], "-timeout", 0,
 		INT_MAX, &optionsPtr->timeout) != TCL_OK) {
 	    return TCL_ERROR;
 	}
 	if (index == CLOSED) {
 	    optionsPtr->closedPtr = objv[i + 1];
 	    if (Tcl_ListObjLength(NULL, objv[i + 1], &length) != TCL_OK) {
-		return SsErrorOurs(interp, "USAGE",
-			"bad closed command \"%.100s\": must be a command prefix",
-			Tcl_GetString(objv[i + 1]));
+		return SsBadValue(interp, objv[i + 1], "-closed",
+			"a command prefix");
 	    }
 	}
     }
