@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,15 @@ static int lastFd = 2;		/* No copy that this process has, from those
 				 * that it was forked from too, was loaded
 				 * through a descriptor above. */
 
+/*
+ * What a start of Go takes of address space at most, as library/load.tcl has
+ * it; or it aborts the process.
+ */
+
+#define GO_SPACE ((size_t) 1792000 << 10)
+#define GO_THREADS 8
+
+static int	CheckSpace(SsGoError *errorPtr);
 static int	OpenLibrary(SsGoError *errorPtr);
 static int	CopyToMemory(int fd, SsGoError *errorPtr);
 static int	Renumber(int fd, SsGoError *errorPtr);
@@ -91,7 +101,7 @@ SsCopyLoad(
     void *library;
     int fd, memoryFd;
 
-    fd = OpenLibrary(errorPtr);
+    fd = (CheckSpace(errorPtr) < 0) ? -1 : OpenLibrary(errorPtr);
     if (fd < 0) {
 	return NULL;
     }
@@ -113,6 +123,32 @@ SsCopyLoad(
 		dlerror());
     }
     return library;
+}
+
+static int
+CheckSpace(
+    SsGoError *errorPtr)
+{
+    pthread_attr_t attributes;
+    size_t size = 0;
+    void *room;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_getstacksize(&attributes, &size);
+    pthread_attr_destroy(&attributes);
+    size = GO_SPACE + GO_THREADS * size;
+    room = mmap(NULL, size, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) {
+	errorPtr->posix = errno;
+	snprintf(errorPtr->message, SS_ERROR_SIZE,
+		"a forked process that serves needs another %zu MB of address"
+		" space: raise the limit (ulimit -v), or serve before the"
+		" fork", size >> 20);
+	return -1;
+    }
+    munmap(room, size);
+    return 0;
 }
 
 /*
