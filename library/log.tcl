@@ -38,8 +38,8 @@ proc ::socketserver::log::Tell {logCmd level message {options {}}} {
 }
 
 # The log of "serve": a line on stderr, with the stack of an error indented
-# below. Of workers' information there is too much for that. Where stderr is
-# closed there is nobody to tell.
+# below, in one piece, for others write there, too. Of workers' information there
+# is too much for that. Where stderr is closed there is nobody to tell.
 
 proc ::socketserver::log::Print {level message} {
     if {$level eq "info" && [info exists ::socketserver::worker::settings]} {
@@ -48,7 +48,7 @@ proc ::socketserver::log::Print {level message} {
     set now [clock milliseconds]
     set time [clock format [expr {$now / 1000}] -format "%Y-%m-%d %H:%M:%S"]
     catch {
-        chan puts stderr [format "%s.%03d %d %s: %s" $time \
+        chan puts -nonewline stderr [format "%s.%03d %d %s: %s\n" $time \
                 [expr {$now % 1000}] [pid] $level \
                 [string map {\n "\n    "} $message]]
     }

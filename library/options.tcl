@@ -191,7 +191,7 @@ proc ::socketserver::options::CheckLeast {name value} {
 proc ::socketserver::options::CheckSeconds {name value} {
     if {![string is double -strict $value] || !($value >= 0)
             || $value > 1e6} {
-        Usage "bad value \"$value\" for $name: must be seconds,\
+        Usage "bad value \"$value\" for $name: must be a number of seconds\
                 from 0 to 1000000"
     }
     expr {$value + 0}

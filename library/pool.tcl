@@ -6,7 +6,7 @@
 
 namespace eval ::socketserver::pool {
     namespace export names of start
-    namespace ensemble create
+    namespace ensemble create -unknown ::socketserver::pool::Unknown
     variable counter 0	;# Names pools.
     variable ports {}	;# Ports that have one: the pool's command and process.
 }
@@ -65,12 +65,24 @@ proc ::socketserver::pool::of {port} {
             which there are"
 }
 
+# An ensemble's handler for what it doesn't know answers with what to call
+# instead.
+
+proc ::socketserver::pool::Unknown {ensemble name args} {
+    list ::socketserver::pool::Refuse $name
+}
+
+proc ::socketserver::pool::Refuse {name args} {
+    return -code error -errorcode {SOCKETSERVER USAGE} "unknown or ambiguous\
+            subcommand \"$name\": must be names, of, or start"
+}
+
 # A handler must be a list, and a command unless -initcmd may make it one.
 
 proc ::socketserver::pool::CheckHandler {handler options} {
     if {![string is list $handler] || [llength $handler] == 0} {
         return -code error -errorcode {SOCKETSERVER HANDLER} \
-                "handler \"$handler\" is not a command prefix"
+                "handler \"$handler\" is not a list: give a command prefix"
     }
     if {[dict get $options -initcmd] eq {}} {
         ::socketserver::worker::Words $handler
@@ -176,6 +188,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         my Later 1000
         set queues [dict create [::socketserver::Queue number $port] 1]
         lassign [::socketserver::options::Bounds $options] least most
+        my Room $most
         set standing [dict create phase running generation 1 \
                 wanted $least minworkers $least maxworkers $most]
         dict set ::socketserver::pool::ports $port [list [self] $owner]
@@ -209,6 +222,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         }
         my Ask [list add $n]
         dict incr standing wanted $n
+        my Room [dict get $standing wanted]
         return
     }
 
@@ -279,6 +293,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
                     start it with a higher -maxworkers"
         }
         set options $changed
+        my Room $most
         dict set standing minworkers $least
         dict set standing maxworkers $most
         my Show "config [my Config]"
@@ -317,6 +332,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
                 served $served \
                 {*}[my Rates $served [dict get $counted accepted]] \
                 {*}[dict remove $counts served] \
+                {*}[::socketserver::Process limit] \
                 lastError $lastError \
                 workers $workers
     }
@@ -367,6 +383,14 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 
     method Usage {message} {
         return -level 2 -code error -errorcode {SOCKETSERVER USAGE} $message
+    }
+
+    # Makes the system give this process as many descriptors as so many
+    # workers want, twice while a generation replaces another.
+
+    method Room {workers} {
+        set open [dict get [::socketserver::Process limit] open]
+        ::socketserver::Process limit [expr {$open + 2 * $workers + 64}]
     }
 
     # Where it listens, for people.
