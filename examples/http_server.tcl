@@ -125,7 +125,10 @@ proc http::Linger {sock} {
     variable brief
 
     set me [info coroutine]
-    chan close $sock write
+    if {[catch {chan close $sock write}]} {
+        # It is gone already.
+        return
+    }
     set timer [after $brief [list $me late]]
     chan event $sock readable [list $me readable]
     try {
