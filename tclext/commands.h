@@ -118,9 +118,9 @@ extern const SsSubcommand ssTimerSubcommands[];
  */
 
 /*
- * Forks.  The child evaluates a command prefix at global level, of which it
- * never returns: its result is the exit status.  TCL_ERROR leaves a message in
- * the interpreter.
+ * Forks.  The child leads a process group and evaluates a command prefix at
+ * global level, of which it never returns: its result is the exit status.
+ * TCL_ERROR leaves a message in the interpreter.
  */
 
 int		SsSpawn(Tcl_Interp *interp, Tcl_Obj *prefixPtr,

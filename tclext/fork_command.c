@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "arguments.h"
+#include "group.h"
 #include "process.h"
 #include "quit.h"
 #include "result.h"
@@ -61,11 +62,6 @@ SsForkObjCmd(
     return TCL_OK;
 }
 
-/*
- * The child leads a process group, so that what it starts can be ended with
- * it; both sides see to that, for either may be first.
- */
-
 int
 SsSpawn(
     Tcl_Interp *interp,
@@ -79,10 +75,10 @@ SsSpawn(
 	return TCL_ERROR;
     }
     if (*pidPtr > 0) {
-	setpgid(*pidPtr, *pidPtr);
+	SsGroupLead(*pidPtr);
 	return TCL_OK;
     }
-    setpgid(0, 0);
+    SsGroupLead(0);
     Tcl_IncrRefCount(prefixPtr);
     code = Tcl_EvalObjEx(interp, prefixPtr,
 	    TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);

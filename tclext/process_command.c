@@ -8,6 +8,7 @@
 #include "arguments.h"
 #include "clock.h"
 #include "connection.h"
+#include "group.h"
 #include "identity.h"
 #include "limit.h"
 #include "names.h"
@@ -134,7 +135,7 @@ KillGroupSubcommand(
     if (GetPidAndSignal(interp, objv, &pid, &number) != TCL_OK) {
 	return TCL_ERROR;
     }
-    if (SsProcessKillGroup(pid, number) < 0) {
+    if (SsGroupKill(pid, number) < 0) {
 	error = errno;
 	return SsErrorPosix(interp, error, "can't send a signal to process"
 		" %d and its group: %s", pid, strerror(error));

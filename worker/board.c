@@ -13,7 +13,7 @@
 #include "board.h"
 #include "clock.h"
 #include "fork.h"
-#include "process.h"
+#include "group.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -480,7 +480,7 @@ SsBoardKillLate(
 	ReadLocked(board, slot, &entry);
 	result = (entry.connections > 0 || entry.state == SS_BOARD_STARTING)
 		&& SsMilliseconds() - entry.since >= limit;
-	if (result && SsProcessKillGroup(entry.pid, SIGKILL) < 0) {
+	if (result && SsGroupKill(entry.pid, SIGKILL) < 0) {
 	    result = -1;
 	}
     }

@@ -463,14 +463,3 @@ SsProcessKill(
     }
     return TCL_OK;
 }
-
-int
-SsProcessKillGroup(
-    pid_t pid,			/* Above 0. */
-    int number)
-{
-    if (kill(-pid, number) < 0) {
-	return kill(pid, number);
-    }
-    return 0;
-}

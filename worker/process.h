@@ -25,12 +25,6 @@ void		SsProcessUnwatch(Tcl_Interp *interp, pid_t pid);
 int		SsProcessKill(Tcl_Interp *interp, pid_t pid, int number);
 
 /*
- * The child, not waited for yet, and what it has started in its process
- * group.  Returns 0 or -1 with errno set.
- */
-int		SsProcessKillGroup(pid_t pid, int number);
-
-/*
  * In a forked child, when it is back in Tcl: what its thread watched are not
  * its children.  A child that doesn't call it forgets them when it hears of
  * one.
