@@ -2,9 +2,20 @@ package supervise
 
 import "time"
 
+// The end of the queue wakes all idle workers together. Where they are more
+// than a crowd the server would have to wait for its turn among them, so first
+// they are dismissed a crowd at a time, while that is soon done.
+const (
+	crowd = 64
+	haste = time.Second
+
+	thinPause = 5 * time.Millisecond
+)
+
 // stop is the end of a pool.
 type stop struct {
 	asked    bool
+	begun    time.Duration // When it was; good once asked.
 	closed   bool          // Close has been answered.
 	deadline time.Duration // When the grace time is up.
 	told     bool          // That it is.
@@ -29,6 +40,10 @@ func (s *Supervisor) askStop(grace time.Duration) {
 	if s.stop.asked {
 		deadline = min(deadline, s.stop.deadline)
 	}
+	if !s.stop.asked {
+		s.stop.begun = s.now
+		s.log("info", "stop", int(grace.Milliseconds()))
+	}
 	s.stop.asked, s.stop.deadline = true, deadline
 }
 
@@ -39,9 +54,11 @@ func (s *Supervisor) stepStop() {
 		return // Until that is known; the outcome comes at once.
 	}
 	if !s.stop.closed {
+		if s.thinOut() {
+			return
+		}
 		s.stop.closed = true
 		s.drainFrom(max(s.wanted, 1))
-		s.log("info", "stop", int(s.stop.deadline-s.now)/int(time.Millisecond))
 		s.act(Action{Kind: Close})
 		s.within(soon)
 		return
@@ -56,6 +73,21 @@ func (s *Supervisor) stepStop() {
 		s.act(Action{Kind: Stopped})
 	}
 	s.within(growPause)
+}
+
+// thinOut dismisses some of the idle workers, and reports whether there will be
+// more to dismiss.
+func (s *Supervisor) thinOut() bool {
+	idle := s.countOf(s.generation).idle
+	if idle <= crowd || s.queues[s.generation] > s.retiring || s.now-s.stop.begun >= haste || s.stop.late(s.now) {
+		return false
+	}
+	if s.retiring == 0 {
+		s.retiring = min(idle-crowd, crowd)
+		s.act(Action{Kind: Dismiss, N: s.retiring})
+	}
+	s.within(thinPause)
+	return true
 }
 
 // endWorkers ends all that are still there.

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -98,4 +99,36 @@ func TestStopOfAPoolThatNeverCameUp(t *testing.T) {
 	delete(f.queues, 1)
 	f.run(200 * ms)
 	f.didAll("stopped")
+}
+
+func TestStopDismissesACrowdAtATime(t *testing.T) {
+	f := newFake(t, fixed(200))
+	f.run(2 * time.Second)
+	f.idle()
+	f.forget()
+	f.ask(Request{Verb: Stop, Grace: 10 * time.Second})
+	for _, n := range []int{64, 64, 8} {
+		f.forget()
+		f.run(20 * ms)
+		f.didAll(fmt.Sprintf("retire %d", n))
+		if f.done("close") {
+			t.Fatalf("did %q", f.did)
+		}
+		for _, pid := range f.pids()[:n] {
+			f.there[pid].State, f.there[pid].Dismissed = Retiring, true
+			f.die(&f.next, pid, true)
+		}
+	}
+	f.run(20 * ms)
+	f.didAll("close")
+	f.wants(1, 64)
+}
+
+func TestStopOfMessagesThatNobodyTakes(t *testing.T) {
+	f := newFake(t, fixed(200))
+	f.run(2 * time.Second)
+	f.idle()
+	f.ask(Request{Verb: Stop, Grace: 10 * time.Second})
+	f.run(haste + 50*ms)
+	f.didAll("close")
 }
