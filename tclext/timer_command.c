@@ -8,12 +8,9 @@
 #include "arguments.h"
 #include "fork.h"
 #include "handler.h"
-#include "result.h"
 #include "timer.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <string.h>
 
 #define ASSOC_KEY "socketserver::Timer"
 
@@ -57,7 +54,6 @@ StartSubcommand(
 {
     Timers *timersPtr = GetTimers(interp);
     Timer *timerPtr;
-    SsTimer *tokenPtr;
     int milliseconds, isNew;
 
     (void) objc;
@@ -67,16 +63,8 @@ StartSubcommand(
 	return TCL_ERROR;
     }
     timerPtr = (Timer *) Tcl_Alloc(sizeof(Timer));
-    tokenPtr = SsTimerStart(milliseconds, FireProc, timerPtr);
-    if (tokenPtr == NULL) {
-	int error = errno;
-
-	Tcl_Free((char *) timerPtr);
-	return SsErrorPosix(interp, error, "can't start a timer: %s",
-		strerror(error));
-    }
     timerPtr->timersPtr = timersPtr;
-    timerPtr->tokenPtr = tokenPtr;
+    timerPtr->tokenPtr = SsTimerStart(milliseconds, FireProc, timerPtr);
     timerPtr->prefixPtr = objv[3];
     Tcl_IncrRefCount(timerPtr->prefixPtr);
     do {

@@ -2,7 +2,8 @@
  * timer.c --
  *
  *	Timers: a sorted list for each thread, and one timerfd that is set to
- *	the first of them.
+ *	the first of them; where the system or Tcl's select has no room for
+ *	that, one of Tcl's own timers.
  */
 
 #include "timer.h"
@@ -11,7 +12,6 @@
 #include "fork.h"
 #include "queue.h"
 
-#include <errno.h>
 #include <sys/timerfd.h>
 #include <tcl.h>
 #include <unistd.h>
@@ -27,20 +27,22 @@ struct SsTimer {
 typedef struct ThreadData {
     SsTimer *firstPtr, *lastPtr;/* The first is due first. */
     uint64_t started;
-    int isOpen;			/* Whether there is a descriptor... */
-    int fd;			/* ...owned... */
-    int process;		/* ...by which process: SsForkCount. */
+    int isOpen;			/* Whether the rest is set. */
+    int fd;			/* The timerfd, owned; -1: none. */
+    Tcl_TimerToken token;	/* Stands in for it, or NULL. */
+    int process;		/* Whose all this is: SsForkCount. */
 } ThreadData;
 
 static Tcl_ThreadDataKey dataKey;
 
 static ThreadData *GetData(void);
-static int	Open(ThreadData *dataPtr);
+static void	Open(ThreadData *dataPtr);
 static void	Close(ThreadData *dataPtr);
 static void	CloseUnused(ThreadData *dataPtr);
 static void	Arm(ThreadData *dataPtr);
 static void	Unlink(ThreadData *dataPtr, SsTimer *timerPtr);
 static Tcl_FileProc FireProc;
+static Tcl_TimerProc FireWithoutProc;
 static Tcl_ExitProc CloseProc;
 
 SsTimer *
@@ -52,8 +54,8 @@ SsTimerStart(
     ThreadData *dataPtr = GetData();
     SsTimer *timerPtr, *beforePtr;
 
-    if (!dataPtr->isOpen && Open(dataPtr) < 0) {
-	return NULL;
+    if (!dataPtr->isOpen) {
+	Open(dataPtr);
     }
     timerPtr = (SsTimer *) Tcl_Alloc(sizeof(SsTimer));
     timerPtr->due = SsMilliseconds() + milliseconds;
@@ -113,7 +115,7 @@ GetData(void)
     return dataPtr;
 }
 
-static int
+static void
 Open(
     ThreadData *dataPtr)
 {
@@ -121,20 +123,18 @@ Open(
     int fd = SsAboveStdio(timerfd_create(CLOCK_MONOTONIC,
 	    TFD_CLOEXEC | TFD_NONBLOCK));
 
-    if (fd < 0) {
-	return -1;
-    }
     if (bound > 0 && fd >= bound) {
 	close(fd);
-	errno = ERANGE;
-	return -1;
+	fd = -1;
     }
     dataPtr->fd = fd;
+    dataPtr->token = NULL;
     dataPtr->isOpen = 1;
     dataPtr->process = SsForkCount();
-    Tcl_CreateFileHandler(fd, TCL_READABLE, FireProc, dataPtr);
+    if (fd >= 0) {
+	Tcl_CreateFileHandler(fd, TCL_READABLE, FireProc, dataPtr);
+    }
     Tcl_CreateThreadExitHandler(CloseProc, dataPtr);
-    return 0;
 }
 
 static void
@@ -160,8 +160,11 @@ CloseProc(
 {
     ThreadData *dataPtr = (ThreadData *) clientData;
 
-    Tcl_DeleteFileHandler(dataPtr->fd);
-    close(dataPtr->fd);
+    if (dataPtr->fd >= 0) {
+	Tcl_DeleteFileHandler(dataPtr->fd);
+	close(dataPtr->fd);
+    }
+    Tcl_DeleteTimerHandler(dataPtr->token);
     dataPtr->isOpen = 0;
     while (dataPtr->firstPtr != NULL) {
 	SsTimer *timerPtr = dataPtr->firstPtr;
@@ -181,16 +184,23 @@ Arm(
     struct itimerspec when = { { 0, 0 }, { 0, 0 } };
     int64_t left;
 
-    if (dataPtr->firstPtr != NULL) {
-	left = dataPtr->firstPtr->due - SsMilliseconds();
-	if (left > 0) {
-	    when.it_value.tv_sec = (time_t) (left / 1000);
-	    when.it_value.tv_nsec = (long) (left % 1000) * 1000000;
-	} else {
-	    when.it_value.tv_nsec = 1;
-	}
-	timerfd_settime(dataPtr->fd, 0, &when, NULL);
+    if (dataPtr->firstPtr == NULL) {
+	return;
     }
+    left = dataPtr->firstPtr->due - SsMilliseconds();
+    if (left < 0) {
+	left = 0;
+    }
+    if (dataPtr->fd < 0) {
+	Tcl_DeleteTimerHandler(dataPtr->token);
+	dataPtr->token = Tcl_CreateTimerHandler((int) left, FireWithoutProc,
+		dataPtr);
+	return;
+    }
+    when.it_value.tv_sec = (time_t) (left / 1000);
+    when.it_value.tv_nsec = (long) (left % 1000) * 1000000
+	    + (left == 0);	/* 0 would be none. */
+    timerfd_settime(dataPtr->fd, 0, &when, NULL);
 }
 
 static void
@@ -225,8 +235,10 @@ FireProc(
     if (GetData()->isOpen == 0) {
 	return;			/* Another process's. */
     }
-    count = read(dataPtr->fd, &expirations, sizeof(expirations));
-    (void) count;
+    if (dataPtr->fd >= 0) {
+	count = read(dataPtr->fd, &expirations, sizeof(expirations));
+	(void) count;
+    }
     now = SsMilliseconds();
     while ((timerPtr = dataPtr->firstPtr) != NULL && timerPtr->due <= now
 	    && timerPtr->number <= latest) {
@@ -235,10 +247,18 @@ FireProc(
 	Tcl_Free((char *) timerPtr);
 	Arm(dataPtr);
 	fired.proc(fired.clientData);
-	if (!dataPtr->isOpen) {
-	    return;
+	if (!GetData()->isOpen) {
+	    return;		/* Or it has come back in a forked child. */
 	}
     }
     Arm(dataPtr);
     CloseUnused(dataPtr);
+}
+
+static void
+FireWithoutProc(
+    void *clientData)		/* The thread's data. */
+{
+    ((ThreadData *) clientData)->token = NULL;
+    FireProc(clientData, 0);
 }

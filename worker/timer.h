@@ -17,8 +17,7 @@ typedef struct SsTimer SsTimer;
 typedef void SsTimerProc(void *clientData);
 
 /*
- * Returns NULL, with errno set, where the system has no descriptor to give.
- * ERANGE: this Tcl can't wait for one so high.
+ * Where no descriptor is to be had, the wall clock has to do.
  */
 SsTimer *	SsTimerStart(int64_t milliseconds, SsTimerProc *proc,
 		    void *clientData);
