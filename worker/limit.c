@@ -9,8 +9,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/resource.h>
+
+#define MOST_TRIED 65536	/* Descriptors, where no list of them is. */
 
 static struct rlimit beforeGo;	/* rlim_max is 0: nothing to put back. */
 
@@ -18,7 +21,8 @@ static rlim_t original;		/* The limit before it was raised... */
 static rlim_t raised = 0;	/* ...and since; 0: it wasn't.  Both guarded
 				 * by the fork lock. */
 
-static int	CountOpen(int *countPtr);
+static int	CountOpen(int limit);
+static int	TryOpen(int limit);
 
 void
 SsLimitSave(void)
@@ -74,36 +78,45 @@ SsLimitGet(
     int *openPtr)		/* Set. */
 {
     struct rlimit limit;
-    int error;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
 	return errno;
     }
     *limitPtr = (limit.rlim_cur > INT_MAX) ? INT_MAX : (int) limit.rlim_cur;
-    error = CountOpen(openPtr);
-    if (error == EMFILE) {
-	*openPtr = *limitPtr;
-	error = 0;
-    }
-    return error;
+    *openPtr = CountOpen(*limitPtr);
+    return 0;
 }
 
 static int
 CountOpen(
-    int *countPtr)		/* Set. */
+    int limit)
 {
     DIR *directory = opendir("/proc/self/fd");
     struct dirent *entry;
+    int count = -1;		/* That of the directory. */
 
     if (directory == NULL) {
-	return errno;
+	return TryOpen(limit);
     }
-    *countPtr = -1;		/* That of the directory. */
     while ((entry = readdir(directory)) != NULL) {
-	*countPtr += (entry->d_name[0] != '.');
+	count += (entry->d_name[0] != '.');
     }
     closedir(directory);
-    return 0;
+    return count;
+}
+
+/* No descriptor is left, or there is no /proc. */
+
+static int
+TryOpen(
+    int limit)
+{
+    int fd, count = 0;
+
+    for (fd = 0; fd < limit && fd < MOST_TRIED; fd++) {
+	count += (fcntl(fd, F_GETFD) >= 0);
+    }
+    return count;
 }
 
 void
