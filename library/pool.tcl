@@ -206,6 +206,8 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
                 catch {::socketserver::Process watch $pid list}
             }
             my Release
+            # Who waits goes on: its own call keeps the variable alive.
+            set over 1
         }
     }
 

@@ -227,6 +227,10 @@
             return
         }
         my Soon
+        if {$asked || $failure ne {}} {
+            my Show "failed renew"
+            return
+        }
         if {$problem ne {}} {
             set whyNot "-reloadcmd: $problem"
             my Show "failed renew"

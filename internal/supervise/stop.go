@@ -50,7 +50,13 @@ func (s *Supervisor) askStop(grace time.Duration) {
 // stepStop closes the port once, lets the workers finish, and ends them when
 // the grace time is up.
 func (s *Supervisor) stepStop() {
-	if s.reload.phase == renewing || s.reload.phase == switching {
+	switch {
+	case s.reload.phase == renewing && s.stop.late(s.now):
+		s.notReloaded("stop") // The application hasn't said yet whether it is ready for one.
+	case s.reload.phase == renewing:
+		s.within(s.stop.deadline - s.now)
+		return
+	case s.reload.phase == switching:
 		return // Until that is known; the outcome comes at once.
 	}
 	if !s.stop.closed {

@@ -2,6 +2,8 @@ package supervise
 
 import (
 	"fmt"
+
+	"slices"
 	"testing"
 	"time"
 )
@@ -88,6 +90,16 @@ func TestStopDuringReload(t *testing.T) {
 	f.endOf(1)
 	f.run(2 * time.Second)
 	f.didAll("stopped")
+}
+
+func TestStopWhileAQueueIsWaitedFor(t *testing.T) {
+	s := New(fixed(2))
+	s.Step(0, Snapshot{Requests: []Request{{Verb: Reload}}})
+	s.Step(0, Snapshot{Requests: []Request{{Verb: Stop, Grace: time.Second}}})
+	actions, _ := s.Step(time.Second, Snapshot{})
+	if !slices.ContainsFunc(actions, func(a Action) bool { return a.Kind == Close }) {
+		t.Errorf("%v", actions)
+	}
 }
 
 func TestStopOfAPoolThatNeverCameUp(t *testing.T) {
