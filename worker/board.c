@@ -390,6 +390,9 @@ ReadLocked(
     entryPtr->generation = childPtr->generation;
     entryPtr->started = childPtr->since;
     Check(entryPtr, childPtr->since);
+    if (entryPtr->state == SS_BOARD_STARTING) {
+	entryPtr->since = childPtr->since;
+    }
     return 1;
 }
 
