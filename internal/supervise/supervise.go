@@ -265,8 +265,8 @@ func (s *Supervisor) bury(death Death) {
 	w := s.workers[death.Pid]
 	w.present = false
 	engaged := w.Served > 0 || w.Connections > 0
-	if death.Clean && w.Connections == 0 {
-		s.pace.grant(1)
+	if death.Clean && w.Connections == 0 && w.State == Retiring {
+		s.pace.grant(1) // It has served what it was to serve.
 	}
 	switch {
 	case w.Generation == s.reload.generation && s.reload.phase != settled:

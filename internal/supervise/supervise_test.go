@@ -349,10 +349,29 @@ func TestWorkersThatAreDoneDontCountForThePace(t *testing.T) {
 	f.forget()
 	for f.now < time.Second {
 		f.idle()
-		f.die(&f.next, f.pids()[0], true)
+		pid := f.pids()[0]
+		f.there[pid].State = Retiring
+		f.die(&f.next, pid, true)
 		f.run(2 * ms)
 	}
 	if n := len(f.forks); n < 400 {
+		t.Errorf("%d forks", n)
+	}
+}
+
+func TestHandlersThatCloseAndExitCountForThePace(t *testing.T) {
+	f := newFake(t, fixed(2))
+	f.startup = ms
+	f.run(100 * ms)
+	f.forget()
+	for f.now < 2*time.Second {
+		for _, pid := range f.pids() {
+			f.there[pid].State, f.there[pid].Served = Idle, 1
+			f.die(&f.next, pid, true)
+		}
+		f.run(2 * ms)
+	}
+	if n := len(f.forks); n < 70 || n > 2*paceRate+paceBurst {
 		t.Errorf("%d forks", n)
 	}
 }
