@@ -116,6 +116,9 @@ proc ::socketserver::pool::Perform {commands} {
 }
 
 proc ::socketserver::pool::Ready {pool readyCmd logCmd} {
+    if {[info commands $pool] eq {}} {
+        return
+    }
     if {[catch {uplevel #0 [list {*}$readyCmd $pool]} message problem] == 1} {
         ::socketserver::log::Tell $logCmd error "-readycmd failed: $message" \
                 $problem
