@@ -130,6 +130,7 @@ proc ::socketserver::load::Limit {limits name} {
 }
 
 proc ::socketserver::load::Field {status name} {
+    set value 0
     regexp -line "^$name:\\s*(\[\[:xdigit:]]+)" $status -> value
     return $value
 }

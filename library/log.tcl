@@ -39,7 +39,8 @@ proc ::socketserver::log::Tell {logCmd level message {options {}}} {
 
 # The log of "serve": a line on stderr, with the stack of an error indented
 # below, in one piece, for others write there, too. Of workers' information there
-# is too much for that. Where stderr is closed there is nobody to tell.
+# is too much for that. Where stderr is closed there is nobody to tell. What a
+# client made an error message of does no harm to terminals.
 
 proc ::socketserver::log::Print {level message} {
     if {$level eq "info" && [info exists ::socketserver::worker::settings]} {
@@ -50,7 +51,8 @@ proc ::socketserver::log::Print {level message} {
     catch {
         chan puts -nonewline stderr [format "%s.%03d %d %s: %s\n" $time \
                 [expr {$now % 1000}] [pid] $level \
-                [string map {\n "\n    "} $message]]
+                [string map {\n "\n    "} [regsub -all \
+                {[\u0000-\u0009\u000b-\u001f\u007f-\u009f]} $message { }]]]
     }
 }
 

@@ -195,9 +195,13 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         set standing [dict create phase running generation 1 \
                 wanted $least minworkers $least maxworkers $most]
         dict set ::socketserver::pool::ports $port [list [self] $owner]
-        ::socketserver::log::Tell [dict get $options -logcmd] info \
+        my Tell info \
                 "port $port is served on [my Where], $least workers start"
-        my Here Step
+
+        # What this leaves to be done is for the event loop: none of the
+        # application's commands meets a pool that is being made.
+        my Step
+        my Soon
     }
 
     destructor {
@@ -225,9 +229,9 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
             my Usage "this pool has room for $room workers: start it with a\
                     higher -maxworkers"
         }
+        my Room [expr {[dict get $standing wanted] + $n}]
         my Ask [list add $n]
         dict incr standing wanted $n
-        my Room [dict get $standing wanted]
         return
     }
 

@@ -103,9 +103,12 @@
         lassign [::socketserver::Board lines $board] served workers
         my Sample $served
         set text "now [::socketserver::Process clock]\n$seen"
-        dict for {number length} [my Queued] {
-            if {[dict exists $queues $number]} {
-                append text "queue [dict get $queues $number] $length\n"
+        set lengths [my Queued]
+        dict for {number generation} $queues {
+            if {[dict exists $lengths $number]} {
+                append text "queue $generation [dict get $lengths $number]\n"
+            } elseif {[dict size $lengths] > 0} {
+                dict unset queues $number
             }
         }
         return $text$workers
@@ -184,14 +187,12 @@
                     my Show "spared $pid"
                     return
                 }
-            } elseif {$signal eq "KILL"} {
-                ::socketserver::Process killgroup $pid KILL
             } else {
-                if {$reason eq "grace"} {
+                if {$signal eq "TERM" && $reason eq "grace"} {
                     my Tell warning "the time to stop is over for\
                             [my Named $slot]: SIGTERM"
                 }
-                ::socketserver::Process kill $pid $signal
+                ::socketserver::Process killgroup $pid $signal
             }
         } trap {POSIX ESRCH} {} {
             # It has just ended.
@@ -430,6 +431,8 @@
         set note [dict get $entry note]
         if {$note ne {}} {
             set whyNot $note
+        } elseif {[dict get $entry state] eq "starting"} {
+            set whyNot "the latest [::socketserver::log::End $how]"
         }
         set level error
         if {$clean && [dict get $entry connections] == 0
@@ -446,6 +449,9 @@
             }
             start {
                 append text ": it did not become ready"
+            }
+            end {
+                append text ": it did not end"
             }
             grace {
                 append text ": the time to stop was over"

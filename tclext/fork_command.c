@@ -83,6 +83,7 @@ SsSpawn(
     code = Tcl_EvalObjEx(interp, prefixPtr,
 	    TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
     if (code != TCL_OK) {
+	SsQuitSoon(status);
 	Tcl_BackgroundException(interp, code);
 	while (Tcl_DoOneEvent(TCL_IDLE_EVENTS | TCL_DONT_WAIT)) {
 	    /* The application hears of it. */

@@ -459,10 +459,14 @@ CheckText(
     char *text,
     size_t size)
 {
-    text[size - 1] = '\0';
-    for (; *text != '\0'; text++) {
-	if ((unsigned char) *text < ' ' || *text == 0x7f) {
-	    *text = ' ';
+    unsigned char *bytes = (unsigned char *) text;
+
+    bytes[size - 1] = '\0';
+    for (; *bytes != '\0'; bytes++) {
+	if (*bytes < ' ' || *bytes == 0x7f) {
+	    *bytes = ' ';
+	} else if (*bytes == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0) {
+	    bytes[0] = bytes[1] = ' ';
 	}
     }
 }
@@ -481,7 +485,8 @@ SsBoardKillLate(
 	errno = ESRCH;
     } else {
 	ReadLocked(board, slot, &entry);
-	result = (entry.connections > 0 || entry.state == SS_BOARD_STARTING)
+	result = (entry.connections > 0 || entry.state == SS_BOARD_STARTING
+		|| entry.state == SS_BOARD_RETIRING)
 		&& SsMilliseconds() - entry.since >= limit;
 	if (result && SsGroupKill(entry.pid, SIGKILL) < 0) {
 	    result = -1;

@@ -92,7 +92,7 @@ int		SsBoardIsAssigned(int board, int slot);
 
 /*
  * Kills the child of a slot and its process group, unless what it is at now,
- * a connection or its start, has taken less than so many milliseconds.
+ * a connection, its start or its end, has taken less than so many milliseconds.
  * Returns 1, 0: spared, or -1 with errno set.
  */
 int		SsBoardKillLate(int board, int slot, int64_t limit);

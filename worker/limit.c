@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <sys/resource.h>
 
 #define MOST_TRIED 65536	/* Descriptors, where no list of them is. */

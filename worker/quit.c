@@ -14,7 +14,6 @@
 
 #define MOST_SECONDS 2		/* For what is done at the end. */
 
-static void	Limit(int status);
 static void *	LimitMain(void *clientData);
 
 void
@@ -24,7 +23,7 @@ SsQuit(
 {
     Tcl_Obj *words[2];
 
-    Limit(status);
+    SsQuitSoon(status);
     if (!Tcl_InterpDeleted(interp)) {
 	words[0] = Tcl_NewStringObj("::exit", -1);
 	words[1] = Tcl_NewIntObj(status);
@@ -43,13 +42,18 @@ SsQuit(
 
 /* A thread, because whatever hangs may have all signals blocked. */
 
-static void
-Limit(
+void
+SsQuitSoon(
     int status)
 {
+    static int begun = 0;
     pthread_t thread;
     sigset_t all, before;
 
+    if (begun) {
+	return;
+    }
+    begun = 1;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     if (pthread_create(&thread, NULL, LimitMain, (void *) (intptr_t) status)

@@ -10,9 +10,14 @@
 #include <tcl.h>
 
 /*
+ * Whatever is done from now on, in two seconds this process ends.
+ */
+void		SsQuitSoon(int status);
+
+/*
  * Ends this process, whatever the application has made of "exit": that is
- * evaluated first, then Tcl's own exit runs what it runs.  Neither may take
- * longer than two seconds.
+ * evaluated first, then Tcl's own exit runs what it runs.  It takes no longer
+ * than two seconds.
  */
 void		SsQuit(Tcl_Interp *interp, int status)
 		    __attribute__((noreturn));

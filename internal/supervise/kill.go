@@ -31,6 +31,8 @@ func (s *Supervisor) killLate() {
 			s.killAt(w, s.config.Timeout, ForTimeout)
 		case w.State == Starting:
 			s.killAt(w, s.config.Start, ForStart)
+		case w.State == Retiring:
+			s.killAt(w, s.config.Start, ForEnd)
 		}
 	}
 	if s.config.Timeout > 0 {
@@ -52,7 +54,8 @@ func (s *Supervisor) killAt(w *worker, limit time.Duration, reason Reason) {
 
 // kill sends SIGKILL, once.
 func (s *Supervisor) kill(w *worker, reason Reason, limit time.Duration) {
-	w.killed, w.asked = true, true
+	w.killed, w.doubt = true, limit > 0
+	w.asked = w.asked || !w.doubt
 	s.act(Action{Kind: Kill, Pid: w.Pid, Signal: "KILL", Reason: reason, Limit: limit})
 }
 

@@ -16,7 +16,7 @@ func (s *Supervisor) countOf(generation int) count {
 			continue
 		}
 		c.all++
-		if w.killed || w.asked || w.State == Retiring {
+		if w.killed && !w.doubt || w.asked || w.State == Retiring {
 			continue
 		}
 		c.serving++

@@ -28,7 +28,8 @@ type worker struct {
 	asked   bool          // It was asked to end.
 	killAt  time.Duration // When SIGKILL is due; never: not.
 	reason  Reason        // Why.
-	killed  bool          // It has been sent.
+	killed  bool          // It has been sent...
+	doubt   bool          // ...unless it was spared, as the next step shows.
 	present bool          // It is in this step's snapshot.
 }
 
@@ -171,14 +172,16 @@ func (s *Supervisor) want(n int) {
 
 // look updates what is known of each worker.
 func (s *Supervisor) look(seen Snapshot) {
+	for _, pid := range seen.Spared {
+		s.spare(pid)
+	}
 	for _, w := range s.workers {
 		w.present = false
+		w.asked = w.asked || w.doubt
+		w.doubt = false
 	}
 	for _, w := range seen.Workers {
 		s.lookAt(w)
-	}
-	for _, pid := range seen.Spared {
-		s.spare(pid)
 	}
 	for _, death := range seen.Deaths {
 		s.bury(death)
@@ -204,8 +207,10 @@ func (s *Supervisor) lookAt(seen Worker) {
 	}
 	taken := seen.Dismissed && !w.Dismissed
 	w.Worker, w.present = seen, true
-	w.ready = w.ready || seen.State != Starting
-	s.first.came = s.first.came || w.ready
+	if !w.ready && seen.State != Starting {
+		w.ready = true
+		s.first.came++
+	}
 	if taken {
 		s.tookMessage(w)
 	}
@@ -241,8 +246,8 @@ func (s *Supervisor) tookMessage(w *worker) {
 
 // spare notes that a worker was done before it could be killed.
 func (s *Supervisor) spare(pid int) {
-	if w := s.workers[pid]; w != nil && w.killAt == never {
-		w.killed, w.asked = false, w.Dismissed
+	if w := s.workers[pid]; w != nil && w.doubt {
+		w.killed, w.doubt = false, false
 	}
 }
 

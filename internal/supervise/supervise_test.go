@@ -443,3 +443,34 @@ func TestFirstWorkers(t *testing.T) {
 	f.run(time.Minute)
 	f.didAll("ready 3")
 }
+
+func TestWhoMayBeSparedIsNotReplacedYet(t *testing.T) {
+	config := fixed(1)
+	config.Timeout = time.Second
+	f := newFake(t, config)
+	f.run(100 * ms)
+	f.forget()
+	late := Worker{Pid: 1, Slot: 0, Generation: 1, State: Busy, Age: time.Second, Connections: 1}
+	actions, _ := f.s.Step(f.now+time.Second, Snapshot{Queues: f.queues, Workers: []Worker{late}})
+	if len(actions) != 1 || actions[0].Kind != Kill {
+		t.Errorf("did %v", actions)
+	}
+	late.Age, late.Connections, late.State = 0, 0, Idle
+	actions, _ = f.s.Step(f.now+time.Second+ms, Snapshot{Queues: f.queues, Workers: []Worker{late}, Spared: []int{1}})
+	if len(actions) != 0 {
+		t.Errorf("did %v", actions)
+	}
+}
+
+func TestWhoDoesNotEndIsKilled(t *testing.T) {
+	f := newFake(t, fixed(1))
+	f.run(100 * ms)
+	f.there[1].State, f.there[1].since = Retiring, f.now
+	f.run(59 * time.Second)
+	if f.done("kill 1 KILL end 60000") {
+		t.Error("too early")
+	}
+	f.run(2 * time.Second)
+	f.didAll("kill 1 KILL end 60000")
+	f.wants(1, 1)
+}

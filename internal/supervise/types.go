@@ -9,7 +9,7 @@ type Config struct {
 	Slots   int           // Processes at most, of all generations.
 	Idle    time.Duration // How long a worker too many is kept; 0: for ever.
 	Timeout time.Duration // How long one connection may take; 0: for ever.
-	Start   time.Duration // How long a worker may take until it is ready.
+	Start   time.Duration // How long a worker may take until it is ready, or ends.
 	First   time.Duration // How long the first of all may take; 0: for ever.
 }
 
@@ -104,6 +104,7 @@ type Reason string
 const (
 	ForTimeout Reason = "timeout" // Its connection took too long.
 	ForStart   Reason = "start"   // It did not become ready.
+	ForEnd     Reason = "end"     // It did not end, and has no connection.
 	ForReload  Reason = "reload"  // The generation it belongs to failed.
 	ForGrace   Reason = "grace"   // The pool's time to stop is up.
 )
