@@ -431,7 +431,12 @@ proc ::socketserver::worker::Late {sock address peerPort} {
     Tell error "the connection of $address port $peerPort, handler\
             \"$handler\", took longer than -timeout\
             [dict get $options -timeout]: closed"
-    chan configure $sock -blocking 0
+    # What Tcl still writes would keep it open, for ever where nobody reads.
+    catch {
+        chan configure $sock -blocking 0
+        chan flush $sock
+    }
+    ::socketserver::Cut $sock
     catch {chan close $sock}
 }
 

@@ -27,6 +27,24 @@ typedef struct ClosingEvent {
 static void	ClosedProc(void *clientData);
 static int	ClosingEventProc(Tcl_Event *evPtr, int flags);
 
+/* Cut name: ends the connection of a channel that may be closed already. */
+
+int
+SsCutObjCmd(
+    void *clientData,
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    (void) clientData;
+    if (objc != 2) {
+	return SsWrongArgs(interp, 1, objv, "name");
+    }
+    Tcl_SetObjResult(interp, Tcl_NewBooleanObj(
+	    SsConnectionCut(Tcl_GetString(objv[1])) == 0));
+    return TCL_OK;
+}
+
 /*
  *----------------------------------------------------------------------
  *

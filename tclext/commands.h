@@ -114,6 +114,11 @@ extern const SsSubcommand ssTimerSubcommands[];
  *	::socketserver::Closing channel cmdPrefix: evaluates a command prefix
  *	from the event loop after the channel is closed, by whomever.
  *
+ * SsCutObjCmd --
+ *
+ *	::socketserver::Cut name: ends a connection whatever Tcl still writes
+ *	to it, its channel may be closed already.  Whether there was one.
+ *
  * Process: both; Closing: worker.
  */
 
@@ -127,6 +132,8 @@ int		SsSpawn(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
 		    pid_t *pidPtr);
 
 int		SsForkObjCmd(void *clientData, Tcl_Interp *interp,
+		    int objc, Tcl_Obj *const objv[]);
+int		SsCutObjCmd(void *clientData, Tcl_Interp *interp,
 		    int objc, Tcl_Obj *const objv[]);
 int		SsClosingObjCmd(void *clientData, Tcl_Interp *interp,
 		    int objc, Tcl_Obj *const objv[]);

@@ -42,6 +42,7 @@ static const Command commands[] = {
     { "::socketserver::fork", SsForkObjCmd, NULL },
     { "::socketserver::Board", SsSubcommandObjCmd, ssBoardSubcommands },
     { "::socketserver::Closing", SsClosingObjCmd, NULL },
+    { "::socketserver::Cut", SsCutObjCmd, NULL },
     { "::socketserver::Process", SsSubcommandObjCmd, ssProcessSubcommands },
     { "::socketserver::Queue", SsSubcommandObjCmd, ssQueueSubcommands },
     { "::socketserver::Signals", SsSubcommandObjCmd, ssSignalsSubcommands },

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -438,6 +439,25 @@ WritesOn(
 	    == TCL_OK && Tcl_DStringValue(&value)[0] == '0');
     Tcl_DStringFree(&value);
     return background;
+}
+
+int
+SsConnectionCut(
+    const char *name)
+{
+    SsConnection *connectionPtr;
+    int found = 0;
+
+    SsForkLock();
+    for (connectionPtr = newestPtr; connectionPtr != NULL && !found;
+	    connectionPtr = connectionPtr->olderPtr) {
+	found = (strcmp(connectionPtr->name, name) == 0);
+	if (found && IsOpen(connectionPtr)) {
+	    shutdown(connectionPtr->fd, SHUT_RDWR);
+	}
+    }
+    SsForkUnlock();
+    return found ? 0 : -1;
 }
 
 /*

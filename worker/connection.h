@@ -106,6 +106,12 @@ void		SsConnectionsSweep(void);
 int		SsConnectionsNote(void);
 int		SsConnectionsLingering(void);
 void		SsConnectionDiscard(int fd);
+
+/*
+ * Ends a connection, whatever Tcl still writes to it, perhaps after its channel
+ * was closed; -1: there is none of that channel's name.
+ */
+int		SsConnectionCut(const char *name);
 int		SsDescriptorBound(void);
 void		SsConnectionCounts(uint64_t *receivedPtr,
 		    uint64_t *discardedPtr);
