@@ -90,7 +90,7 @@ test: ## what is missing, build, then every test; TESTFLAGS go to tcltest
 	@$(submake) build load
 	@$(submake) test-only
 
-check: ## style, static analysis, other systems, the fork rule; STEPS= for some
+check: ## style, static analysis, the fork rule; STEPS= for some
 	@$(setup) check
 	@$(submake) check-only WERROR=-Werror
 

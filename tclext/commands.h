@@ -59,10 +59,14 @@
  *
  *	renew port -> number			A second queue, for new
  *						children.
- *	switch port				The accept loop switches to it.
+ *	switch port				The server switches to it.
  *	abandon port				Or never will.
  *	discard port				Closes what is queued for nobody.
  *	retire port ?n?				Ends n workers.
+ *	return port				Makes the way back, for new
+ *						children.
+ *	returned port				Dict: got, refused.
+ *	tell port n				In a worker: n have ended.
  *	length port				Dict: current, old.
  *	list port				Dict: number, length.
  *	number port				Of the newest.

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "arguments.h"
+#include "control.h"
 #include "group.h"
 #include "process.h"
 #include "quit.h"
@@ -123,6 +124,7 @@ Fork(
 	SsProcessesForget();
 	SsSignalsForget();
 	SsTimersForget();
+	SsControlTidy();
     }
     *pidPtr = pid;
     return TCL_OK;

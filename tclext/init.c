@@ -7,14 +7,16 @@
 #include "board.h"
 #include "commands.h"
 #include "connection.h"
+#include "control.h"
 #include "dispositions.h"
 #include "fork.h"
-#include "gate.h"
 #include "helper.h"
 #include "leave.h"
 #include "limit.h"
 #include "result.h"
+#include "serve.h"
 #include "signals.h"
+#include "start.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -213,7 +215,7 @@ Prepare(
 
     pthread_mutex_lock(&prepareMutex);
     if (!prepared) {
-	error = SsGateInit();
+	error = SsStartInit();
 	if (error == 0) {
 	    error = SsForkInstall(InChild);
 	}
@@ -256,5 +258,8 @@ InChild(void)
     SsConnectionsForget();
     SsBoardForget();
     SsLeaveForget();
-    SsGateForget();
+    SsStartForget();
+    SsControlForget();
+    SsServeForget();
+    pthread_mutex_init(&prepareMutex, NULL);
 }

@@ -13,21 +13,18 @@
 //	              codes; commands.h lists them
 //	arguments.c   what the commands share
 //	address.c     the address that a user names, as numbers
-//	service.c     the ports that this process serves
-//	notice.c      what an accept loop has to say, as a background error
-//	threads.c     whether Go could start the threads that it needs
-//	gate.c        the only C that calls exports.go, each time on a thread of
-//	              its own, and only where the Go runtime is alive
+//	serve.c       what the commands ask of the server, and what it tells
+//	control.c     the control socket that a thread asks through
+//	start.c       the only C that enters Go, to start it
 //	copy_linux.c  a fresh copy of this library for a forked process
-//	boundary.h    what crosses: integers and character arrays
-//	exports.go    what the gate calls...
-//	supervise.go  ...and what it calls for pools
-//	host.go       what Go calls in the process that loaded it
+//	boundary.h    what crosses: the one export, and messages
+//	exports.go    the one export
+//	supervise.go  what pools ask
 //	main.go       this map, and what the build is told
 //
-// Dependencies run one way: *_command.c, service.c, gate.c, exports.go,
-// internal/service or internal/supervise, and on from there. What runs in workers is in package
-// worker, which is C and never calls Go.
+// Dependencies run one way: *_command.c, serve.c, control.c, start.c; behind the
+// sockets internal/reactor, and on from there. What runs in workers is in
+// package worker, which is C and never calls Go.
 //
 // Tcl's flags come from the environment: CGO_CFLAGS and CGO_LDFLAGS, which the
 // Makefile sets.

@@ -11,9 +11,11 @@
 #include "queue.h"
 #include "request.h"
 #include "result.h"
-#include "service.h"
+#include "return.h"
+#include "serve.h"
 
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 static SsSubcommandProc AbandonSubcommand;
@@ -23,7 +25,10 @@ static SsSubcommandProc ListSubcommand;
 static SsSubcommandProc NumberSubcommand;
 static SsSubcommandProc RenewSubcommand;
 static SsSubcommandProc RetireSubcommand;
+static SsSubcommandProc ReturnSubcommand;
+static SsSubcommandProc ReturnedSubcommand;
 static SsSubcommandProc SwitchSubcommand;
+static SsSubcommandProc TellSubcommand;
 static SsSubcommandProc UseSubcommand;
 static SsSubcommandProc WithdrawSubcommand;
 
@@ -35,7 +40,10 @@ const SsSubcommand ssQueueSubcommands[] = {
     { "number", NumberSubcommand, 1, 1, "port" },
     { "renew", RenewSubcommand, 1, 1, "port" },
     { "retire", RetireSubcommand, 1, 2, "port ?n?" },
+    { "return", ReturnSubcommand, 1, 1, "port" },
+    { "returned", ReturnedSubcommand, 1, 1, "port" },
     { "switch", SwitchSubcommand, 1, 1, "port" },
+    { "tell", TellSubcommand, 2, 2, "port n" },
     { "use", UseSubcommand, 2, 2, "port number" },
     { "withdraw", WithdrawSubcommand, 1, 1, "port" },
     { NULL, NULL, 0, 0, NULL }
@@ -59,7 +67,7 @@ static int	QueueLengthLocked(SsPort *portPtr);
  *	TCL_OK, the first with the queue's number as result, or TCL_ERROR.
  *
  * Side effects:
- *	See service.h.
+ *	See serve.h.
  *
  * Process:
  *	Server.
@@ -128,6 +136,65 @@ RetireSubcommand(
 	return TCL_ERROR;
     }
     return SsServeRetire(interp, port, workers);
+}
+
+static int
+ReturnSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int port;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return SsServeReturn(interp, port);
+}
+
+static int
+ReturnedSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj *dictPtr;
+    int64_t got, refused;
+    int port;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK
+	    || SsServeReturned(interp, port, &got, &refused) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    dictPtr = Tcl_NewDictObj();
+    SsPutNumber(dictPtr, "got", got);
+    SsPutNumber(dictPtr, "refused", refused);
+    Tcl_SetObjResult(interp, dictPtr);
+    return TCL_OK;
+}
+
+static int
+TellSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int port, number, error;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK
+	    || SsGetNumber(interp, objv[3], "number", 0, INT_MAX, &number)
+		    != TCL_OK) {
+	return TCL_ERROR;
+    }
+    error = SsReturnSend(port, SS_RETURN_ENDED, (uint32_t) number);
+    if (error != 0) {
+	return SsErrorPosix(interp, error, "can't tell the server of port"
+		" %d: %s", port, strerror(error));
+    }
+    return TCL_OK;
 }
 
 /*

@@ -15,7 +15,7 @@
 #include "queue.h"
 #include "request.h"
 #include "result.h"
-#include "service.h"
+#include "serve.h"
 
 #include <limits.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ const SsSubcommand ssSocketSubcommands[] = {
 };
 
 static int	GetServerOption(Tcl_Interp *interp, Tcl_Obj *namePtr,
-		    Tcl_Obj *valuePtr, SsServeRequest *requestPtr,
+		    Tcl_Obj *valuePtr, SsServeOptions *requestPtr,
 		    Tcl_Obj **addressPtr);
 static int	GetTakeOptions(Tcl_Interp *interp, int count,
 		    Tcl_Obj *const objv[], const char *const *names,
@@ -91,7 +91,7 @@ ServerSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    SsServeRequest request = { .backlog = DEFAULT_BACKLOG };
+    SsServeOptions request = { .addresses = "", .backlog = DEFAULT_BACKLOG };
     Tcl_Obj *addressPtr = NULL;
     char addresses[SS_ADDRESSES_SIZE] = "";
     int i, port;
@@ -123,7 +123,7 @@ GetServerOption(
     Tcl_Interp *interp,
     Tcl_Obj *namePtr,		/* The option... */
     Tcl_Obj *valuePtr,		/* ...and its value. */
-    SsServeRequest *requestPtr,	/* Set from it, or... */
+    SsServeOptions *requestPtr,	/* Set from it, or... */
     Tcl_Obj **addressPtr)	/* ...this is. */
 {
     static const char *const names[] = {

@@ -8,8 +8,7 @@
 
 #include "commands.h"
 #include "arguments.h"
-#include "gate.h"
-#include "result.h"
+#include "control.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -25,42 +24,21 @@ const SsSubcommand ssSuperviseSubcommands[] = {
     { NULL, NULL, 0, 0, NULL }
 };
 
-static int	Failed(Tcl_Interp *interp, const SsGoError *errorPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * NewSubcommand, StepSubcommand, EndSubcommand --
- *
- *	Supervise new config; Supervise step id snapshot; Supervise end id
- *
- * Results:
- *	TCL_OK with a number, with what to do, or with nothing; or TCL_ERROR.
- *
- * Side effects:
- *	Go has one more supervisor, has taken a step, or has one fewer.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
 static int
 NewSubcommand(
     Tcl_Interp *interp,
     int objc,
     Tcl_Obj *const objv[])
 {
-    SsGoError error;
-    int id;
+    SsCall call = {
+	.name = "supervise new", .text = Tcl_GetString(objv[2])
+    };
 
     (void) objc;
-    id = SsGateSuperviseNew(Tcl_GetString(objv[2]), &error);
-    if (id < 0) {
-	return Failed(interp, &error);
+    if (SsAsk(&call) < 0) {
+	return SsAskError(interp, &call);
     }
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(id));
+    Tcl_SetObjResult(interp, Tcl_NewWideIntObj(call.numbers[0]));
     return TCL_OK;
 }
 
@@ -70,8 +48,9 @@ StepSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    SsGoError error;
-    char *reply = NULL;		/* Go's, ours to free. */
+    SsCall call = {
+	.name = "supervise step", .text = Tcl_GetString(objv[3])
+    };
     int id;
 
     (void) objc;
@@ -79,11 +58,13 @@ StepSubcommand(
 	    != TCL_OK) {
 	return TCL_ERROR;
     }
-    if (SsGateSuperviseStep(id, Tcl_GetString(objv[3]), &reply, &error) < 0) {
-	return Failed(interp, &error);
+    call.numbers[0] = id;
+    if (SsAsk(&call) < 0) {
+	return SsAskError(interp, &call);
     }
-    Tcl_SetObjResult(interp, Tcl_NewStringObj(reply, -1));
-    free(reply);
+    Tcl_SetObjResult(interp, Tcl_NewStringObj(
+	    (call.reply == NULL) ? "" : call.reply, -1));
+    free(call.reply);
     return TCL_OK;
 }
 
@@ -93,7 +74,7 @@ EndSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    SsGoError error;
+    SsCall call = { .name = "supervise end" };
     int id;
 
     (void) objc;
@@ -101,37 +82,6 @@ EndSubcommand(
 	    != TCL_OK) {
 	return TCL_ERROR;
     }
-    return (SsGateSuperviseEnd(id, &error) < 0) ? Failed(interp, &error)
-	    : TCL_OK;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * Failed --
- *
- *	Makes Go's error Tcl's.
- *
- * Results:
- *	TCL_ERROR.
- *
- * Side effects:
- *	The interpreter's result and errorCode are set.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-Failed(
-    Tcl_Interp *interp,
-    const SsGoError *errorPtr)
-{
-    if (errorPtr->posix != 0) {
-	return SsErrorPosix(interp, errorPtr->posix, "%s",
-		errorPtr->message);
-    }
-    return SsErrorOurs(interp, "USAGE", "%s", errorPtr->message);
+    call.numbers[0] = id;
+    return (SsAsk(&call) < 0) ? SsAskError(interp, &call) : TCL_OK;
 }

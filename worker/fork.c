@@ -13,9 +13,6 @@
 
 static pthread_mutex_t forkMutex = PTHREAD_MUTEX_INITIALIZER;
 
-static pthread_mutex_t deferMutex = PTHREAD_MUTEX_INITIALIZER;
-				/* Taken before forkMutex. */
-
 static int *serverFds = NULL;	/* What a child closes; guarded by forkMutex. */
 static int numServerFds = 0;
 static int maxServerFds = 0;
@@ -93,37 +90,6 @@ SsForkWait(
     pthread_cond_t *conditionPtr)
 {
     pthread_cond_wait(conditionPtr, &forkMutex);
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsForkDefer, SsForkResume --
- *
- *	See fork.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Keeps fork out, lets it in.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
-void
-SsForkDefer(void)
-{
-    pthread_mutex_lock(&deferMutex);
-}
-
-void
-SsForkResume(void)
-{
-    pthread_mutex_unlock(&deferMutex);
 }
 
 /*
@@ -213,7 +179,7 @@ SsForkKeeps(
  *	None.
  *
  * Side effects:
- *	The locks are held across the fork.
+ *	The lock is held across the fork.
  *
  * Process:
  *	Both.
@@ -224,7 +190,6 @@ SsForkKeeps(
 static void
 BeforeFork(void)
 {
-    SsForkDefer();
     SsForkLock();
 }
 
@@ -232,7 +197,6 @@ static void
 InParent(void)
 {
     SsForkUnlock();
-    SsForkResume();
 }
 
 /*
@@ -240,15 +204,15 @@ InParent(void)
  *
  * InChild --
  *
- *	The child's first steps.  It has one thread, this one, and copies of
- *	the locks, which that thread took before it forked.
+ *	The child's first steps.  It has one thread, this one, and a copy
+ *	of the lock, which that thread took before it forked.
  *
  * Results:
  *	None.
  *
  * Side effects:
  *	Closes what is the server's, gives back the signal dispositions that
- *	held before Go was loaded, and frees the locks.
+ *	held before Go was loaded, and frees the lock.
  *
  * Process:
  *	Worker.
@@ -270,5 +234,4 @@ InChild(void)
     SsDispositionsGiveBack();
     childLastProc();
     pthread_mutex_init(&forkMutex, NULL);
-    pthread_mutex_init(&deferMutex, NULL);
 }

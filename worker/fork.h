@@ -44,18 +44,6 @@ void		SsForkUnlock(void);
 void		SsForkWait(pthread_cond_t *conditionPtr);
 
 /*
- * SsForkDefer, SsForkResume --
- *
- *	Keep fork away for a whole command that opens descriptors; unlike with
- *	the lock, others may lock and unlock meanwhile.
- *
- * Process: server.
- */
-
-void		SsForkDefer(void);
-void		SsForkResume(void);
-
-/*
  * SsForkCount --
  *
  *	How many forks lie between the process that loaded this library and

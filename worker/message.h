@@ -1,11 +1,11 @@
 /*
  * message.h --
  *
- *	One message of a queue, as it stands on the wire between the accept
- *	loop (Go, internal/handoff) and the workers (C, queue.c).  One message
+ *	One message of a queue, as it stands on the wire between the reactor
+ *	(Go, internal/queue) and the workers (C, queue.c).  One message
  *	hands over one connection, whose descriptor travels beside it as
  *	SCM_RIGHTS.  Both ends run on one machine, so integers are in host
- *	byte order.  internal/handoff/message.go states the same layout;
+ *	byte order.  internal/queue/message.go states the same layout;
  *	worker/wiretest holds the two together.
  */
 

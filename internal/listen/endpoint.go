@@ -108,3 +108,8 @@ func (e endpoint) name() (unix.Sockaddr, error) {
 	}
 	return &unix.SockaddrInet6{Port: e.port, Addr: e.address.As16(), ZoneId: zone}, nil
 }
+
+// newSocket makes a TCP socket, close-on-exec and non-blocking.
+func newSocket(family int) (int, error) {
+	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
+}

@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -10,18 +11,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"socketserver/internal/accept"
+	"socketserver/internal/control"
 	"socketserver/internal/descriptor"
-	"socketserver/internal/handoff"
 	"socketserver/internal/leaktest"
-	"socketserver/internal/listen"
+	"socketserver/internal/queue"
+	"socketserver/internal/reactor"
 )
 
-// queue is a queue that the test closes.
-func queue(t *testing.T) (send, receive int) {
+// newQueue is a queue that the test closes.
+func newQueue(t *testing.T) (send, receive int) {
 	t.Helper()
 	leaktest.Check(t)
-	send, receive, err := handoff.Pair()
+	send, receive, err := queue.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func queue(t *testing.T) (send, receive int) {
 	return send, receive
 }
 
-// sendRaw sends bytes that handoff would not.
+// sendRaw sends bytes that queue would not.
 func sendRaw(t *testing.T, send int, bytes []byte, fds ...int) {
 	t.Helper()
 	var control []byte
@@ -41,13 +42,13 @@ func sendRaw(t *testing.T, send int, bytes []byte, fds ...int) {
 	}
 }
 
-// wire is a connection's message as handoff encodes it.
+// wire is a connection's message as queue encodes it.
 func wire() []byte {
-	m := handoff.Message{
-		Kind: handoff.KindConnection, Family: 4, Port: 1234, Accepted: 5678,
+	m := queue.Message{
+		Kind: queue.KindConnection, Family: 4, Port: 1234, Accepted: 5678,
 		Address: [16]byte{192, 0, 2, 1},
 	}
-	var bytes [handoff.Size]byte
+	var bytes [queue.Size]byte
 	m.Encode(&bytes)
 	return bytes[:]
 }
@@ -67,7 +68,7 @@ func wantThenEmpty(t *testing.T, receive int, want Status) Arrival {
 
 func TestEmptyAndEnd(t *testing.T) {
 	leaktest.Check(t)
-	send, receive, err := handoff.Pair()
+	send, receive, err := queue.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,17 +88,17 @@ func TestEmptyAndEnd(t *testing.T) {
 }
 
 func TestRetire(t *testing.T) {
-	send, receive := queue(t)
-	m := handoff.Message{Kind: handoff.KindRetire}
-	if errno := handoff.NewSender().Send(send, &m, handoff.NoConnection); errno != 0 {
+	send, receive := newQueue(t)
+	m := queue.Message{Kind: queue.KindRetire}
+	if errno := queue.NewSender().Send(send, &m, queue.NoConnection); errno != 0 {
 		t.Fatal(errno)
 	}
 	wantThenEmpty(t, receive, Retire)
 }
 
 func TestGarbageOfEachLength(t *testing.T) {
-	send, receive := queue(t)
-	for length := 0; length <= 2*handoff.Size; length++ {
+	send, receive := newQueue(t)
+	for length := 0; length <= 2*queue.Size; length++ {
 		bytes := make([]byte, length)
 		for i := range bytes {
 			bytes[i] = byte(0xa5 + i)
@@ -112,8 +113,8 @@ func TestGarbageOfEachLength(t *testing.T) {
 }
 
 func TestRejectedClosesWhatCame(t *testing.T) {
-	send, receive := queue(t)
-	for offset, value := range map[int]byte{0: handoff.Version + 1, 1: 77, 2: 5} {
+	send, receive := newQueue(t)
+	for offset, value := range map[int]byte{0: queue.Version + 1, 1: 77, 2: 5} {
 		bytes := wire()
 		bytes[offset] = value
 		sendRaw(t, send, bytes, send)
@@ -126,22 +127,22 @@ func TestRejectedClosesWhatCame(t *testing.T) {
 }
 
 func TestRetireWithADescriptor(t *testing.T) {
-	send, receive := queue(t)
-	m := handoff.Message{Kind: handoff.KindRetire}
-	if errno := handoff.NewSender().Send(send, &m, send); errno != 0 {
+	send, receive := newQueue(t)
+	m := queue.Message{Kind: queue.KindRetire}
+	if errno := queue.NewSender().Send(send, &m, send); errno != 0 {
 		t.Fatal(errno)
 	}
 	wantThenEmpty(t, receive, Retire)
 }
 
 func TestConnectionWithoutItsDescriptor(t *testing.T) {
-	send, receive := queue(t)
+	send, receive := newQueue(t)
 	sendRaw(t, send, wire())
 	wantThenEmpty(t, receive, Lost)
 }
 
 func TestSurplusDescriptorsAreClosed(t *testing.T) {
-	send, receive := queue(t)
+	send, receive := newQueue(t)
 	for n := 1; n <= 5; n++ {
 		fds := make([]int, n)
 		for i := range fds {
@@ -160,7 +161,7 @@ func TestSurplusDescriptorsAreClosed(t *testing.T) {
 	}
 }
 
-// TestAcceptedConnections goes all the way: listen, accept loop, queue, C.
+// TestAcceptedConnections goes all the way: listen, reactor, queue, C.
 func TestAcceptedConnections(t *testing.T) {
 	for _, c := range []struct{ name, listen, dial, want string }{
 		{"IPv4", "127.0.0.1", "127.0.0.1", "127.0.0.1"},
@@ -172,17 +173,7 @@ func TestAcceptedConnections(t *testing.T) {
 }
 
 func acceptedConnection(t *testing.T, where, dial, want string) {
-	send, receive := queue(t)
-	options := listen.Options{Backlog: 8}
-	if where != "" {
-		options.Addresses = []netip.Addr{netip.MustParseAddr(where)}
-	}
-	listeners, port, err := listen.Listen(options)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer descriptor.Close(listeners...)
-	defer startLoop(t, listeners[0], send)()
+	receive, port := serve(t, where)
 	client, err := net.Dial("tcp", net.JoinHostPort(dial, strconv.Itoa(port)))
 	if err != nil {
 		t.Skip(err)
@@ -202,37 +193,38 @@ func acceptedConnection(t *testing.T, where, dial, want string) {
 	}
 }
 
-// startLoop runs an accept loop on copies of these; the result ends it.
-func startLoop(t *testing.T, listener, send int) (stop func()) {
+// serve has a reactor serve an address, "" for all, until the test ends.
+func serve(t *testing.T, where string) (receive, port int) {
 	t.Helper()
-	write, read, err := handoff.Pair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, send = copied(t, listener), copied(t, send)
-	l, err := accept.Start(accept.Options{Listeners: []int{listener}, Queue: send, Control: read, Backlog: 8})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if l.Private() {
-		descriptor.Close(listener, send, read)
-	}
-	return func() {
-		if err := l.Stop(write); err != nil {
-			t.Error(err)
+	var pairs [2][2]int
+	for i := range pairs {
+		one, other, err := queue.Pair()
+		if err != nil {
+			t.Fatal(err)
 		}
-		<-l.Done()
-		descriptor.Close(write)
+		pairs[i] = [2]int{one, other}
+		t.Cleanup(func() { descriptor.Close(one) })
 	}
-}
-
-func copied(t *testing.T, fd int) int {
-	t.Helper()
-	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
+	door, asking := pairs[0], pairs[1]
+	if _, err := reactor.Start(reactor.Options{Inner: door[1], Outer: door[0]}); err != nil {
 		t.Fatal(err)
 	}
-	return duplicate
+	sendRaw(t, door[0], []byte{0}, asking[1])
+	descriptor.Close(door[1], asking[1])
+	m := control.Message{ID: 1, Name: "serve", Text: []byte(where), Numbers: control.Numbers{0, 8}}
+	if err := control.NewBuffer().Send(asking[0], &m); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := control.NewBuffer().Receive(asking[0])
+	for errors.Is(err, unix.EAGAIN) {
+		time.Sleep(time.Millisecond)
+		answer, err = control.NewBuffer().Receive(asking[0])
+	}
+	if err != nil || answer.Name != "" {
+		t.Skip(err, string(answer.Text))
+	}
+	t.Cleanup(func() { descriptor.Close(answer.Fds...) })
+	return answer.Fds[0], int(answer.Numbers[1])
 }
 
 // awaitOne waits for a connection.
@@ -258,11 +250,11 @@ func TestLinkLocalAddress(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	m := handoff.Message{
-		Kind: handoff.KindConnection, Family: 6, Scope: 1,
+	m := queue.Message{
+		Kind: queue.KindConnection, Family: 6, Scope: 1,
 		Address: netip.MustParseAddr("fe80::1").As16(),
 	}
-	var bytes [handoff.Size]byte
+	var bytes [queue.Size]byte
 	m.Encode(&bytes)
 	if arrival, status := Decode(bytes[:]); status != Got || arrival.Address != "fe80::1%"+loopback.Name {
 		t.Errorf("got %d, %+v", status, arrival)
@@ -274,9 +266,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(wire())
 	f.Add([]byte{})
 	f.Add(append(wire(), 0))
-	f.Add([]byte{handoff.Version, handoff.KindNudge})
+	f.Add([]byte{queue.Version, queue.KindNudge})
 	retire := wire()
-	retire[1] = handoff.KindRetire
+	retire[1] = queue.KindRetire
 	f.Add(retire)
 	scoped := wire()
 	scoped[2] = 6
@@ -287,11 +279,11 @@ func FuzzDecode(f *testing.F) {
 
 func compareDecoders(t *testing.T, bytes []byte) {
 	arrival, status := Decode(bytes)
-	m, err := handoff.Decode(bytes)
+	m, err := queue.Decode(bytes)
 	want := Rejected
-	if err == nil && m.Kind == handoff.KindNudge {
+	if err == nil && m.Kind == queue.KindNudge {
 		want = Nudge
-	} else if err == nil && m.Kind == handoff.KindRetire {
+	} else if err == nil && m.Kind == queue.KindRetire {
 		want = Retire
 	} else if err == nil {
 		want = Got
@@ -312,7 +304,7 @@ func compareDecoders(t *testing.T, bytes []byte) {
 
 // goAddress reads the address that C wrote, as it would stand in a message.
 // What the family doesn't use is taken from m.
-func goAddress(t *testing.T, text string, m handoff.Message) [16]byte {
+func goAddress(t *testing.T, text string, m queue.Message) [16]byte {
 	t.Helper()
 	if m.Family == 0 {
 		if text != "" {

@@ -1,0 +1,149 @@
+package control
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"socketserver/internal/descriptor"
+	"socketserver/internal/leaktest"
+	"socketserver/internal/queue"
+)
+
+// newPair is a control socket that the test closes.
+func newPair(t *testing.T) (one, other int) {
+	t.Helper()
+	leaktest.Check(t)
+	one, other, err := queue.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { descriptor.Close(one, other) })
+	return one, other
+}
+
+func TestRoundTrip(t *testing.T) {
+	one, other := newPair(t)
+	for _, sent := range []Message{
+		{},
+		{ID: 1, Name: "serve", Numbers: Numbers{8888, 4096, 1, 7: -1 << 63}, Text: []byte("127.0.0.1")},
+		{ID: 1<<32 - 1, Errno: unix.EADDRINUSE, Name: "a name cut off"},
+		{ID: 2, Text: bytes.Repeat([]byte("x"), Inline), Fds: []int{one, other}},
+		{ID: 3, Text: bytes.Repeat([]byte("long"), Inline)},
+		{ID: 4, Text: bytes.Repeat([]byte("long"), 1<<20), Fds: []int{one}},
+	} {
+		if err := NewBuffer().Send(one, &sent); err != nil {
+			t.Fatal(err)
+		}
+		got, err := NewBuffer().Receive(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		descriptor.Close(got.Fds...)
+		if got.ID != sent.ID || got.Errno != sent.Errno || got.Name != sent.Name ||
+			got.Numbers != sent.Numbers || !bytes.Equal(got.Text, sent.Text) || len(got.Fds) != len(sent.Fds) {
+			t.Errorf("sent %d %q with %d bytes, got %d %q with %d", sent.ID, sent.Name, len(sent.Text),
+				got.ID, got.Name, len(got.Text))
+		}
+	}
+	if _, err := NewBuffer().Receive(other); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("then %v", err)
+	}
+}
+
+func TestEnd(t *testing.T) {
+	leaktest.Check(t)
+	one, other, err := queue.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer descriptor.Close(other)
+	descriptor.Close(one)
+	if _, err := NewBuffer().Receive(other); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNoRoomForDescriptors(t *testing.T) {
+	one, other := newPair(t)
+	m := Message{ID: 9, Fds: []int{one, other, one}}
+	if err := NewBuffer().Send(one, &m); err != nil {
+		t.Fatal(err)
+	}
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := before
+	few.Cur = 0
+	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &few)
+	got, err := NewBuffer().Receive(other)
+	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &before)
+	if !errors.Is(err, unix.EMFILE) || got.ID != 9 || len(got.Fds) != 0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestGarbageIsRefused(t *testing.T) {
+	one, other := newPair(t)
+	good := Message{ID: 1, Text: []byte("four")}
+	wrong := func(offset int, value byte) []byte {
+		packet := make([]byte, headerSize)
+		good.encode(packet, 0)
+		packet[offset] = value
+		return append(packet, good.Text...)
+	}
+	for _, packet := range [][]byte{
+		{1}, make([]byte, headerSize-1), wrong(offsetLength, 3), wrong(offsetLength, 5),
+		wrong(offsetLength+3, 0x7f), wrong(offsetLength+1, 0x20), wrong(offsetFds, 99),
+		make([]byte, headerSize+Inline+1),
+	} {
+		for _, rights := range [][]byte{nil, unix.UnixRights(one)} {
+			if err := unix.Sendmsg(one, packet, rights, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			if m, err := NewBuffer().Receive(other); err == nil {
+				t.Errorf("%x: got %+v", packet[:min(16, len(packet))], m)
+				descriptor.Close(m.Fds...)
+			}
+		}
+	}
+}
+
+func TestTooMuchIsNotSent(t *testing.T) {
+	one, _ := newPair(t)
+	for _, m := range []Message{
+		{Text: make([]byte, MostText+1)}, {Fds: slices.Repeat([]int{one}, MostFds+1)},
+	} {
+		if err := NewBuffer().Send(one, &m); !errors.Is(err, ErrMessage) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestAllocatesNextToNothing(t *testing.T) {
+	one, other := newPair(t)
+	b := NewBuffer()
+	for _, m := range []Message{{ID: 1, Text: make([]byte, Inline)}, {ID: 1, Numbers: Numbers{1}}} {
+		if n := testing.AllocsPerRun(100, func() { _ = b.Send(one, &m); _, _ = b.Receive(other) }); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	}
+}
+
+func TestFailure(t *testing.T) {
+	m := Failure("SERVER", &unixError{})
+	if m.Errno != unix.EADDRINUSE || m.Name != "SERVER" || string(m.Text) != "taken" {
+		t.Errorf("%+v", m)
+	}
+}
+
+// unixError wraps an errno.
+type unixError struct{}
+
+func (*unixError) Error() string { return "taken" }
+func (*unixError) Unwrap() error { return unix.EADDRINUSE }

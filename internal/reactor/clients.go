@@ -1,0 +1,223 @@
+package reactor
+
+import (
+	"errors"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"socketserver/internal/control"
+	"socketserver/internal/descriptor"
+)
+
+// maxQuestions is how many may wait to be answered beside the reactor.
+const maxQuestions = 256
+
+// client is the reactor's end of a control socket, of a thread that asks.
+type client struct {
+	reactor *Reactor
+	fd      int
+	buffer  *control.Buffer
+	request control.Message   // The latest; its text is the buffer's.
+	beside  control.Message   // The answer, while it is found beside the reactor.
+	unsent  []control.Message // Answers that could not be sent.
+	blocked bool              // Something waits until it can be.
+	later   deadline          // Set while memory is wanting for that.
+}
+
+// notice is what a service tells its owner.
+type notice int
+
+const (
+	paused  notice = iota // accept: no descriptors or no memory; goes on by itself.
+	held                  // sendmsg: a connection is held and sent later.
+	ended                 // An error that no retry mends, or, without one, of ours.
+	notices               // How many there are.
+)
+
+// noticeNames are what tclext/serve.c knows them by.
+var noticeNames = [notices]string{"paused", "held", "failed"}
+
+// untold is a notice that its owner hasn't got yet.
+type untold struct {
+	is    bool
+	errno unix.Errno
+}
+
+// door is where control sockets come from.
+type door struct {
+	reactor *Reactor
+}
+
+// ready takes a control socket, or hears that something was answered beside.
+func (d door) ready(uint32) {
+	var bytes [8]byte
+	rights := make([]byte, unix.CmsgSpace(4))
+	n, nRights, _, _, err := unix.Recvmsg(d.reactor.options.Inner, bytes[:], rights, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	switch {
+	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+	case err != nil || n == 0:
+		d.reactor.end()
+	default:
+		for _, fd := range control.RightsOf(rights[:nRights]) {
+			d.reactor.admit(fd)
+		}
+	}
+	d.reactor.sendAnswered()
+}
+
+func (d door) broken() {}
+
+// end lets the reactor end; what it has open ends with its table.
+func (r *Reactor) end() {
+	r.ended = true
+}
+
+// admit begins to listen to a control socket, which becomes the client's.
+func (r *Reactor) admit(fd int) {
+	c := &client{reactor: r, fd: fd, buffer: control.NewBuffer()}
+	c.later.due, c.later.owner = c.flush, c
+	if errno := r.watch(fd, c, unix.EPOLLIN); errno != 0 {
+		descriptor.Close(fd)
+		return
+	}
+	r.clients[c] = true
+}
+
+// ready answers a request, or sends what there was no room for.
+func (c *client) ready(events uint32) {
+	if events&unix.EPOLLOUT != 0 {
+		c.flush()
+		return
+	}
+	m, err := c.buffer.Receive(c.fd)
+	switch {
+	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+	case err != nil && m.ID == 0:
+		c.close()
+	case err != nil:
+		c.request = m
+		c.answer(control.Failure("SERVER", err), nil)
+	default:
+		c.request = m
+		c.reactor.answer(c)
+		descriptor.Close(m.Fds...)
+	}
+}
+
+func (c *client) broken() {
+	c.close()
+}
+
+// close forgets a client; what it serves is served on.
+func (c *client) close() {
+	if !c.reactor.clients[c] {
+		return
+	}
+	delete(c.reactor.clients, c)
+	for _, s := range c.reactor.services {
+		if s.owner == c {
+			s.owner = nil
+		}
+	}
+	for _, m := range c.unsent {
+		descriptor.Close(m.Fds...)
+	}
+	c.reactor.deadlines.clear(&c.later)
+	c.reactor.unwatch(c.fd)
+	descriptor.Close(c.fd)
+}
+
+// send sends a message, and returns false when that can be done later.
+func (c *client) send(m *control.Message) bool {
+	if c.blocked {
+		return false
+	}
+	var errno unix.Errno
+	if err := c.reactor.buffer.Send(c.fd, m); err != nil {
+		errors.As(err, &errno)
+	}
+	switch sendRemedy(errno) {
+	case nothing, giveUp: // What is gone will be seen as gone.
+		return true
+	case wait:
+		c.reactor.rewatch(c.fd, unix.EPOLLIN|unix.EPOLLOUT)
+	default:
+		c.reactor.deadlines.set(&c.later, c.reactor.sys.now()+maxPause*millisecond)
+	}
+	c.blocked = true
+	return false
+}
+
+// answer answers the latest request; the descriptors of the answer that are to be closed
+// once it is sent are given apart.
+func (c *client) answer(m control.Message, sent []int) {
+	m.ID = c.request.ID
+	if c.send(&m) {
+		descriptor.Close(sent...)
+		return
+	}
+	// The other end asks one thing at a time, so this doesn't grow. What stays
+	// open here is copied until then.
+	for i, fd := range m.Fds {
+		if !slices.Contains(sent, fd) {
+			m.Fds[i], _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+		}
+	}
+	c.unsent = append(c.unsent, m)
+}
+
+// flush sends answers, then notices, as far as that goes.
+func (c *client) flush() {
+	c.blocked = false
+	c.reactor.deadlines.clear(&c.later)
+	c.reactor.rewatch(c.fd, unix.EPOLLIN)
+	for len(c.unsent) > 0 {
+		if !c.send(&c.unsent[0]) {
+			return
+		}
+		descriptor.Close(c.unsent[0].Fds...)
+		c.unsent = c.unsent[1:]
+	}
+	for _, s := range c.reactor.services {
+		if s.owner == c {
+			s.tellUntold()
+		}
+	}
+}
+
+// tell tells the owner, now or when it reads again.
+func (s *service) tell(n notice, errno unix.Errno) {
+	if s.owner != nil {
+		s.untold[n] = untold{true, errno}
+		s.tellUntold()
+	}
+}
+
+func (s *service) tellUntold() {
+	for n := range s.untold {
+		if !s.untold[n].is || s.owner == nil {
+			continue
+		}
+		m := control.Message{Name: noticeNames[n], Errno: s.untold[n].errno, Numbers: control.Numbers{int64(s.handle)}}
+		s.untold[n].is = !s.owner.send(&m)
+	}
+}
+
+// sendAnswered sends what was answered beside the reactor.
+func (r *Reactor) sendAnswered() {
+	for {
+		r.answered.Lock()
+		var c *client
+		if n := len(r.answered.all); n > 0 {
+			c, r.answered.all = r.answered.all[n-1], r.answered.all[:n-1]
+		}
+		r.answered.Unlock()
+		if c == nil {
+			return
+		}
+		if r.clients[c] {
+			c.answer(c.beside, nil)
+		}
+	}
+}

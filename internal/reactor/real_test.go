@@ -1,0 +1,456 @@
+package reactor
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"socketserver/internal/control"
+	"socketserver/internal/descriptor"
+	"socketserver/internal/leaktest"
+	"socketserver/internal/listen"
+	"socketserver/internal/queue"
+	"socketserver/internal/table"
+)
+
+// asker is a thread that asks a reactor of its own.
+type asker struct {
+	t      *testing.T
+	door   int
+	fd     int
+	lastID uint32
+}
+
+// TestMain lets the runtime's poller start, which leaktest would see.
+func TestMain(m *testing.M) {
+	_, _ = table.Runtime()
+	os.Exit(m.Run())
+}
+
+// begin starts a reactor that ends with the test.
+func begin(t *testing.T) *asker {
+	t.Helper()
+	leaktest.Check(t)
+	door, inner, err := queue.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Start(Options{Inner: inner, Outer: door, Beside: map[string]Answerer{
+		"twice": func(request, answer *control.Message) {
+			answer.Text = append(append(answer.Text, request.Text...), request.Text...)
+		},
+		"panics": func(_, _ *control.Message) { panic("for the test") },
+	}})
+	descriptor.Close(inner)
+	if err != nil {
+		descriptor.Close(door)
+		t.Fatal(err)
+	}
+	a := another(t, door)
+	t.Cleanup(func() { descriptor.Close(door) })
+	return a
+}
+
+// another is one more thread that asks.
+func another(t *testing.T, door int) *asker {
+	t.Helper()
+	fd, its, err := queue.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Sendmsg(door, []byte{0}, unix.UnixRights(its), nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	descriptor.Close(its)
+	t.Cleanup(func() { descriptor.Close(fd) })
+	return &asker{t: t, door: door, fd: fd}
+}
+
+// ask waits for the answer.
+func (a *asker) ask(name string, text string, numbers ...int64) control.Message {
+	a.t.Helper()
+	a.lastID++
+	m := control.Message{ID: a.lastID, Name: name, Text: []byte(text)}
+	copy(m.Numbers[:], numbers)
+	if err := control.NewBuffer().Send(a.fd, &m); err != nil {
+		a.t.Fatal(err)
+	}
+	answer := a.hear()
+	if answer.ID != a.lastID {
+		a.t.Fatalf("asked %d, got %+v", a.lastID, answer)
+	}
+	return answer
+}
+
+// done asks for what must succeed.
+func (a *asker) done(name string, text string, numbers ...int64) control.Message {
+	a.t.Helper()
+	answer := a.ask(name, text, numbers...)
+	if answer.Name != "" {
+		a.t.Fatalf("%s: %s %s", name, answer.Name, answer.Text)
+	}
+	return answer
+}
+
+// hear waits for a message.
+func (a *asker) hear() control.Message {
+	a.t.Helper()
+	look := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(look, 5000)
+	for err == unix.EINTR {
+		n, err = unix.Poll(look, 5000)
+	}
+	if n != 1 {
+		a.t.Fatalf("nothing came: %v", err)
+	}
+	m, err := control.NewBuffer().Receive(a.fd)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return m
+}
+
+// served is a service.
+type served struct {
+	a       *asker
+	handle  int64
+	address string
+	queue   int
+}
+
+func (a *asker) serve(backlog int64) *served {
+	a.t.Helper()
+	m := a.done("serve", "127.0.0.1", 0, backlog)
+	if len(m.Fds) != 2 {
+		a.t.Fatalf("descriptors %v", m.Fds)
+	}
+	descriptor.Close(m.Fds[1])
+	s := &served{a: a, handle: m.Numbers[0], queue: m.Fds[0]}
+	s.address = net.JoinHostPort("127.0.0.1", strconv.FormatInt(m.Numbers[1], 10))
+	a.t.Cleanup(func() { descriptor.Close(s.queue) })
+	return s
+}
+
+func (s *served) dial() net.Conn {
+	s.a.t.Helper()
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		s.a.t.Fatal(err)
+	}
+	s.a.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// receive waits for a message and returns it.
+func (s *served) receive() (queue.Message, []int) {
+	s.a.t.Helper()
+	_ = unix.SetsockoptTimeval(s.queue, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5})
+	for {
+		bytes, rights := make([]byte, queue.Size), make([]byte, unix.CmsgSpace(4))
+		n, nRights, _, _, err := unix.Recvmsg(s.queue, bytes, rights, unix.MSG_CMSG_CLOEXEC)
+		if err != nil {
+			s.a.t.Fatal(err)
+		}
+		m, err := queue.Decode(bytes[:n])
+		if err != nil {
+			s.a.t.Fatal(err)
+		}
+		if m.Kind != queue.KindNudge {
+			return m, control.RightsOf(rights[:nRights])
+		}
+	}
+}
+
+// ends checks that a queue has ended.
+func (s *served) ends() {
+	s.a.t.Helper()
+	if n, err := unix.Read(s.queue, make([]byte, queue.Size)); n != 0 || err != nil {
+		s.a.t.Errorf("the queue has not ended: %d, %v", n, err)
+	}
+}
+
+func TestConnectionReachesTheQueue(t *testing.T) {
+	s := begin(t).serve(8)
+	client := s.dial()
+	m, fds := s.receive()
+	defer descriptor.Close(fds...)
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	local := client.LocalAddr().(*net.TCPAddr)
+	if m.Family != 4 || int(m.Port) != local.Port || [4]byte(m.Address[:4]) != [4]byte{127, 0, 0, 1} {
+		t.Errorf("got %+v from %v", m, local)
+	}
+	if age := now.Nano() - int64(m.Accepted); age < 0 || age > int64(time.Minute) {
+		t.Errorf("accepted %d ns before it was received", age)
+	}
+	flags, err := unix.FcntlInt(uintptr(fds[0]), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("not blocking: %#x, %v", flags, err)
+	}
+	if got := s.a.done("status", "", s.handle); got.Numbers != (control.Numbers{1, 1}) {
+		t.Errorf("counted %v", got.Numbers)
+	}
+	s.a.done("close", "", s.handle)
+	s.ends()
+	if conn, err := net.Dial("tcp", s.address); err == nil {
+		conn.Close()
+		t.Error("still listens")
+	}
+}
+
+func TestClosePutsTheBacklogOnTheQueue(t *testing.T) {
+	const clients = 500 // More than the queue has room for.
+	s := begin(t).serve(clients)
+	for range clients {
+		s.dial()
+	}
+	s.a.done("close", "", s.handle)
+	for range clients {
+		_, fds := s.receive()
+		descriptor.Close(fds...)
+	}
+	s.ends()
+}
+
+func TestRenewSwitchAbandonRetire(t *testing.T) {
+	s := begin(t).serve(8)
+	for range 3 {
+		second := s.a.done("renew", "", s.handle).Fds[0]
+		if m := s.a.ask("renew", "", s.handle); m.Name != "RENEWED" {
+			t.Errorf("%+v", m)
+		}
+		s.a.done("switch", "", s.handle)
+		s.ends()
+		descriptor.Close(s.queue)
+		s.queue = second
+		s.dial()
+		_, fds := s.receive()
+		descriptor.Close(fds...)
+		s.a.done("retire", "", s.handle, 2)
+		for range 2 {
+			if m, _ := s.receive(); m.Kind != queue.KindRetire {
+				t.Errorf("%+v", m)
+			}
+		}
+		third := s.a.done("renew", "", s.handle).Fds[0]
+		s.a.done("abandon", "", s.handle)
+		if n, err := unix.Read(third, make([]byte, queue.Size)); n != 0 || err != nil {
+			t.Errorf("the abandoned queue has not ended: %d, %v", n, err)
+		}
+		descriptor.Close(third)
+		if m := s.a.ask("switch", "", s.handle); m.Name != "NOTRENEWED" {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
+// TestReturn sends one message and some that are none.
+func TestReturn(t *testing.T) {
+	s := begin(t).serve(8)
+	back := s.a.done("return", "", s.handle, 1).Fds[0]
+	if m := s.a.ask("return", "", s.handle, 1); m.Name == "" {
+		t.Error("a second one")
+	}
+	good := []byte{queue.Version, queue.ReturnEnded, 0, 0, 1, 0, 0, 0}
+	for _, bytes := range [][]byte{good, good[:7], append(good, 0), {9, 1, 7: 0}, {1, 9, 7: 0}} {
+		if err := unix.Sendmsg(back, bytes, unix.UnixRights(back), nil, unix.MSG_DONTWAIT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := control.Numbers{}
+	for deadline := time.Now().Add(5 * time.Second); got[0]+got[1] < 5 && time.Now().Before(deadline); {
+		got = s.a.done("return", "", s.handle).Numbers
+	}
+	if got != (control.Numbers{1, 4}) {
+		t.Errorf("got %v", got)
+	}
+	descriptor.Close(back)
+}
+
+func TestErrorsComeBack(t *testing.T) {
+	a := begin(t)
+	s := a.serve(8)
+	_, text, _ := net.SplitHostPort(s.address)
+	port, _ := strconv.ParseInt(text, 10, 64)
+	for _, c := range []struct {
+		answer control.Message
+		errno  unix.Errno
+		says   string
+	}{
+		{a.ask("serve", "127.0.0.1", port, 8), unix.EADDRINUSE, "can't listen on " + s.address + ": address already in use"},
+		{a.ask("serve", "nonsense", 0, 8), 0, "not a numeric address"},
+		{a.ask("serve", strings.Repeat("127.0.0.1,", 9), 0, 8), 0, "the limit is 8"},
+		{a.ask("close", "", 99), unix.EBADF, "no such service"},
+		{a.ask("status", "", 0), unix.EBADF, "no such service"},
+		{a.ask("nonsense", ""), 0, `no such request: "nonsense"`},
+		{a.ask("panics", ""), 0, "internal error"},
+	} {
+		if c.answer.Name != "SERVER" || c.answer.Errno != c.errno || !strings.Contains(string(c.answer.Text), c.says) {
+			t.Errorf("%q: got %q, %v, %q", c.says, c.answer.Name, c.answer.Errno, c.answer.Text)
+		}
+	}
+}
+
+func TestAnsweredBeside(t *testing.T) {
+	a := begin(t)
+	b := another(t, a.door)
+	for _, text := range []string{"", "x", strings.Repeat("snapshot ", 100_000)} {
+		for _, who := range []*asker{a, b} {
+			if m := who.done("twice", text); string(m.Text) != text+text {
+				t.Errorf("%d bytes for %d", len(m.Text), len(text))
+			}
+		}
+	}
+}
+
+// TestManyThreadsAsk has each get its own answers.
+func TestManyThreadsAsk(t *testing.T) {
+	a := begin(t)
+	done := make(chan bool)
+	for i := range 8 {
+		who := another(t, a.door)
+		go func() {
+			right := true
+			for n := range 300 {
+				text := strconv.Itoa(1000*i + n)
+				right = right && string(who.ask("twice", text).Text) == text+text
+				right = right && who.ask("close", "", 99).Errno == unix.EBADF
+			}
+			done <- right
+		}()
+	}
+	for range 8 {
+		if !<-done {
+			t.Error("an answer was another's")
+		}
+	}
+}
+
+// TestNoticeComesAfterTheReply has a queue without a receiver.
+func TestNoticeComesAfterTheReply(t *testing.T) {
+	s := begin(t).serve(8)
+	descriptor.Close(s.queue)
+	s.queue = -1
+	s.dial()
+	m := s.a.hear()
+	if m.ID != 0 || m.Name != "failed" || m.Errno != unix.EPIPE || m.Numbers[0] != s.handle {
+		t.Errorf("got %+v", m)
+	}
+	if _, err := net.Dial("tcp", s.address); err == nil {
+		t.Error("still listens")
+	}
+	s.a.done("close", "", s.handle)
+}
+
+func TestServiceOutlivesWhoAskedForIt(t *testing.T) {
+	a := begin(t)
+	b := another(t, a.door)
+	s := b.serve(8)
+	_ = unix.Shutdown(b.fd, unix.SHUT_RDWR)
+	s.dial()
+	_, fds := s.receive()
+	descriptor.Close(fds...)
+	a.done("close", "", s.handle)
+}
+
+func TestFewDescriptors(t *testing.T) {
+	a := begin(t)
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &before) }()
+	a.ask("nonsense", "") // It has its end of the control socket now.
+	few := before
+	for few.Cur = 3; few.Cur < 100; few.Cur++ {
+		// Here there must be room for what the answer brings.
+		a.lastID++
+		m := control.Message{ID: a.lastID, Name: "serve", Text: []byte("127.0.0.1"), Numbers: control.Numbers{0, 8}}
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &few)
+		err := control.NewBuffer().Send(a.fd, &m)
+		look := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: max(few.Cur, 64), Max: before.Max})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = unix.Poll(look, 5000)
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &before)
+		answer := a.hear()
+		descriptor.Close(answer.Fds...)
+		if answer.Name == "" {
+			a.done("close", "", answer.Numbers[0])
+			return
+		}
+		if answer.Errno != unix.EMFILE {
+			t.Errorf("limit %d: %v, %s", few.Cur, answer.Errno, answer.Text)
+		}
+	}
+	t.Error("it never succeeded")
+}
+
+// TestAllocatesNothing takes each path in turn.
+func TestAllocatesNothing(t *testing.T) {
+	const runs = 50
+	s := begin(t).serve(2 * runs) // For clients to connect to.
+	s.a.done("close", "", s.handle)
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer descriptor.Close(poll)
+	sys, err := newSystem(poll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReactor(Options{}, sys)
+	service, receive, err := r.open(listen.Options{Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Backlog: 2 * runs}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service.begin()
+	s.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(service.port))
+	for range runs + 1 {
+		s.dial()
+	}
+	events := make([]unix.EpollEvent, 8)
+	l := service.listeners[0]
+	if n := testing.AllocsPerRun(runs, func() { l.takeOne() }); n != 0 || service.counts.HandedOver != runs+1 {
+		t.Errorf("accept and send: %v allocations, %+v", n, service.counts)
+	}
+	wait := r.sys.wait
+	r.sys.wait = func(events []unix.EpollEvent, milliseconds int) (int, unix.Errno) {
+		return wait(events, min(max(milliseconds, 0), 1))
+	}
+	for _, errno := range []unix.Errno{unix.EAGAIN, unix.ECONNABORTED, unix.EMFILE} {
+		r.sys.accept = func(int, *queue.Message) (int, unix.Errno) { return -1, errno }
+		if n := testing.AllocsPerRun(runs, func() { l.ready(0); r.round(events) }); n != 0 {
+			t.Errorf("accept, %v: %v allocations", errno, n)
+		}
+	}
+	for _, first := range []unix.Errno{unix.EAGAIN, unix.ETOOMANYREFS, unix.EINTR} {
+		errno := first
+		r.sys.send = func(int, *queue.Message, int) unix.Errno {
+			if errno == 0 {
+				errno = first
+				return 0
+			}
+			errno = 0
+			return first
+		}
+		r.sys.accept = func(int, *queue.Message) (int, unix.Errno) {
+			fd, _, errno := unix.RawSyscall(unix.SYS_DUP, uintptr(receive), 0, 0)
+			return int(fd), errno
+		}
+		if n := testing.AllocsPerRun(runs, func() { l.takeOne(); service.flush(); r.round(events) }); n != 0 {
+			t.Errorf("send, %v: %v allocations", first, n)
+		}
+	}
+	service.fail(0)
+	descriptor.Close(receive)
+}

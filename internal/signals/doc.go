@@ -1,2 +1,0 @@
-// Package signals keeps the application's signals off Go's threads.
-package signals

@@ -1,0 +1,80 @@
+/*
+ * serve.h --
+ *
+ *	What the commands ask of the server: each call is a request
+ *	(control.h) and what follows from it for the ports that this process
+ *	knows (ports.h).
+ */
+
+#ifndef SS_SERVE_H
+#define SS_SERVE_H
+
+#include "boundary.h"
+
+#include <tcl.h>
+
+typedef struct SsServeOptions {
+    const char *addresses;	/* Numeric, separated by commas; "": all, IPv6
+				 * and IPv4 alike. */
+    int port;			/* 0 takes a free one. */
+    int backlog;
+    int reusePort;		/* Not 0: SO_REUSEPORT. */
+} SsServeOptions;
+
+/*
+ * What the server has counted for a port since it began.
+ */
+
+typedef struct SsServeCounts {
+    int64_t accepted;		/* Connections accepted. */
+    int64_t handedOver;		/* Connections put on the queue. */
+    int64_t held;		/* Accepted, not yet on the queue. */
+    int64_t lost;		/* Accepted, but could not be handed over by
+				 * any means; closed. */
+    int64_t waits;		/* Times the queue was full. */
+    int64_t retries;		/* Transient errors of accept and sendmsg. */
+    int64_t pauses;		/* Times it paused for want of descriptors or
+				 * memory. */
+} SsServeCounts;
+
+/*
+ * All of these leave a message in the interpreter after TCL_ERROR.
+ *
+ * SsServe listens, unless the port is served already, and sets *portPtr.  The
+ * interpreter hears of trouble as a background error.
+ *
+ * SsServeClose stops listening; what is queued is still served.
+ *
+ * SsServeRenew makes a second queue, which processes forked from now on and
+ * new requests in this one receive from, while the first is still fed; sets
+ * *queuePtr to its number.  SsServeSwitch feeds the second from now on, and the
+ * first ends after what is queued there; SsServeAbandon ends the second.
+ *
+ * SsServeRetire asks workers of the queue that is fed to end.
+ *
+ * SsServeReturn makes the way back (return.h) that processes forked from now on
+ * have.  SsServeReturned: how many messages came on it, and how many that were
+ * none.
+ *
+ * SsServeSendingLocked: the number of the queue that is fed, 0 when this
+ * process doesn't serve the port.  The fork lock is held.
+ *
+ * SsServeForget: in a forked child, safe between fork and exec.
+ */
+
+int		SsServe(Tcl_Interp *interp, const SsServeOptions *optionsPtr,
+		    int *portPtr);
+int		SsServeClose(Tcl_Interp *interp, int port);
+int		SsServeRenew(Tcl_Interp *interp, int port, int *queuePtr);
+int		SsServeSwitch(Tcl_Interp *interp, int port);
+int		SsServeAbandon(Tcl_Interp *interp, int port);
+int		SsServeRetire(Tcl_Interp *interp, int port, int workers);
+int		SsServeReturn(Tcl_Interp *interp, int port);
+int		SsServeReturned(Tcl_Interp *interp, int port, int64_t *gotPtr,
+		    int64_t *refusedPtr);
+int		SsServeStatus(Tcl_Interp *interp, int port,
+		    SsServeCounts *countsPtr);
+int		SsServeSendingLocked(int port);
+void		SsServeForget(void);
+
+#endif /* SS_SERVE_H */

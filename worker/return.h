@@ -1,0 +1,41 @@
+/*
+ * return.h --
+ *
+ *	The way back: what workers tell the server about a port, on a pair of
+ *	its own, which all of its generations share.  Nothing here knows Tcl.
+ */
+
+#ifndef SS_RETURN_H
+#define SS_RETURN_H
+
+#include <stdint.h>
+
+/*
+ * What is told; internal/queue/return.go states the same layout.
+ */
+
+#define SS_RETURN_ENDED 1	/* So many connections are closed. */
+
+typedef struct SsReturnMessage {
+    uint8_t version;		/* SS_MESSAGE_VERSION. */
+    uint8_t kind;		/* SS_RETURN_... */
+    uint16_t reserved;		/* 0. */
+    uint32_t number;
+} SsReturnMessage;		/* 8 bytes. */
+
+/*
+ * SsReturnKeepLocked: in the server, notes the workers' end for processes that
+ * are forked from now on, and owns it.  Returns 0 or ENOMEM: then it is still
+ * the caller's.
+ *
+ * SsReturnCloseLocked: in the server, whose workers keep theirs.
+ *
+ * SsReturnSend: in a worker, without waiting.  Returns 0 or an errno: EAGAIN
+ * when the server reads too slowly, ENOENT when the port has no return.
+ */
+
+int		SsReturnKeepLocked(int port, int fd);
+void		SsReturnCloseLocked(int port);
+int		SsReturnSend(int port, int kind, uint32_t number);
+
+#endif /* SS_RETURN_H */
