@@ -13,6 +13,7 @@
 #include "helper.h"
 #include "leave.h"
 #include "limit.h"
+#include "ports.h"
 #include "result.h"
 #include "serve.h"
 #include "signals.h"
@@ -261,5 +262,6 @@ InChild(void)
     SsStartForget();
     SsControlForget();
     SsServeForget();
+    SsPortsForget();
     pthread_mutex_init(&prepareMutex, NULL);
 }

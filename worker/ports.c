@@ -9,12 +9,20 @@
 #include "queue.h"
 #include "wait.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+typedef struct SsPortUse {
+    struct SsPortUse *nextPtr;
+    pthread_t thread;
+    int count;
+} SsPortUse;
 
 static SsPort *firstPortPtr = NULL;
 static int lastQueue = 0;
 
+static SsPortUse *OwnUse(const SsPort *portPtr);
 static SsPort **PlaceLocked(int number);
 static void	TidyLocked(SsPort *portPtr);
 
@@ -148,14 +156,73 @@ void
 SsPortUseLocked(
     SsPort *portPtr)
 {
+    SsPortUse *usePtr = OwnUse(portPtr);
+
     portPtr->uses++;
+    if (usePtr == NULL) {
+	usePtr = calloc(1, sizeof(SsPortUse));
+	if (usePtr == NULL) {
+	    return;
+	}
+	usePtr->thread = pthread_self();
+	usePtr->nextPtr = portPtr->firstUsePtr;
+	portPtr->firstUsePtr = usePtr;
+    }
+    usePtr->count++;
+}
+
+static SsPortUse *
+OwnUse(
+    const SsPort *portPtr)
+{
+    SsPortUse *usePtr;
+
+    for (usePtr = portPtr->firstUsePtr; usePtr != NULL;
+	    usePtr = usePtr->nextPtr) {
+	if (pthread_equal(usePtr->thread, pthread_self())) {
+	    break;
+	}
+    }
+    return usePtr;
+}
+
+/*
+ * Not freed: perhaps exec comes next.
+ */
+
+void
+SsPortsForget(void)
+{
+    SsPort *portPtr;
+    SsPortUse *usePtr;
+
+    for (portPtr = firstPortPtr; portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	usePtr = OwnUse(portPtr);
+	if (usePtr != NULL) {
+	    usePtr->nextPtr = NULL;
+	}
+	portPtr->firstUsePtr = usePtr;
+	portPtr->uses = (usePtr == NULL) ? 0 : usePtr->count;
+    }
 }
 
 void
 SsPortDropLocked(
     SsPort *portPtr)
 {
+    SsPortUse *usePtr = OwnUse(portPtr);
+    SsPortUse **linkPtr;
+
     portPtr->uses--;
+    if (usePtr != NULL && --usePtr->count == 0) {
+	for (linkPtr = &portPtr->firstUsePtr; *linkPtr != usePtr;
+		linkPtr = &(*linkPtr)->nextPtr) {
+	    /* To the link that leads to it. */
+	}
+	*linkPtr = usePtr->nextPtr;
+	free(usePtr);
+    }
     TidyLocked(portPtr);
 }
 

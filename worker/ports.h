@@ -19,7 +19,10 @@ typedef struct SsPort {
     int serving;		/* Whether that process listens, as far as
 				 * this one knows. */
     int ended;			/* The queue's end was seen. */
-    int uses;			/* Who in this process waits or may wait. */
+    int uses;			/* Who in this process waits or may wait... */
+    struct SsPortUse *firstUsePtr;
+				/* ...by thread; what there was no memory to
+				 * note is only counted. */
 } SsPort;
 
 /*
@@ -73,6 +76,9 @@ typedef struct SsPort {
  *
  *	The list.
  *
+ * SsPortsForget: in a forked child, between fork and exec perhaps.  What other
+ * threads of the parent use is used no more.
+ *
  * Process: both.
  */
 
@@ -88,5 +94,6 @@ void		SsPortKeepLocked(SsPort *portPtr);
 int		SsPortServedHere(const SsPort *portPtr);
 int		SsPortInherited(const SsPort *portPtr);
 SsPort *	SsPortsFirstLocked(void);
+void		SsPortsForget(void);
 
 #endif /* SS_PORTS_H */
