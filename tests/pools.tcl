@@ -147,6 +147,7 @@ proc ::pools::Launch {args program} {
 proc ::pools::logged {handle {levels *} {pattern *}} {
     variable log
     set result {}
+    set all {}
     if {[file exists $log($handle)]} {
 	foreach entry [::support::ReadFile $log($handle)] {
 	    # Entries are lists of three, one after the other.
