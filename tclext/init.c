@@ -10,9 +10,9 @@
 #include "control.h"
 #include "dispositions.h"
 #include "fork.h"
-#include "helper.h"
 #include "leave.h"
 #include "limit.h"
+#include "loop.h"
 #include "ports.h"
 #include "result.h"
 #include "serve.h"
@@ -218,6 +218,8 @@ Prepare(
     if (!prepared) {
 	error = SsStartInit();
 	if (error == 0) {
+	    SsLoopPrepare();
+	    SsConnectionsPrepare();
 	    error = SsForkInstall(InChild);
 	}
 	prepared = (error == 0);
@@ -255,7 +257,7 @@ InChild(void)
 {
     SsSignalsGiveBack();
     SsLimitForget();
-    SsHelpersForget();
+    SsLoopForked();
     SsConnectionsForget();
     SsBoardForget();
     SsLeaveForget();

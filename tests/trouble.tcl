@@ -367,27 +367,31 @@ proc ::trouble::acceptThread {pid} {
 
 # ::trouble::asleep --
 #
-#	Whether a worker waits for a connection: it has what it waits with and
-#	a descriptor in reserve, so one socket twice, and each of its threads
-#	sleeps. One that runs the event loop has two more of those by then,
-#	Tcl's and the helper.
+#	Whether a worker waits for a connection: it has a place at a queue, on
+#	an epoll descriptor (what waits there alone has the highest but three of
+#	32 bits), and each of its threads sleeps, one there.
 
 proc ::trouble::asleep {pid} {
-    set open [lmap entry [descriptors $pid] {lindex $entry 1}]
-    set sockets [lsearch -all -inline -glob $open socket:*]
-    if {"anon_inode:\[eventpoll\]" ni $open
-	    || [llength $sockets] == [llength [lsort -unique $sockets]]} {
-	return 0
-    }
-    if {[llength [threads $pid]] == 2} {
-	return 0
-    }
-    foreach thread [threads $pid] {
-	if {![string match S* [stateOf $pid/task/$thread State]]} {
-	    return 0
+    set places 0
+    foreach entry [descriptors $pid] {
+	lassign $entry fd target
+	if {$target eq "anon_inode:\[eventpoll\]"
+		&& ![catch {::support::ReadFile /proc/$pid/fdinfo/$fd} waited]} {
+	    incr places [regexp {events: 1[0-9a-f]{7} } $waited]
 	}
     }
-    return 1
+    if {$places == 0} {
+	return 0
+    }
+    set waiting 0
+    foreach thread [threads $pid] {
+	if {![string match S* [stateOf $pid/task/$thread State]]
+		|| [catch {::support::ReadFile /proc/$pid/task/$thread/wchan} where]} {
+	    return 0
+	}
+	incr waiting [string match *ep*_* $where]
+    }
+    expr {$waiting > 0}
 }
 
 # ::trouble::signalAll --

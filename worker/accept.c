@@ -2,7 +2,7 @@
  * accept.c --
  *
  *	"socket accept": waits for a connection where it is called, in the
- *	Tcl thread itself, without event loop or helper.
+ *	Tcl thread itself, without event loop.
  */
 
 #include "accept.h"
@@ -10,8 +10,8 @@
 #include "connection.h"
 #include "fork.h"
 #include "leave.h"
-#include "reserve.h"
 #include "result.h"
+#include "room.h"
 #include "signals.h"
 #include "wait.h"
 
@@ -32,7 +32,7 @@ static void	ThreadExitProc(void *clientData);
 static int	ReceiveOrWait(Tcl_Interp *interp, SsPort *portPtr,
 		    SsWait *waitPtr, int64_t deadline,
 		    SsReceiveStatus *statusPtr, SsArrival *arrivalPtr);
-static int	Receive(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
+static int	Receive(Tcl_Interp *interp, SsPort *portPtr,
 		    SsReceiveStatus *statusPtr, SsArrival *arrivalPtr);
 static int	Sleep(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
 		    int timeout, int *readyPtr);
@@ -137,7 +137,7 @@ ReceiveOrWait(
      */
 
     while (ready || !SsSignalsStopping()) {
-	code = Receive(interp, portPtr, waitPtr, statusPtr, arrivalPtr);
+	code = Receive(interp, portPtr, statusPtr, arrivalPtr);
 	if (code != TCL_OK || *statusPtr != SS_RECEIVE_EMPTY) {
 	    return code;
 	}
@@ -180,7 +180,6 @@ static int
 Receive(
     Tcl_Interp *interp,
     SsPort *portPtr,
-    SsWait *waitPtr,
     SsReceiveStatus *statusPtr,
     SsArrival *arrivalPtr)
 {
@@ -188,8 +187,8 @@ Receive(
 	*statusPtr = SS_RECEIVE_END;
 	return TCL_OK;
     }
-    *statusPtr = SsReserveReceive(&waitPtr->reserve, portPtr->queueFd,
-	    SsDescriptorBound(), arrivalPtr);
+    *statusPtr = SsRoomReceive(portPtr->queueFd, SsDescriptorBound(),
+	    arrivalPtr);
     if (*statusPtr != SS_RECEIVE_FAILED) {
 	return TCL_OK;
     }
@@ -237,10 +236,8 @@ Sleep(
 
     error = SsWaitOpen(waitPtr);
     if (error == 0) {
-	error = SsReserveHold(&waitPtr->reserve, portPtr->queueFd, 0);
-    }
-    if (error == 0) {
-	error = SsWaitJoin(waitPtr, portPtr->queueFd, SsEngagements() > 0);
+	error = SsWaitJoin(waitPtr, portPtr->queueFd, 0,
+		SsEngagements() > 0);
     }
     if (error == 0) {
 	status = SleepUnlessSignal(waitPtr, timeout);
@@ -425,7 +422,7 @@ GetWait(void)
 
     if (!dataPtr->initialized) {
 	dataPtr->initialized = 1;
-	SsWaitInit(&dataPtr->wait, 0);
+	SsWaitInit(&dataPtr->wait);
 	Tcl_CreateThreadExitHandler(ThreadExitProc, dataPtr);
     }
     return &dataPtr->wait;

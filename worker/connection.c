@@ -10,14 +10,30 @@
 #include "fork.h"
 #include "leave.h"
 #include "linger.h"
+#include "notifier.h"
 #include "result.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/*
+ * Tcl 8.6 selects on some descriptors whatever notifier it has, when it waits
+ * for a connection to be made, say.  Half of those that it can select on are
+ * left to the rest of the program.
+ */
+
+#define SELECTABLE FD_SETSIZE
+#define SCARCE (FD_SETSIZE / 2)
+
+#define FD_BITS (sizeof(uintptr_t) > 4 ? 24 : 20)
+				/* Of a connection's number. */
+#define SWEPT 8			/* How many SsConnectionsSweep looks at. */
 
 /*
  * All guarded by the fork lock.
@@ -26,38 +42,34 @@
 static uint64_t received = 0;
 static uint64_t discarded = 0;
 static uint64_t closed = 0;	/* Of those received. */
-static uintptr_t lastNumber = 0;
+static uintptr_t lastSerial = 0;
 static SsConnection *oldestPtr = NULL;
 static SsConnection *newestPtr = NULL;
 				/* Ends of the list of the open ones. */
+static SsConnection *sweptPtr = NULL;
+				/* Which to look at next. */
+static SsConnection **byFd = NULL;
+				/* The open ones by descriptor. */
+static int numByFd = 0;
 
+static int	Raise(int fd);
 static void	NoteOpened(SsConnection *connectionPtr);
+static SsConnection *PlaceLocked(SsConnection *connectionPtr);
+static SsConnection *FindLocked(int fd);
 static void	NoteClosedLocked(SsConnection *connectionPtr);
 static void	ShowLocked(void);
 static void	ClosedProc(void *clientData);
 static void	Closed(SsConnection *connectionPtr);
+static int	DoubtProc(int fd);
+static void	SettleProc(int fd);
 static int	IsOpen(SsConnection *connectionPtr);
 static int	WritesOn(Tcl_Channel channel);
 
-/*
- *----------------------------------------------------------------------
- *
- * SsConnectionOpen --
- *
- *	See connection.h.
- *
- * Results:
- *	A connection, to be released, or NULL.
- *
- * Side effects:
- *	The interpreter has one more channel, and the worker stays at least
- *	until it is closed.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+void
+SsConnectionsPrepare(void)
+{
+    SsNotifierTells(DoubtProc, SettleProc);
+}
 
 SsConnection *
 SsConnectionOpen(
@@ -67,25 +79,26 @@ SsConnectionOpen(
 {
     SsConnection *connectionPtr;
     int bound = SsDescriptorBound();
+    int fd = arrivalPtr->fd;
 
-    if (bound > 0 && arrivalPtr->fd >= bound) {
-	SsConnectionDiscard(arrivalPtr->fd);
+    if (bound > 0 && fd >= bound) {
+	SsConnectionDiscard(fd);
 	SsErrorOurs(interp, "FDSETSIZE",
 		"connection from %s refused: descriptor %d is too high for"
 		" this Tcl, which waits with select: close files or start"
-		" more workers", arrivalPtr->address, arrivalPtr->fd);
+		" more workers", arrivalPtr->address, fd);
 	return NULL;
     }
+    if (bound == 0 && fd >= SCARCE && fd < SELECTABLE) {
+	fd = Raise(fd);
+    }
     connectionPtr = (SsConnection *) Tcl_Alloc(sizeof(SsConnection));
-    connectionPtr->channel =
-	    Tcl_MakeTcpClientChannel((void *) (intptr_t) arrivalPtr->fd);
+    memset(connectionPtr, 0, sizeof(SsConnection));
+    connectionPtr->channel = Tcl_MakeTcpClientChannel((void *) (intptr_t) fd);
     snprintf(connectionPtr->name, sizeof(connectionPtr->name), "%s",
 	    Tcl_GetChannelName(connectionPtr->channel));
-    connectionPtr->fd = arrivalPtr->fd;
-    connectionPtr->inode = 0;
-    connectionPtr->lingers = 0;
+    connectionPtr->fd = fd;
     connectionPtr->uses = 2;
-    connectionPtr->closedProc = NULL;
     memcpy(connectionPtr->address, arrivalPtr->address,
 	    sizeof(connectionPtr->address));
     connectionPtr->port = arrivalPtr->port;
@@ -99,102 +112,139 @@ SsConnectionOpen(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * ClosedProc, SsConnectionsSweep --
- *
- *	The channel is being closed, by whichever thread has it now; see
- *	connection.h.  A forked child that closes its copy finds no connection
- *	of that number.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Those of Closed.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * A limit of the process may not let it be any higher.
+ */
+
+static int
+Raise(
+    int fd)			/* The result replaces it. */
+{
+    int raised = fcntl(fd, F_DUPFD_CLOEXEC, SELECTABLE);
+
+    if (raised < 0) {
+	return fd;
+    }
+    close(fd);
+    return raised;
+}
+
+/*
+ * The channel is being closed, by whichever thread has it now.  A forked child
+ * that closes its copy finds no connection of that number.
  */
 
 static void
 ClosedProc(
     void *clientData)		/* The connection's number. */
 {
+    uintptr_t number = (uintptr_t) clientData;
     SsConnection *connectionPtr;
 
     SsForkLock();
-    connectionPtr = newestPtr;
-    while (connectionPtr != NULL
-	    && connectionPtr->number != (uintptr_t) clientData) {
-	connectionPtr = connectionPtr->olderPtr;
+    connectionPtr = FindLocked((int) (number & ((1 << FD_BITS) - 1)));
+    if (connectionPtr != NULL && connectionPtr->number != number) {
+	connectionPtr = NULL;
     }
     if (connectionPtr != NULL) {
 	NoteClosedLocked(connectionPtr);
     }
     SsForkUnlock();
-    if (connectionPtr != NULL) {
-	Closed(connectionPtr);
-    }
-}
-
-void
-SsConnectionsSweep(void)
-{
-    SsConnection *connectionPtr, *nextPtr, *gonePtr = NULL;
-
-    SsForkLock();
-    for (connectionPtr = oldestPtr; connectionPtr != NULL;
-	    connectionPtr = nextPtr) {
-	nextPtr = connectionPtr->newerPtr;
-	if (!IsOpen(connectionPtr)) {
-	    NoteClosedLocked(connectionPtr);
-	    connectionPtr->newerPtr = gonePtr;
-	    gonePtr = connectionPtr;
-	}
-    }
-    SsForkUnlock();
-    for (; gonePtr != NULL; gonePtr = nextPtr) {
-	nextPtr = gonePtr->newerPtr;
-	Closed(gonePtr);
-    }
+    Closed(connectionPtr);
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Closed, IsOpen --
- *
- *	What follows when a connection is off the list of the open ones; whether
- *	its descriptor is still its socket, not the next file that got the same
- *	number.
- *
- * Results:
- *	IsOpen: 1 or 0.
- *
- * Side effects:
- *	Closed tells who wants to know, and may let the worker end.  IsOpen
- *	notes which socket it is when it is asked for the first time.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Tells who wants to know that a connection is closed, and may let the worker
+ * end.
  */
 
 static void
 Closed(
-    SsConnection *connectionPtr)	/* No longer in the list; the list's
-					 * use of it ends here. */
+    SsConnection *connectionPtr)	/* No longer in the list, whose use of
+					 * it ends here; or NULL. */
 {
+    if (connectionPtr == NULL) {
+	return;
+    }
     if (connectionPtr->closedProc != NULL) {
 	connectionPtr->closedProc(connectionPtr->closedData);
     }
     SsDisengage();
     SsConnectionRelease(connectionPtr);
 }
+
+/*
+ * Just before Tcl closes a socket it deletes the file handler.  So a connection
+ * whose handler is deleted may be closed in a moment: what it is is noted now,
+ * and looked for when the thread that closes it waits next.
+ */
+
+static int
+DoubtProc(
+    int fd)
+{
+    SsConnection *connectionPtr;
+
+    SsForkLock();
+    connectionPtr = FindLocked(fd);
+    if (connectionPtr != NULL) {
+	(void) IsOpen(connectionPtr);
+    }
+    SsForkUnlock();
+    return connectionPtr != NULL;
+}
+
+static void
+SettleProc(
+    int fd)
+{
+    SsConnection *connectionPtr;
+
+    SsForkLock();
+    connectionPtr = FindLocked(fd);
+    if (connectionPtr != NULL && IsOpen(connectionPtr)) {
+	connectionPtr = NULL;
+    }
+    if (connectionPtr != NULL) {
+	NoteClosedLocked(connectionPtr);
+    }
+    SsForkUnlock();
+    Closed(connectionPtr);
+}
+
+int
+SsConnectionsSweep(void)
+{
+    SsConnection *connectionPtr, *gonePtr = NULL;
+    int i, more;
+
+    SsForkLock();
+    if (sweptPtr == NULL) {
+	sweptPtr = oldestPtr;
+    }
+    for (i = 0; i < SWEPT && sweptPtr != NULL; i++) {
+	connectionPtr = sweptPtr;
+	sweptPtr = connectionPtr->newerPtr;
+	if (!IsOpen(connectionPtr)) {
+	    NoteClosedLocked(connectionPtr);
+	    connectionPtr->newerPtr = gonePtr;
+	    gonePtr = connectionPtr;
+	}
+    }
+    more = (sweptPtr != NULL);
+    SsForkUnlock();
+    while (gonePtr != NULL) {
+	connectionPtr = gonePtr;
+	gonePtr = gonePtr->newerPtr;
+	Closed(connectionPtr);
+    }
+    return more;
+}
+
+/*
+ * Whether a descriptor is still the connection's socket, not the next file that
+ * got the same number.  Notes which socket it is when it is asked for the first
+ * time.
+ */
 
 static int
 IsOpen(
@@ -214,34 +264,22 @@ IsOpen(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * NoteOpened, NoteClosedLocked, ShowLocked --
- *
- *	Keep the list of open connections, and show on the scoreboard how many
- *	there are and which is the oldest.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The slot of this process, if it has one, changes.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Keep the list of open connections, and show on the scoreboard how many there
+ * are and which is the oldest.
  */
 
 static void
 NoteOpened(
     SsConnection *connectionPtr)
 {
+    SsConnection *gonePtr;
+
     connectionPtr->since = SsMilliseconds();
-    connectionPtr->newerPtr = NULL;
     SsForkLock();
     received++;
-    connectionPtr->number = ++lastNumber;
+    connectionPtr->number = ++lastSerial << FD_BITS
+	    | (uintptr_t) connectionPtr->fd;
+    gonePtr = PlaceLocked(connectionPtr);
     connectionPtr->olderPtr = newestPtr;
     if (newestPtr != NULL) {
 	newestPtr->newerPtr = connectionPtr;
@@ -251,6 +289,43 @@ NoteOpened(
     newestPtr = connectionPtr;
     ShowLocked();
     SsForkUnlock();
+    Closed(gonePtr);
+}
+
+/*
+ * Returns one that had this descriptor, and so must have been closed, or NULL.
+ */
+
+static SsConnection *
+PlaceLocked(
+    SsConnection *connectionPtr)
+{
+    SsConnection *gonePtr = FindLocked(connectionPtr->fd);
+    int i, size = numByFd;
+
+    if (gonePtr != NULL) {
+	NoteClosedLocked(gonePtr);
+    }
+    if (connectionPtr->fd >= size) {
+	size = 2 * connectionPtr->fd + 16;
+	byFd = realloc(byFd, size * sizeof(SsConnection *));
+	if (byFd == NULL) {
+	    Tcl_Panic("out of memory for connections");
+	}
+	for (i = numByFd; i < size; i++) {
+	    byFd[i] = NULL;
+	}
+	numByFd = size;
+    }
+    byFd[connectionPtr->fd] = connectionPtr;
+    return gonePtr;
+}
+
+static SsConnection *
+FindLocked(
+    int fd)
+{
+    return (fd >= 0 && fd < numByFd) ? byFd[fd] : NULL;
 }
 
 static void
@@ -262,6 +337,10 @@ NoteClosedLocked(
 
     closed++;
     connectionPtr->channel = NULL;
+    byFd[connectionPtr->fd] = NULL;
+    if (sweptPtr == connectionPtr) {
+	sweptPtr = newerPtr;
+    }
     *((olderPtr != NULL) ? &olderPtr->newerPtr : &oldestPtr) = newerPtr;
     *((newerPtr != NULL) ? &newerPtr->olderPtr : &newestPtr) = olderPtr;
     ShowLocked();
@@ -283,25 +362,6 @@ ShowLocked(void)
     SsBoardShowLocked(open, closed, &peer);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsConnectionArguments --
- *
- *	See connection.h.
- *
- * Results:
- *	Three new values.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 void
 SsConnectionArguments(
     const SsConnection *connectionPtr,
@@ -311,25 +371,6 @@ SsConnectionArguments(
     objv[1] = Tcl_NewStringObj(connectionPtr->address, -1);
     objv[2] = Tcl_NewIntObj(connectionPtr->port);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsConnectionChannel --
- *
- *	See connection.h.
- *
- * Results:
- *	A channel or NULL.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 Tcl_Channel
 SsConnectionChannel(
@@ -342,26 +383,6 @@ SsConnectionChannel(
     SsForkUnlock();
     return channel;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsConnectionWhenClosed, SsConnectionsNote, SsConnectionsLingering,
- * WritesOn --
- *
- *	See connection.h; whether Tcl writes to a channel in the background.
- *
- * Results:
- *	0, or -1 where the channel is no connection; how many.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsConnectionWhenClosed(
@@ -401,21 +422,23 @@ SsConnectionsNote(void)
     return open;
 }
 
+/*
+ * Tcl closes one a moment after nothing is buffered any more.
+ */
+
 int
 SsConnectionsLingering(void)
 {
     SsConnection *connectionPtr;
     int lingering = 0;
 
-    SsConnectionsSweep();
+    while (!SsLoopIsOurs() && SsConnectionsSweep()) {
+	/* To the newest. */
+    }
     SsForkLock();
     for (connectionPtr = oldestPtr; connectionPtr != NULL;
 	    connectionPtr = connectionPtr->newerPtr) {
 	if (Tcl_IsChannelExisting(connectionPtr->name)) {
-	    /*
-	     * Tcl closes it a moment after nothing is buffered any more.
-	     */
-
 	    connectionPtr->lingers |= WritesOn(connectionPtr->channel);
 	    lingering += connectionPtr->lingers;
 	}
@@ -460,25 +483,6 @@ SsConnectionCut(
     return found ? 0 : -1;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsConnectionRelease --
- *
- *	See connection.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The last to release it frees the structure.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 void
 SsConnectionRelease(
     SsConnection *connectionPtr)
@@ -493,25 +497,6 @@ SsConnectionRelease(
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsConnectionDiscard, SsConnectionCounts, SsConnectionsForget --
- *
- *	See connection.h.  The last is for a forked child, which counts anew.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The first closes the descriptor; -1: it is lost already.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 void
 SsConnectionDiscard(
     int fd)			/* Owned by the caller so far. */
@@ -522,6 +507,17 @@ SsConnectionDiscard(
     SsForkLock();
     discarded++;
     SsForkUnlock();
+}
+
+int
+SsConnectionsOpen(void)
+{
+    int open;
+
+    SsForkLock();
+    open = (int) (received - closed);
+    SsForkUnlock();
+    return open;
 }
 
 void
@@ -538,34 +534,23 @@ SsConnectionCounts(
 void
 SsConnectionsForget(void)
 {
-    received = discarded = closed = 0;
-    oldestPtr = newestPtr = NULL;
-}
+    int fd;
 
-/*
- *----------------------------------------------------------------------
- *
- * SsDescriptorBound --
- *
- *	See connection.h.
- *
- * Results:
- *	A number, or 0.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+    received = discarded = closed = 0;
+    oldestPtr = newestPtr = sweptPtr = NULL;
+    for (fd = 0; fd < numByFd; fd++) {
+	byFd[fd] = NULL;
+    }
+}
 
 int
 SsDescriptorBound(void)
 {
     int major;
 
+    if (SsLoopIsOurs()) {
+	return 0;
+    }
     Tcl_GetVersion(&major, NULL, NULL, NULL);
     return (major < 9) ? FD_SETSIZE : 0;
 }

@@ -35,63 +35,20 @@ typedef struct SsConnection {
 } SsConnection;
 
 /*
- * SsConnectionOpen --
+ * Once in a process that loads the library.
+ */
+
+void		SsConnectionsPrepare(void);
+
+/*
+ * SsConnectionOpen makes a channel of an arrival and registers it in the
+ * interpreter.  The descriptor is the channel's from then on; on failure (NULL,
+ * the interpreter's result says why) it is closed.  Call SsConnectionRelease
+ * when done with the structure; the channel stays.
  *
- *	Makes a channel of an arrival and registers it in the interpreter.
- *	The descriptor is the channel's from then on; on failure (NULL, the
- *	interpreter's result says why) it is closed.  Call
- *	SsConnectionRelease when done with the structure; the channel stays.
- *
- * SsConnectionArguments --
- *
- *	The three words that a handler gets: channel, peer's address, port.
- *
- * SsConnectionChannel --
- *
- *	The channel, NULL once it is closed, by whichever thread.
- *
- * SsConnectionWhenClosed --
- *
- *	Has a procedure called, by whichever thread closes it, once a channel
- *	is closed that is an open connection of this process; -1 where it is
- *	none.
- *
- * SsConnectionsSweep --
- *
- *	Finds the connections that Tcl has closed without a word: when a
- *	channel is closed while it writes in the background, Tcl 8.6 closes
- *	it after the last byte and calls no close handler.
- *
- * SsConnectionsNote --
- *
- *	Notes which sockets the new connections are, so that SsConnectionsSweep
- *	can tell.  Most are closed before anybody needs to know: call it
- *	before the event loop first waits.  Returns how many are open.
- *
- * SsConnectionsLingering --
- *
- *	How many of this thread are written to in the background, or were when
- *	this was called before.
- *
- * SsConnectionDiscard --
- *
- *	Closes and counts an arrival that nobody can serve any more.
- *
- * SsDescriptorBound --
- *
- *	Descriptors must be below this number, 0: no bound.  Tcl 8.6 waits
- *	with select, where a descriptor of FD_SETSIZE or above is memory
- *	overwritten.
- *
- * SsConnectionCounts --
- *
- *	What this process has received since it began, as a worker.
- *
- * SsConnectionsForget --
- *
- *	In a forked child: nothing was received.  Safe between fork and exec.
- *
- * Process: worker.
+ * SsConnectionArguments sets the three words that a handler gets: channel,
+ * peer's address, port.  SsConnectionChannel returns the channel, NULL once it
+ * is closed, by whichever thread.
  */
 
 SsConnection *	SsConnectionOpen(Tcl_Interp *interp,
@@ -100,19 +57,59 @@ void		SsConnectionArguments(const SsConnection *connectionPtr,
 		    Tcl_Obj *objv[3]);
 Tcl_Channel	SsConnectionChannel(SsConnection *connectionPtr);
 void		SsConnectionRelease(SsConnection *connectionPtr);
+
+/*
+ * Has a procedure called, by whichever thread closes it, once a channel is
+ * closed that is an open connection of this process; -1 where it is none.
+ */
+
 int		SsConnectionWhenClosed(Tcl_Channel channel,
 		    Tcl_CloseProc *closedProc, void *closedData);
-void		SsConnectionsSweep(void);
+
+/*
+ * When a channel is closed while it writes in the background, Tcl 8.6 closes it
+ * after the last byte and calls no close handler.  Our notifier sees it.
+ * Elsewhere SsConnectionsSweep looks at a few connections, the next time at the
+ * next few, and returns 0 when it has been at the newest; SsConnectionsNote,
+ * called before the event loop waits, notes which sockets the new ones are, so
+ * that this can be told, and returns how many are open.
+ *
+ * SsConnectionsLingering tells how many of this thread are written to in the
+ * background, or were when this was called before.
+ */
+
+int		SsConnectionsSweep(void);
 int		SsConnectionsNote(void);
 int		SsConnectionsLingering(void);
+
+/*
+ * Closes and counts an arrival that nobody can serve any more; -1: it is lost
+ * already.
+ */
+
 void		SsConnectionDiscard(int fd);
 
 /*
  * Ends a connection, whatever Tcl still writes to it, perhaps after its channel
  * was closed; -1: there is none of that channel's name.
  */
+
 int		SsConnectionCut(const char *name);
+
+/*
+ * Descriptors must be below this number, 0: no bound.  Tcl 8.6's own notifier
+ * waits with select, where a descriptor of FD_SETSIZE or above is memory
+ * overwritten.
+ */
+
 int		SsDescriptorBound(void);
+
+/*
+ * How many are open; what this process has received since it began, as a
+ * worker.  A forked child counts anew.
+ */
+
+int		SsConnectionsOpen(void);
 void		SsConnectionCounts(uint64_t *receivedPtr,
 		    uint64_t *discardedPtr);
 void		SsConnectionsForget(void);

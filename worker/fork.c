@@ -6,8 +6,8 @@
 
 #include "fork.h"
 #include "dispositions.h"
-#include "wait.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -57,7 +57,7 @@ SsForkInstall(
 /*
  *----------------------------------------------------------------------
  *
- * SsForkLock, SsForkUnlock, SsForkWait --
+ * SsForkLock, SsForkUnlock --
  *
  *	See fork.h.
  *
@@ -83,13 +83,6 @@ void
 SsForkUnlock(void)
 {
     pthread_mutex_unlock(&forkMutex);
-}
-
-void
-SsForkWait(
-    pthread_cond_t *conditionPtr)
-{
-    pthread_cond_wait(conditionPtr, &forkMutex);
 }
 
 /*
@@ -230,7 +223,6 @@ InChild(void)
 	close(serverFds[i]);
     }
     numServerFds = 0;
-    SsWaitsForget();
     SsDispositionsGiveBack();
     childLastProc();
     pthread_mutex_init(&forkMutex, NULL);

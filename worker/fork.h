@@ -9,8 +9,6 @@
 #ifndef SS_FORK_H
 #define SS_FORK_H
 
-#include <pthread.h>
-
 /*
  * SsForkInstall --
  *
@@ -31,17 +29,11 @@ int		SsForkInstall(void (*childProc)(void));
  *	guards what the threads of this process share: the list below, the
  *	queues, the requests.
  *
- * SsForkWait --
- *
- *	Gives the lock up until the condition is signalled, as
- *	pthread_cond_wait does.
- *
  * Process: both.
  */
 
 void		SsForkLock(void);
 void		SsForkUnlock(void);
-void		SsForkWait(pthread_cond_t *conditionPtr);
 
 /*
  * SsForkCount --

@@ -45,7 +45,7 @@ typedef enum SsReceiveStatus {
  * SsQueueReceive --
  *
  *	Takes the next message off a queue without waiting.  Have a descriptor
- *	free before (see reserve.h): recvmsg drops the connection otherwise.
+ *	free before (see room.h): recvmsg drops the connection otherwise.
  *
  * Process: worker.
  */

@@ -4,22 +4,21 @@
  *	"socket client": a request for one connection, to be served from the
  *	event loop.
  *
- *	A request first tries to receive without waiting, from an event, so
- *	that a worker takes a connection only when it has come back to its
- *	event loop; a busy server never pays for more than that.  When
- *	nothing is queued, a worker that has nothing else to do stays with the
- *	queue for a moment; only then does the helper thread wait.
+ *	Asking only notes it.  Before the event loop waits, the request's event
+ *	source has it watch the queue; what the watch tells is received then,
+ *	once, from an event.  So a worker takes a connection only when it has
+ *	come back to its event loop, and in turn with its files and timers.
  */
 
 #include "request.h"
+#include "clock.h"
 #include "connection.h"
-#include "dwell.h"
 #include "fork.h"
 #include "handler.h"
-#include "helper.h"
 #include "leave.h"
-#include "reserve.h"
+#include "loop.h"
 #include "result.h"
+#include "room.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,15 +26,17 @@
 #define ASSOC_KEY "socketserver"
 
 /*
- * After how many milliseconds a worker that couldn't receive tries again.
+ * In milliseconds: when a worker that couldn't receive tries again; how long
+ * files and timers may have to wait where a request receives first.
  */
 
 #define RETRY_DELAY 50
+#define EAGER 5
 
 /*
- * How many descriptors the first request in a process needs: a reserve, two to
- * wait with, a connection, and the pipe of Tcl's notifier, which Tcl opens
- * when the event loop first waits and which must not be out of select's reach.
+ * How many descriptors the first request in a process needs below the bound of
+ * Tcl's own notifier: one to wait with, a connection, and the notifier's pipe,
+ * which Tcl opens when the event loop first waits.
  */
 
 #define FIRST_NEED 8
@@ -49,18 +50,15 @@ typedef struct Request {
     int asked;			/* Whether a connection is asked for... */
     int process;		/* ...in which process, as SsForkCount tells:
 				 * a forked child hasn't asked. */
-    int waiting;		/* Whether the helper waits. */
-    SsDwell dwell;		/* How long to do without the event loop. */
+    int isNew;			/* It hasn't waited since it was asked. */
+    int64_t looked;		/* When the event loop last looked at
+				 * everything, where Tcl's own notifier runs
+				 * it: SsMilliseconds. */
     int reported;		/* The errno that was reported last, 0: none
 				 * since all went well. */
     Tcl_TimerToken timer;	/* Looks again later, or NULL. */
-    SsHelper helper;		/* Waits for it. */
+    SsWatch watch;		/* Waits for it. */
 } Request;
-
-typedef struct RequestEvent {
-    Tcl_Event header;
-    Request *requestPtr;
-} RequestEvent;
 
 static Request *GetRequest(Tcl_Interp *interp, SsPort *portPtr);
 static void	Sweep(Tcl_Interp *interp);
@@ -69,47 +67,19 @@ static int	HasRoom(int queueFd);
 static int	IsAsked(const Request *requestPtr);
 static void	Ask(Request *requestPtr);
 static void	Answered(Request *requestPtr);
-static Tcl_Event *NewEvent(Request *requestPtr);
-static void	LookSoon(Request *requestPtr);
-static void	LookLater(Request *requestPtr, int delay);
-static int	LookEventProc(Tcl_Event *evPtr, int flags);
+static void	SetupProc(void *clientData, int flags);
+static void	CheckProc(void *clientData, int flags);
+static void	LookLater(Request *requestPtr);
 static void	LookTimerProc(void *clientData);
-static void	LookedProc(void *clientData, int flags);
-static int	IsOfOthers(Tcl_Event *evPtr, void *clientData);
-static void	Look(Request *requestPtr);
+static void	Look(void *clientData);
 static SsReceiveStatus Receive(Request *requestPtr, int *errorPtr,
 		    SsArrival *arrivalPtr);
 static void	Act(Request *requestPtr, SsReceiveStatus status, int error,
 		    const SsArrival *arrivalPtr);
-static int	Dwell(Request *requestPtr);
-static void	WaitInBackground(Request *requestPtr);
-static int	Join(Request *requestPtr);
-static int	IsAlone(void);
 static void	Ended(Request *requestPtr, SsReceiveStatus status);
 static void	Report(Request *requestPtr, int error);
 static void	DeleteRequest(Request *requestPtr);
 static void	DeleteRequests(void *clientData, Tcl_Interp *interp);
-static int	IsEventOf(Tcl_Event *evPtr, void *clientData);
-static void	ExitProc(void *clientData);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsRequest --
- *
- *	See request.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The handler is called from the event loop when a connection comes.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsRequest(
@@ -117,7 +87,7 @@ SsRequest(
     SsPort *portPtr,		/* Used by the caller for as long as this
 				 * runs. */
     Tcl_Obj *handlerPtr,
-    Tcl_Obj *closedPtr)		/* May be NULL. */
+    Tcl_Obj *closedPtr)
 {
     Request *requestPtr;
 
@@ -140,22 +110,7 @@ SsRequest(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * SsRequestWithdraw --
- *
- *	See request.h.
- *
- * Results:
- *	1 or 0.
- *
- * Side effects:
- *	Whatever the handler does.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * A connection that woke this worker woke nobody else.
  */
 
 int
@@ -176,10 +131,9 @@ SsRequestWithdraw(
     if (requestPtr == NULL) {
 	return 1;
     }
-    if (requestPtr->waiting && SsHelperCallOff(&requestPtr->helper)) {
+    if (SsWatchReady(&requestPtr->watch)) {
 	status = Receive(requestPtr, &error, &arrival);
     }
-    requestPtr->waiting = 0;
     switch (status) {
     case SS_RECEIVE_GOT:
     case SS_RECEIVE_END:
@@ -200,23 +154,8 @@ SsRequestWithdraw(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * GetRequest --
- *
- *	Finds or makes an interpreter's request for a port.
- *
- * Results:
- *	The request.
- *
- * Side effects:
- *	May make one, which lasts as long as the interpreter or the port's
- *	queue.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Finds or makes an interpreter's request for a port, which lasts as long as
+ * the interpreter or the port's queue.
  */
 
 static Request *
@@ -224,9 +163,7 @@ GetRequest(
     Tcl_Interp *interp,
     SsPort *portPtr)
 {
-    static int exitHandler = 0;	/* Guarded by the fork lock. */
     Request *firstPtr, *requestPtr;
-    int firstEver;
 
     Sweep(interp);
     firstPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
@@ -241,38 +178,18 @@ GetRequest(
     requestPtr->interp = interp;
     requestPtr->portPtr = portPtr;
     requestPtr->nextPtr = firstPtr;
-    SsHelperInit(&requestPtr->helper);
-    Tcl_CreateEventSource(NULL, LookedProc, requestPtr);
+    SsWatchInit(&requestPtr->watch, Look, requestPtr);
+    Tcl_CreateEventSource(SetupProc, CheckProc, requestPtr);
     Tcl_SetAssocData(interp, ASSOC_KEY, DeleteRequests, requestPtr);
     SsForkLock();
     SsPortUseLocked(portPtr);
-    firstEver = !exitHandler;
-    exitHandler = 1;
     SsForkUnlock();
-    if (firstEver) {
-	Tcl_CreateExitHandler(ExitProc, NULL);
-    }
     return requestPtr;
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Sweep --
- *
- *	Forgets an interpreter's requests that ask for nothing, of ports that
- *	have ended.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Receive ends may be closed.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Forgets an interpreter's requests that ask for nothing, of ports that have
+ * ended.
  */
 
 static void
@@ -294,25 +211,6 @@ Sweep(
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SetObj --
- *
- *	Replaces a value that is kept.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The old value may be freed.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 static void
 SetObj(
     Tcl_Obj **slotPtr,		/* Where it is kept. */
@@ -330,23 +228,8 @@ SetObj(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * HasRoom --
- *
- *	Whether there is room for what the first request of a process needs;
- *	true for all that follow.
- *
- * Results:
- *	1 or 0.
- *
- * Side effects:
- *	Remembers a process that had room.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Whether there is room for what the first request of a process needs; true for
+ * all that follow.
  */
 
 static int
@@ -374,22 +257,7 @@ HasRoom(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * IsAsked, Ask, Answered --
- *
- *	Whether a request waits for a connection; makes it so; ends it.
- *
- * Results:
- *	IsAsked: 1 or 0.
- *
- * Side effects:
- *	A request that waits engages the process.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * A request that waits engages the process.
  */
 
 static int
@@ -399,15 +267,23 @@ IsAsked(
     return requestPtr->asked && requestPtr->process == SsForkCount();
 }
 
+/*
+ * Each wait of Tcl's own notifier is a pipe and two context switches.  Where it
+ * runs the event loop a request first receives without waiting, as long as
+ * files and timers needn't wait for that too long.
+ */
+
 static void
 Ask(
     Request *requestPtr)	/* Not asked. */
 {
-    requestPtr->asked = 1;
+    requestPtr->asked = requestPtr->isNew = 1;
     requestPtr->process = SsForkCount();
-    requestPtr->waiting = 0;
     SsEngage();
-    LookSoon(requestPtr);
+    if (!SsLoopIsOurs()
+	    && SsMilliseconds() - requestPtr->looked < EAGER) {
+	SsWatchFire(&requestPtr->watch);
+    }
 }
 
 static void
@@ -416,176 +292,84 @@ Answered(
 {
     requestPtr->asked = 0;
     requestPtr->reported = 0;
+    SsWatchStop(&requestPtr->watch);
     SsDisengage();
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * LookSoon, LookLater, NewEvent --
- *
- *	Let the event loop look at a request: next, or where files and timers
- *	have had to wait for long, after those; after a delay.
- *
- * Results:
- *	NewEvent: an event for Tcl's queue.
- *
- * Side effects:
- *	Queues an event, or starts a timer.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * The event loop is about to wait.  A worker with nothing open is among the
+ * first to be woken, what it needs being still at hand in the processor's
+ * caches.  One with open connections goes behind the others each time it asks,
+ * or the first would end up with all that stay open.
  */
 
 static void
-LookSoon(
-    Request *requestPtr)
+SetupProc(
+    void *clientData,		/* The request. */
+    int flags)
 {
-    if (SsDwellLeft(&requestPtr->dwell) > 0) {
-	Tcl_QueueEvent(NewEvent(requestPtr), TCL_QUEUE_TAIL);
+    Request *requestPtr = (Request *) clientData;
+    SsWatch *watchPtr = &requestPtr->watch;
+    Tcl_Time none = { 0, 0 };
+
+    if (!(flags & TCL_FILE_EVENTS) || !IsAsked(requestPtr)
+	    || requestPtr->timer != NULL || SsWatchFired(watchPtr)) {
+	return;
+    }
+    if (requestPtr->portPtr->ended) {
+	SsWatchFire(watchPtr);
     } else {
-	LookLater(requestPtr, 0);
+	SsWatchWant(watchPtr, requestPtr->portPtr->queueFd,
+		requestPtr->isNew && SsConnectionsOpen() > 0);
+	requestPtr->isNew = 0;
+    }
+    if (SsWatchFired(watchPtr)) {
+	Tcl_SetMaxBlockTime(&none);
+    }
+}
+
+static void
+CheckProc(
+    void *clientData,		/* The request. */
+    int flags)
+{
+    (void) flags;
+    if (!SsLoopIsOurs()) {
+	((Request *) clientData)->looked = SsMilliseconds();
     }
 }
 
 static void
 LookLater(
-    Request *requestPtr,
-    int delay)			/* Milliseconds. */
-{
-    if (requestPtr->timer == NULL) {
-	requestPtr->timer = Tcl_CreateTimerHandler(delay, LookTimerProc,
-		requestPtr);
-    }
-}
-
-static Tcl_Event *
-NewEvent(
     Request *requestPtr)
 {
-    RequestEvent *eventPtr =
-	    (RequestEvent *) Tcl_Alloc(sizeof(RequestEvent));
-
-    eventPtr->header.proc = LookEventProc;
-    eventPtr->requestPtr = requestPtr;
-    return &eventPtr->header;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * LookEventProc, LookTimerProc --
- *
- *	The event loop's ways to Look.
- *
- * Results:
- *	The first: whether the event is done.
- *
- * Side effects:
- *	Whatever the handler does.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-LookEventProc(
-    Tcl_Event *evPtr,
-    int flags)
-{
-    if (!(flags & TCL_FILE_EVENTS)) {
-	return 0;
+    if (requestPtr->timer == NULL) {
+	requestPtr->timer = Tcl_CreateTimerHandler(RETRY_DELAY, LookTimerProc,
+		requestPtr);
     }
-    Look(((RequestEvent *) evPtr)->requestPtr);
-    return 1;
 }
 
 static void
 LookTimerProc(
     void *clientData)		/* The request. */
 {
-    Request *requestPtr = (Request *) clientData;
-
-    requestPtr->timer = NULL;
-    Look(requestPtr);
+    ((Request *) clientData)->timer = NULL;
+    Look(clientData);
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * LookedProc, IsOfOthers --
- *
- *	The event loop has looked at everything.  What it found is queued, but
- *	for timers: those of others are noticed where nothing else woke it.
- *
- * Results:
- *	IsOfOthers: always 0, keep the event.
- *
- * Side effects:
- *	Notes it, and whether it found something else than this request.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static void
-LookedProc(
-    void *clientData,		/* The request. */
-    int flags)			/* Unused. */
-{
-    Request *requestPtr = (Request *) clientData;
-    int disturbed = (requestPtr->timer == NULL
-	    && !SsHelperIsDone(&requestPtr->helper));
-
-    (void) flags;
-    Tcl_DeleteEvents(IsOfOthers, &disturbed);
-    SsDwellLooked(&requestPtr->dwell, disturbed);
-}
-
-static int
-IsOfOthers(
-    Tcl_Event *evPtr,
-    void *clientData)		/* Set to 1 if it is. */
-{
-    if (evPtr->proc != LookEventProc) {
-	*(int *) clientData = 1;
-    }
-    return 0;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * Look --
- *
- *	Looks whether there is a connection for a request and does what is to
- *	be done.  Being called once too often does no harm.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Whatever the handler does.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Looks whether there is a connection for a request, and does what is to be
+ * done.  Being called once too often does no harm.
  */
 
 static void
 Look(
-    Request *requestPtr)
+    void *clientData)		/* The request. */
 {
+    Request *requestPtr = (Request *) clientData;
     SsReceiveStatus status = SS_RECEIVE_FAILED;
     SsArrival arrival;
-    int error = 0;
+    int error = SsWatchError(&requestPtr->watch);
 
     /*
      * Of an interpreter that is deleted inside its own event loop nobody
@@ -595,14 +379,7 @@ Look(
     if (!IsAsked(requestPtr) || Tcl_InterpDeleted(requestPtr->interp)) {
 	return;
     }
-    if (requestPtr->waiting && !SsHelperTake(&requestPtr->helper, &error)) {
-	return;
-    }
-    requestPtr->waiting = 0;
     if (error == 0) {
-	status = Receive(requestPtr, &error, &arrival);
-    }
-    if (status == SS_RECEIVE_EMPTY && Dwell(requestPtr)) {
 	status = Receive(requestPtr, &error, &arrival);
     }
     Tcl_Preserve(requestPtr);
@@ -611,30 +388,15 @@ Look(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Receive --
- *
- *	Tries to receive a connection without waiting.
- *
- * Results:
- *	A status; with SS_RECEIVE_GOT the arrival is the caller's, with
- *	SS_RECEIVE_FAILED the error is set.
- *
- * Side effects:
- *	None but those of receiving.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Tries to receive a connection without waiting.  With SS_RECEIVE_GOT the
+ * arrival is the caller's, with SS_RECEIVE_FAILED the error is set.
  */
 
 static SsReceiveStatus
 Receive(
     Request *requestPtr,
     int *errorPtr,		/* Set to an errno. */
-    SsArrival *arrivalPtr)	/* Filled. */
+    SsArrival *arrivalPtr)
 {
     SsPort *portPtr = requestPtr->portPtr;
     SsReceiveStatus status;
@@ -642,30 +404,10 @@ Receive(
     if (portPtr->ended) {
 	return SS_RECEIVE_END;
     }
-    status = SsReserveReceive(&requestPtr->helper.wait.reserve,
-	    portPtr->queueFd, SsDescriptorBound(), arrivalPtr);
+    status = SsRoomReceive(portPtr->queueFd, SsDescriptorBound(), arrivalPtr);
     *errorPtr = errno;
     return status;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * Act --
- *
- *	Does what an outcome asks for.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Whatever the handler does.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 static void
 Act(
@@ -685,7 +427,8 @@ Act(
 	Tcl_DecrRefCount(handlerPtr);
 	break;
     case SS_RECEIVE_EMPTY:
-	WaitInBackground(requestPtr);
+	requestPtr->reported = 0;
+	SsWatchVain(&requestPtr->watch);
 	break;
     case SS_RECEIVE_END:
     case SS_RECEIVE_RETIRE:
@@ -694,171 +437,30 @@ Act(
     case SS_RECEIVE_LOST:
 	SsConnectionDiscard(-1);
 	Report(requestPtr, EMFILE);
-	LookLater(requestPtr, RETRY_DELAY);
+	LookLater(requestPtr);
 	break;
     case SS_RECEIVE_REJECTED:
 	SsConnectionDiscard(-1);
 	SsErrorMessage(requestPtr->interp, requestPtr->portPtr->number);
 	Tcl_BackgroundException(requestPtr->interp, TCL_ERROR);
-	LookSoon(requestPtr);
 	break;
     default:			/* SS_RECEIVE_FAILED */
 	Report(requestPtr, error);
-	LookLater(requestPtr, RETRY_DELAY);
+	LookLater(requestPtr);
 	break;
     }
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Dwell --
- *
- *	Waits for a connection for a moment, in this thread.  Where they come
- *	one after the other, that saves waking two threads for each: the
- *	helper, and this one from its event loop.
- *
- * Results:
- *	Whether there is something to receive.
- *
- * Side effects:
- *	Sleeps, but not where anything else may want this thread.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-Dwell(
-    Request *requestPtr)	/* Asked. */
-{
-    int left = SsDwellLeft(&requestPtr->dwell);
-
-    return left > 0 && IsAlone() && SsDwellUndisturbed(&requestPtr->dwell)
-	    && Join(requestPtr) == 0
-	    && SsWaitSleep(&requestPtr->helper.wait, left, NULL)
-		    == SS_WAIT_READY;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * WaitInBackground --
- *
- *	Lets the helper wait for a connection.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	May start the helper's thread.  What fails is tried again later.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static void
-WaitInBackground(
-    Request *requestPtr)	/* Asked. */
-{
-    SsHelper *helperPtr = &requestPtr->helper;
-    Tcl_Event *eventPtr;
-    int error;
-
-    error = Join(requestPtr);
-    if (error == 0) {
-	eventPtr = NewEvent(requestPtr);
-	error = SsHelperWait(helperPtr, requestPtr->portPtr->queueFd,
-		eventPtr);
-	if (error != 0) {
-	    Tcl_Free((char *) eventPtr);
-	}
-    }
-    if (error == 0) {
-	requestPtr->waiting = 1;
-	requestPtr->reported = 0;
-    } else {
-	Report(requestPtr, error);
-	LookLater(requestPtr, RETRY_DELAY);
-    }
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * Join, IsAlone --
- *
- *	Get ready to wait.  A worker whom only this request engages is among
- *	the first to be woken, what it needs being still at hand in the
- *	processor's caches.  One with open connections goes behind the
- *	others each time, or the first would end up with all that stay open.
- *
- * Results:
- *	Join: 0 or an errno; IsAlone: 1 or 0.
- *
- * Side effects:
- *	The request's wait has a place at the queue, and holds a reserve.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-Join(
-    Request *requestPtr)	/* Asked. */
-{
-    SsWait *waitPtr = &requestPtr->helper.wait;
-    int queueFd = requestPtr->portPtr->queueFd;
-    int error;
-
-    error = SsWaitOpen(waitPtr);
-    if (error == 0) {
-	error = SsReserveHold(&waitPtr->reserve, queueFd,
-		SsDescriptorBound());
-    }
-    if (error == 0) {
-	error = SsWaitJoin(waitPtr, queueFd, !IsAlone());
-    }
-    return error;
-}
-
-static int
-IsAlone(void)
-{
-    return SsEngagements() == 1;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * Report --
- *
- *	Tells the application once why this worker takes no connections; the
- *	others do meanwhile.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	A background error, unless it is the one that was reported last.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Tells the application once why this worker takes no connections; the others
+ * do meanwhile.
  */
 
 static void
 Report(
     Request *requestPtr,
-    int error)			/* An errno; ERANGE: a reserve at or above
-				 * SsDescriptorBound. */
+    int error)			/* An errno; ERANGE: the next descriptor would
+				 * be at or above SsDescriptorBound. */
 {
     Tcl_Interp *interp = requestPtr->interp;
 
@@ -880,23 +482,7 @@ Report(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Ended --
- *
- *	The queue has ended, or this worker is asked to retire.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Forgets the request.  May evaluate what -closed gave, or end the
- *	process.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * The queue has ended, or this worker is asked to retire.
  */
 
 static void
@@ -928,25 +514,6 @@ Ended(
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * DeleteRequest, DeleteRequests, IsEventOf --
- *
- *	Forget a request; all of an interpreter that goes away.
- *
- * Results:
- *	IsEventOf: whether an event is of a request.
- *
- * Side effects:
- *	A wait is called off.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 static void
 DeleteRequest(
     Request *requestPtr)
@@ -966,13 +533,12 @@ DeleteRequest(
 	Tcl_SetAssocData(requestPtr->interp, ASSOC_KEY, DeleteRequests,
 		firstPtr);
     }
-    SsHelperClose(&requestPtr->helper);
     if (IsAsked(requestPtr)) {
 	Answered(requestPtr);
     }
-    Tcl_DeleteEventSource(NULL, LookedProc, requestPtr);
+    SsWatchClose(&requestPtr->watch);
+    Tcl_DeleteEventSource(SetupProc, CheckProc, requestPtr);
     Tcl_DeleteTimerHandler(requestPtr->timer);
-    Tcl_DeleteEvents(IsEventOf, requestPtr);
     SetObj(&requestPtr->handlerPtr, NULL);
     SetObj(&requestPtr->closedPtr, NULL);
     SsForkLock();
@@ -980,6 +546,10 @@ DeleteRequest(
     SsForkUnlock();
     Tcl_EventuallyFree(requestPtr, TCL_DYNAMIC);
 }
+
+/*
+ * An interpreter goes away.
+ */
 
 static void
 DeleteRequests(
@@ -995,41 +565,4 @@ DeleteRequests(
 	DeleteRequest(requestPtr);
 	requestPtr = nextPtr;
     }
-}
-
-static int
-IsEventOf(
-    Tcl_Event *evPtr,
-    void *clientData)		/* The request. */
-{
-    return evPtr->proc == LookEventProc
-	    && ((RequestEvent *) evPtr)->requestPtr == clientData;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * ExitProc --
- *
- *	The process exits: helpers must not call into a Tcl that is being
- *	torn down.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	No helper runs any more.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static void
-ExitProc(
-    void *clientData)
-{
-    (void) clientData;
-    SsHelpersStop();
 }

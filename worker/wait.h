@@ -2,102 +2,87 @@
  * wait.h --
  *
  *	Waiting on a queue that many processes share, so that one message
- *	wakes one of them, and so that the wait can end early without a
- *	connection being lost: waiting never receives.
+ *	wakes one of them.  Waiting never receives: whoever stops waiting takes
+ *	no connection along.
  *
- *	Who waits has a place at the queue.  A message wakes the first in the
- *	order of places who sleeps.
+ *	Who waits has a place at the queue: the queue is on an epoll descriptor
+ *	with EPOLLEXCLUSIVE.  A message goes through the places in the order in
+ *	which they were taken and wakes the first thread that it finds asleep
+ *	there (Linux, fs/eventpoll.c).  A blocking recvmsg would take a new
+ *	place each time, and can't be timed, ended early, or be told apart from
+ *	a signal that came just before it.
+ *
+ *	Descriptors are opened when first needed, and closed in a forked child,
+ *	which opens its own: what it put on its parent's epoll, the parent would
+ *	wait for.
  */
 
 #ifndef SS_WAIT_H
 #define SS_WAIT_H
 
 #include <signal.h>
-
-/*
- * What one thread waits with.  Set up with SsWaitInit; the descriptors are
- * opened when first needed and closed in a forked child, which opens its own.
- */
+#include <stdint.h>
 
 typedef struct SsWait {
-    struct SsWait *nextPtr;	/* All of this process, for a forked child. */
-    int canCallOff;		/* Whether SsWaitCallOff may be used. */
-    int pollFd;			/* What the thread sleeps on, or -1. */
-    int callOffFd;		/* Ends a wait, or -1. */
-    int queueFd;		/* The queue that it has a place at, or -1. */
-    int reserve;		/* Room for the descriptor that comes (see
-				 * reserve.h), or -1. */
+    struct SsWait *nextPtr;	/* All of this process. */
+    int pollFd;			/* The epoll descriptor, or -1. */
+    int lent;			/* It is somebody else's, who closes it. */
+    int watched;		/* Tcl's own notifier waits for it. */
+    int queueFd;		/* Where it has a place, or -1. */
 } SsWait;
 
 typedef enum SsWaitStatus {
     SS_WAIT_READY,		/* Something is queued, or the queue ended.
 				 * Receive now: nobody else was woken. */
-    SS_WAIT_NOTHING,		/* The time is over, a signal was handled in
-				 * this thread, or it was called off. */
+    SS_WAIT_NOTHING,		/* The time is over, or a signal was handled in
+				 * this thread. */
     SS_WAIT_FAILED		/* errno says why. */
 } SsWaitStatus;
 
 /*
- * SsWaitInit --
- *
- *	Makes a wait known to the process; opens nothing.
- *
- * SsWaitOpen --
- *
- *	Opens what the wait needs, if it isn't open.  Returns 0 or an errno.
- *
- * SsWaitJoin --
- *
- *	Takes a place at the queue, giving up one at another, or keeps the
- *	one that it has; with last, goes behind all others.  Returns 0 or an
- *	errno.
- *
- * SsWaitSleep --
- *
- *	Sleeps, with a place, until the queue has something, for at most
- *	timeout milliseconds (-1: for ever).  With maskPtr the thread's
- *	signals are as this mask says for as long as it sleeps, set
- *	atomically, as with ppoll.
- *
- * SsWaitCallOff --
- *
- *	Ends the sleep that another thread is in, or its next one.
- *
- * SsWaitClose --
- *
- *	Closes everything and forgets the wait.
- *
- * Process: worker.
+ * SsWaitInit makes a wait known, which stays where it is until SsWaitClose.
+ * SsWaitOpen gives it an epoll of its own, if it has none; SsWaitLend gives it
+ * another's, where the caller looks for what happens.  Both of them and
+ * SsWaitJoin return 0 or an errno.
  */
 
-void		SsWaitInit(SsWait *waitPtr, int canCallOff);
+void		SsWaitInit(SsWait *waitPtr);
 int		SsWaitOpen(SsWait *waitPtr);
-int		SsWaitJoin(SsWait *waitPtr, int queueFd, int last);
+void		SsWaitLend(SsWait *waitPtr, int pollFd);
+
+/*
+ * SsWaitJoin takes a place at the queue, giving up one at another, or keeps
+ * the one that it has; with last, goes behind all others.  The data is what
+ * epoll_wait tells.  SsWaitLeave gives the place up.
+ */
+
+int		SsWaitJoin(SsWait *waitPtr, int queueFd, uint64_t data,
+		    int last);
+void		SsWaitLeave(SsWait *waitPtr);
+
+/*
+ * Sleeps, with a place on an epoll of its own, until the queue has something,
+ * for at most timeout milliseconds (-1: for ever).  With maskPtr the thread's
+ * signals are as this mask says meanwhile, set atomically, as with ppoll.
+ */
+
 SsWaitStatus	SsWaitSleep(SsWait *waitPtr, int timeout,
 		    const sigset_t *maskPtr);
-void		SsWaitCallOff(SsWait *waitPtr);
 void		SsWaitClose(SsWait *waitPtr);
 
 /*
- * SsWaitsLeaveLocked --
- *
- *	Gives up the places that this process has at a queue, before its
- *	descriptor is closed.
- *
- * Process: both.
+ * Gives up the places that this process has at a queue, before its descriptor
+ * is closed.  The fork lock is held.
  */
 
 void		SsWaitsLeaveLocked(int queueFd);
 
 /*
- * SsWaitsForget --
- *
- *	Closes the descriptors of all waits of the process that forked; safe
- *	to call between fork and exec.
- *
- * Process: worker, in the child's fork handler.
+ * In the child's fork handler: closes what came from the parent.  Where Tcl's
+ * notifier keeps on watching a descriptor (keep) it finds an epoll of the
+ * child's own under that number.
  */
 
-void		SsWaitsForget(void);
+void		SsWaitsForget(int keep);
 
 #endif /* SS_WAIT_H */

@@ -2,12 +2,6 @@
  * wait_linux.c --
  *
  *	Waiting on a shared queue, as Linux does it best: EPOLLEXCLUSIVE.
- *	Each wait has an epoll descriptor of its own with the queue on it:
- *	that is its place.  A message goes through the places in the order in
- *	which they were taken, and wakes the first thread that it finds
- *	asleep there (Linux, fs/eventpoll.c).  A blocking recvmsg would take
- *	a new place each time, and can't be timed, ended by another thread,
- *	or be told apart from a signal that came just before it.
  */
 
 #include "wait.h"
@@ -15,132 +9,67 @@
 #include "queue.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 static SsWait *firstWaitPtr = NULL;
-				/* All waits; guarded by the fork lock. */
-
-/*
- * What an epoll event is of.
- */
-
-enum { QUEUE, CALL_OFF };
+				/* Guarded by the fork lock. */
 
 static void	LeaveLocked(SsWait *waitPtr);
-static void	CloseDescriptors(SsWait *waitPtr);
-static void	CloseDescriptor(int *fdPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsWaitInit --
- *
- *	See wait.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The process's list of waits grows.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+static void	CloseOwn(SsWait *waitPtr);
+static void	Renew(SsWait *waitPtr);
 
 void
 SsWaitInit(
-    SsWait *waitPtr,		/* Stays in place until SsWaitClose. */
-    int canCallOff)		/* Whether another thread may end it. */
+    SsWait *waitPtr)
 {
-    waitPtr->canCallOff = canCallOff;
-    waitPtr->pollFd = waitPtr->callOffFd = waitPtr->reserve = -1;
-    waitPtr->queueFd = -1;
+    waitPtr->pollFd = waitPtr->queueFd = -1;
+    waitPtr->lent = waitPtr->watched = 0;
     SsForkLock();
     waitPtr->nextPtr = firstWaitPtr;
     firstWaitPtr = waitPtr;
     SsForkUnlock();
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsWaitOpen --
- *
- *	See wait.h.
- *
- * Results:
- *	0 or an errno.
- *
- * Side effects:
- *	Opens up to two descriptors, which the wait owns.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 int
 SsWaitOpen(
     SsWait *waitPtr)
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.u32 = CALL_OFF };
-    int saved;
-
-    if (waitPtr->pollFd >= 0) {
-	return 0;
-    }
-    waitPtr->pollFd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
     if (waitPtr->pollFd < 0) {
-	return errno;
+	waitPtr->pollFd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
     }
-    if (!waitPtr->canCallOff) {
-	return 0;
-    }
-    waitPtr->callOffFd = SsAboveStdio(
-	    eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (waitPtr->callOffFd < 0 || epoll_ctl(waitPtr->pollFd, EPOLL_CTL_ADD,
-	    waitPtr->callOffFd, &event) < 0) {
-	saved = errno;
-	CloseDescriptors(waitPtr);
-	return saved;
-    }
-    return 0;
+    return (waitPtr->pollFd < 0) ? errno : 0;
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * SsWaitJoin, SsWaitsLeaveLocked --
- *
- *	See wait.h.
- *
- * Results:
- *	SsWaitJoin: 0 or an errno.
- *
- * Side effects:
- *	Places are taken and given up.
- *
- * Process:
- *	Worker; both.
- *
- *----------------------------------------------------------------------
+ * A place on an epoll that is no more is not left, it is gone.
  */
+
+void
+SsWaitLend(
+    SsWait *waitPtr,
+    int pollFd)
+{
+    SsForkLock();
+    if (waitPtr->pollFd != pollFd) {
+	waitPtr->queueFd = -1;
+    }
+    waitPtr->pollFd = pollFd;
+    waitPtr->lent = 1;
+    SsForkUnlock();
+}
 
 int
 SsWaitJoin(
-    SsWait *waitPtr,		/* Open. */
-    int queueFd,		/* The queue's receive end. */
-    int last)			/* Whether to go behind all others. */
+    SsWait *waitPtr,
+    int queueFd,
+    uint64_t data,
+    int last)
 {
     struct epoll_event event = {
-	.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = QUEUE
+	.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u64 = data
     };
     int error = 0;
 
@@ -158,36 +87,13 @@ SsWaitJoin(
 }
 
 void
-SsWaitsLeaveLocked(
-    int queueFd)		/* About to be closed. */
+SsWaitLeave(
+    SsWait *waitPtr)
 {
-    SsWait *waitPtr;
-
-    for (waitPtr = firstWaitPtr; waitPtr != NULL; waitPtr = waitPtr->nextPtr) {
-	if (waitPtr->queueFd == queueFd) {
-	    LeaveLocked(waitPtr);
-	}
-    }
+    SsForkLock();
+    LeaveLocked(waitPtr);
+    SsForkUnlock();
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * LeaveLocked --
- *
- *	Gives up a wait's place.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Messages don't wake it any more.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 static void
 LeaveLocked(
@@ -199,106 +105,34 @@ LeaveLocked(
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsWaitSleep --
- *
- *	See wait.h.
- *
- * Results:
- *	A status.  READY wins over everything else that happened, because the
- *	wake-up for a message goes to one thread only.
- *
- * Side effects:
- *	Sleeps.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+void
+SsWaitsLeaveLocked(
+    int queueFd)
+{
+    SsWait *waitPtr;
+
+    for (waitPtr = firstWaitPtr; waitPtr != NULL; waitPtr = waitPtr->nextPtr) {
+	if (waitPtr->queueFd == queueFd) {
+	    LeaveLocked(waitPtr);
+	}
+    }
+}
 
 SsWaitStatus
 SsWaitSleep(
-    SsWait *waitPtr,		/* Open. */
-    int timeout,		/* Milliseconds; -1: for ever. */
-    const sigset_t *maskPtr)	/* Signals blocked meanwhile, or NULL. */
+    SsWait *waitPtr,
+    int timeout,
+    const sigset_t *maskPtr)
 {
-    struct epoll_event happened[2];
-    SsWaitStatus status = SS_WAIT_NOTHING;
-    uint64_t count;
-    ssize_t got;
-    int i, number;
+    struct epoll_event event;
+    int number;
 
-    number = epoll_pwait(waitPtr->pollFd, happened, 2, timeout, maskPtr);
-    if (number < 0) {
-	return (errno == EINTR) ? SS_WAIT_NOTHING : SS_WAIT_FAILED;
+    number = epoll_pwait(waitPtr->pollFd, &event, 1, timeout, maskPtr);
+    if (number < 0 && errno != EINTR) {
+	return SS_WAIT_FAILED;
     }
-    for (i = 0; i < number; i++) {
-	if (happened[i].data.u32 == QUEUE) {
-	    status = SS_WAIT_READY;
-	} else {
-	    got = read(waitPtr->callOffFd, &count, sizeof(count));
-	    (void) got;
-	}
-    }
-    return status;
+    return (number > 0) ? SS_WAIT_READY : SS_WAIT_NOTHING;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsWaitCallOff --
- *
- *	See wait.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Wakes the thread that waits.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-void
-SsWaitCallOff(
-    SsWait *waitPtr)		/* Open, and made to be called off. */
-{
-    const uint64_t one = 1;
-    ssize_t written;
-
-    /*
-     * It can only fail when the counter is full, and then the thread is
-     * awake already.
-     */
-
-    written = write(waitPtr->callOffFd, &one, sizeof(one));
-    (void) written;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsWaitClose --
- *
- *	See wait.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Closes the wait's descriptors.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsWaitClose(
@@ -314,75 +148,46 @@ SsWaitClose(
 	    break;
 	}
     }
-    CloseDescriptors(waitPtr);
+    LeaveLocked(waitPtr);
+    CloseOwn(waitPtr);
     SsForkUnlock();
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsWaitsForget --
- *
- *	See wait.h.  An epoll descriptor that came through fork is the
- *	parent's: what the child put on it the parent would wait for.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Closes descriptors.
- *
- * Process:
- *	Worker, in the child's fork handler.
- *
- *----------------------------------------------------------------------
- */
-
 void
-SsWaitsForget(void)
+SsWaitsForget(
+    int keep)
 {
     SsWait *waitPtr;
 
     for (waitPtr = firstWaitPtr; waitPtr != NULL; waitPtr = waitPtr->nextPtr) {
-	CloseDescriptors(waitPtr);
+	waitPtr->queueFd = -1;
+	if (keep && waitPtr->watched) {
+	    Renew(waitPtr);
+	} else {
+	    CloseOwn(waitPtr);
+	    waitPtr->watched = 0;
+	}
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * CloseDescriptors, CloseDescriptor --
- *
- *	Close what a wait owns.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The descriptors are closed and -1.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 static void
-CloseDescriptors(
+CloseOwn(
     SsWait *waitPtr)
 {
-    waitPtr->queueFd = -1;
-    CloseDescriptor(&waitPtr->pollFd);
-    CloseDescriptor(&waitPtr->callOffFd);
-    CloseDescriptor(&waitPtr->reserve);
+    if (waitPtr->pollFd >= 0 && !waitPtr->lent) {
+	close(waitPtr->pollFd);
+    }
+    waitPtr->pollFd = -1;
 }
 
 static void
-CloseDescriptor(
-    int *fdPtr)
+Renew(
+    SsWait *waitPtr)
 {
-    if (*fdPtr >= 0) {
-	close(*fdPtr);
-	*fdPtr = -1;
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    if (fd >= 0) {
+	dup3(fd, waitPtr->pollFd, O_CLOEXEC);
+	close(fd);
     }
 }
