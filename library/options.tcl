@@ -7,7 +7,7 @@ namespace eval ::socketserver::options {
     # is a default where it means none, or depends on other options.
     variable table {
         -backlog      {4096   Any     fixed}
-        -concurrency  {{}     Count   free}
+        -concurrency  {{}     Open    free}
         -exitcmd      {{}     Any     free}
         -firststart   {60     Seconds free}
         -grace        {30     Seconds free}
@@ -29,8 +29,9 @@ namespace eval ::socketserver::options {
         -workers      {{}     Count   free}
     }
     variable most 1024	;# Workers of one generation.
+    variable mostOpen 100000	;# Connections of an event loop at a time.
     variable usual 4	;# Workers where nothing is said.
-    variable together 100	;# Connections of an event loop at a time.
+    variable together 100	;# The same where nothing is said.
 }
 
 # Sets options from a list of names and values.
@@ -177,6 +178,11 @@ proc ::socketserver::options::CheckAny {name value} {
 proc ::socketserver::options::CheckCount {name value} {
     variable most
     expr {$value eq {} ? {} : [Number $name $value 1 $most]}
+}
+
+proc ::socketserver::options::CheckOpen {name value} {
+    variable mostOpen
+    expr {$value eq {} ? {} : [Number $name $value 1 $mostOpen]}
 }
 
 proc ::socketserver::options::CheckNumber {name value} {
