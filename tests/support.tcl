@@ -341,8 +341,8 @@ proc ::support::Tail {handle} {
 
 # ::support::turn --
 #
-#	Lets a process's event loop do what is due. Afterwards its helper waits
-#	for a connection that was asked for. The answer to the first question
+#	Lets a process's event loop do what is due. Afterwards it waits for a
+#	connection that was asked for. The answer to the first question
 #	may come before the timer that is due with it.
 
 proc ::support::turn {handle} {

@@ -54,10 +54,10 @@ int		SsLoopIsOurs(void);
  * call says otherwise; with last, behind whoever waits already.  What goes
  * wrong fires it with an error; SsWatchError tells and forgets it.
  *
- * SsWatchFire queues the event without anything to wait for.  SsWatchFired tells
- * whether one is queued, SsWatchReady whether it was woken for something, queued
- * or not.  SsWatchVain says that nothing was there.  SsWatchStop waits no more,
- * and leaves an event that is queued.
+ * SsWatchFire queues the event without anything to wait for.  SsWatchFired
+ * tells whether one is queued, SsWatchReady whether the watch was woken for
+ * something, queued or not.  SsWatchVain says that nothing was there.
+ * SsWatchStop waits no more, and leaves an event that is queued.
  */
 
 void		SsWatchInit(SsWatch *watchPtr, SsWatchProc *readyProc,

@@ -5,6 +5,8 @@
  */
 
 #include "notifier.h"
+
+#if TCL_MAJOR_VERSION < 9
 #include "files.h"
 #include "queue.h"
 
@@ -90,7 +92,6 @@ typedef struct TclHandler {
     struct TclHandler *nextPtr;
 } TclHandler;
 
-#if TCL_MAJOR_VERSION < 9
 static Tcl_ThreadCreateType TryMain(void *clientData);
 static void	TriedProc(void *clientData, int mask);
 static void	SetTimer(const Tcl_Time *timePtr);
@@ -736,14 +737,48 @@ FirePlace(
  * Tcl 9 waits in an epoll itself, and lets nobody replace it.
  */
 
-void SsNotifierPrepare(void) {}
-void SsNotifierForked(Tcl_FileProc *skippedProc) { (void) skippedProc; }
-int SsNotifierIsOurs(void) { return 0; }
-void SsNotifierWatch(SsWatch *watchPtr, int queueFd, int last) {
-    (void) watchPtr; (void) queueFd; (void) last;
+void
+SsNotifierPrepare(void)
+{
 }
-void SsNotifierUnwatch(SsWatch *watchPtr) { (void) watchPtr; }
-void SsNotifierTells(int (*deletedProc)(int fd), void (*settleProc)(int fd)) {
-    (void) deletedProc; (void) settleProc;
+
+void
+SsNotifierForked(
+    Tcl_FileProc *skippedProc)
+{
+    (void) skippedProc;
+}
+
+int
+SsNotifierIsOurs(void)
+{
+    return 0;
+}
+
+void
+SsNotifierWatch(
+    SsWatch *watchPtr,
+    int queueFd,
+    int last)
+{
+    (void) watchPtr;
+    (void) queueFd;
+    (void) last;
+}
+
+void
+SsNotifierUnwatch(
+    SsWatch *watchPtr)
+{
+    (void) watchPtr;
+}
+
+void
+SsNotifierTells(
+    int (*deletedProc)(int fd),
+    void (*settleProc)(int fd))
+{
+    (void) deletedProc;
+    (void) settleProc;
 }
 #endif
