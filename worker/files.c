@@ -65,7 +65,7 @@ SsFilesSet(
     filePtr->mask = mask;
 }
 
-void
+int
 SsFilesUnset(
     SsFiles *filesPtr,
     int fd)
@@ -74,13 +74,14 @@ SsFilesUnset(
 
     if (fd < 0 || fd >= filesPtr->size
 	    || filesPtr->table[fd].proc == NULL) {
-	return;
+	return 0;
     }
     filePtr = &filesPtr->table[fd];
     filePtr->proc = NULL;
     filePtr->mask = filePtr->readyMask = 0;
     filePtr->doubtful = 1;
     NoteChange(filesPtr, fd);
+    return 1;
 }
 
 static void

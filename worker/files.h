@@ -4,7 +4,7 @@
  *	The file handlers of one thread, on one epoll descriptor.  What is asked
  *	for is noted, and put on the epoll before the thread waits next: Tcl
  *	asks for and gives up the same file many times between two waits.
- *	Zeroed, a SsFiles has none.
+ *	Zeroed, a SsFiles has none.  SsFilesUnset returns 0 where there was none.
  */
 
 #ifndef SS_FILES_H
@@ -26,7 +26,7 @@ typedef struct SsFiles {
 
 void		SsFilesSet(SsFiles *filesPtr, int fd, int mask,
 		    Tcl_FileProc *proc, void *clientData);
-void		SsFilesUnset(SsFiles *filesPtr, int fd);
+int		SsFilesUnset(SsFiles *filesPtr, int fd);
 
 /*
  * Puts on the epoll what has changed since it was called last; after

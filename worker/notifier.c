@@ -26,6 +26,7 @@
 #define MOST 64			/* Of what one wait is told. */
 #define SOON 20			/* Milliseconds, for what must be tried
 				 * again. */
+#define UNSETTLED 16		/* Room for so many. */
 #define NOT_A_FILE (UINT64_C(1) << 63)
 				/* Alone the alert, else with a place. */
 
@@ -48,9 +49,8 @@ typedef struct Notifier {
     int pollFd;			/* -1 until the thread first waits. */
     int alertFd;
     atomic_int alerted;
-    int *unsettled;		/* What to tell settleProc. */
+    int unsettled[UNSETTLED];	/* What to tell settleProc. */
     int numUnsettled;
-    int maxUnsettled;
     SsFiles files;
     SsPlace *firstPlacePtr;
 } Notifier;
@@ -75,8 +75,8 @@ static int canReplace = 0;	/* Tcl's list of handlers is as below. */
 static struct TclHandler **inheritedPtr = NULL;
 				/* That list, until it is taken over. */
 static Tcl_FileProc *notInherited;
-static int (*deleted)(int fd) = NULL;
-static void (*settle)(int fd) = NULL;
+static int (*deleted)(int fd);
+static void (*settle)(int fd);
 
 /*
  * As it stands in unix/tclUnixNotfy.c of Tcl 8.4 to 8.6.  A notifier's client
@@ -102,6 +102,7 @@ static void	Alert(void *clientData);
 static void	CreateHandler(int fd, int mask, Tcl_FileProc *proc,
 		    void *clientData);
 static void	DeleteHandler(int fd);
+static void	Settle(Notifier *notifierPtr);
 static int	Wait(const Tcl_Time *timePtr);
 static void	Become(Notifier *notifierPtr);
 static Notifier *Current(void);
@@ -316,7 +317,6 @@ Finalize(
     CloseDescriptor(&notifierPtr->pollFd);
     CloseDescriptor(&notifierPtr->alertFd);
     SsFilesFree(&notifierPtr->files);
-    free(notifierPtr->unsettled);
     if (notifierPtr != &mainNotifier) {
 	free(notifierPtr);
     }
@@ -368,19 +368,25 @@ DeleteHandler(
 {
     Notifier *notifierPtr = Current();
 
-    SsFilesUnset(&notifierPtr->files, fd);
-    if (deleted == NULL || !deleted(fd)) {
-	return;
-    }
-    if (notifierPtr->numUnsettled == notifierPtr->maxUnsettled) {
-	notifierPtr->maxUnsettled = 2 * notifierPtr->maxUnsettled + 16;
-	notifierPtr->unsettled = realloc(notifierPtr->unsettled,
-		notifierPtr->maxUnsettled * sizeof(int));
-	if (notifierPtr->unsettled == NULL) {
-	    Tcl_Panic("out of memory for a notifier");
+    if (SsFilesUnset(&notifierPtr->files, fd) && deleted(fd)) {
+	if (notifierPtr->numUnsettled == UNSETTLED) {
+	    Settle(notifierPtr);
 	}
+	notifierPtr->unsettled[notifierPtr->numUnsettled++] = fd;
     }
-    notifierPtr->unsettled[notifierPtr->numUnsettled++] = fd;
+}
+
+/*
+ * This thread has closed by now what it was about to close.
+ */
+
+static void
+Settle(
+    Notifier *notifierPtr)
+{
+    while (notifierPtr->numUnsettled > 0) {
+	settle(notifierPtr->unsettled[--notifierPtr->numUnsettled]);
+    }
 }
 
 /*
@@ -397,9 +403,7 @@ Wait(
     int timeout = Milliseconds(timePtr);
     int number, error;
 
-    while (notifierPtr->numUnsettled > 0) {
-	settle(notifierPtr->unsettled[--notifierPtr->numUnsettled]);
-    }
+    Settle(notifierPtr);
     error = Open(notifierPtr);
     if (error != 0) {
 	WaitWithout(notifierPtr, timeout, error);
