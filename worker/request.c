@@ -163,21 +163,21 @@ GetRequest(
     Tcl_Interp *interp,
     SsPort *portPtr)
 {
-    Request *firstPtr, *requestPtr;
+    Request *requestPtr;
 
-    Sweep(interp);
-    firstPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
-    for (requestPtr = firstPtr; requestPtr != NULL;
-	    requestPtr = requestPtr->nextPtr) {
+    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
+    for (; requestPtr != NULL; requestPtr = requestPtr->nextPtr) {
 	if (requestPtr->portPtr == portPtr) {
 	    return requestPtr;
 	}
     }
+    Sweep(interp);
     requestPtr = (Request *) Tcl_Alloc(sizeof(Request));
     memset(requestPtr, 0, sizeof(Request));
     requestPtr->interp = interp;
     requestPtr->portPtr = portPtr;
-    requestPtr->nextPtr = firstPtr;
+    requestPtr->nextPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY,
+	    NULL);
     SsWatchInit(&requestPtr->watch, Look, requestPtr);
     Tcl_CreateEventSource(SetupProc, CheckProc, requestPtr);
     Tcl_SetAssocData(interp, ASSOC_KEY, DeleteRequests, requestPtr);
