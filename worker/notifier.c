@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -125,17 +126,23 @@ static Tcl_NotifierProcs hooks = {
 };
 
 /*
- * Tried on a thread of its own, whose notifier is nobody's else.
+ * Tried on a thread of its own, whose notifier is nobody's else.  Signals are
+ * for the application's threads.
  */
 
 void
 SsNotifierPrepare(void)
 {
     Tcl_ThreadId thread;
-    int status;
+    sigset_t all, before;
+    int code, status;
 
-    if (Tcl_CreateThread(&thread, TryMain, &canReplace,
-	    TCL_THREAD_STACK_DEFAULT, TCL_THREAD_JOINABLE) == TCL_OK) {
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    code = Tcl_CreateThread(&thread, TryMain, &canReplace,
+	    TCL_THREAD_STACK_DEFAULT, TCL_THREAD_JOINABLE);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code == TCL_OK) {
 	Tcl_JoinThread(thread, &status);
     }
 }
