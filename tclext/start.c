@@ -8,6 +8,7 @@
 #include "copy.h"
 #include "dispositions.h"
 #include "limit.h"
+#include "threads.h"
 #include "_cgo_export.h"
 
 #include <dlfcn.h>
@@ -55,6 +56,16 @@ SsStart(
     const int pair[2],
     SsStarted *startedPtr)
 {
+    int code = SsThreadsProbe();
+
+    if (code != 0) {
+	memset(startedPtr, 0, sizeof(*startedPtr));
+	startedPtr->error.posix = code;
+	snprintf(startedPtr->error.message, SS_ERROR_SIZE,
+		"can't start the threads of the server: %s: raise the limit"
+		" of processes (ulimit -u)", strerror(code));
+	return -1;
+    }
     return Enter(pair[0], pair[1], startedPtr);
 }
 
