@@ -1,7 +1,8 @@
 /*
  * copy.h --
  *
- *	Loading a fresh copy of this library into a process that forked.
+ *	A fresh copy of this library, for a forked child that becomes a
+ *	server: a library with variables of its own.
  */
 
 #ifndef SS_COPY_H
@@ -10,20 +11,17 @@
 #include "boundary.h"
 
 /*
- * SsCopyInit --
- *
- *	Notes which file this library was loaded from.  Returns 0 or an
- *	errno.
- *
- * SsCopyLoad --
- *
- *	Loads the copy, as a library with variables of its own.  Returns what
- *	dlopen does, never to be closed, or NULL with the error filled.
- *
- * Process: server; the latter in a forked child that becomes one.
+ * Notes which file this library was loaded from, as soon as it is.  Returns 0
+ * or an errno.
  */
 
 int		SsCopyInit(void);
+
+/*
+ * In the child.  Returns what dlopen does, never to be closed, or NULL with
+ * the error filled.
+ */
+
 void *		SsCopyLoad(SsGoError *errorPtr);
 
 #endif /* SS_COPY_H */

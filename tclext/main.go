@@ -16,7 +16,7 @@
 //	serve.c       what the commands ask of the server, and what it tells
 //	control.c     the control socket that a thread asks through
 //	start.c       the only C that enters Go, to start it
-//	copy_linux.c  a fresh copy of this library for a forked process
+//	copy.c        a fresh copy of this library for a forked process
 //	boundary.h    what crosses: the one export, and messages
 //	exports.go    the one export
 //	supervise.go  what pools ask
