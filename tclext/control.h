@@ -34,26 +34,29 @@ typedef struct SsCall {
     SsGoError error;
 } SsCall;
 
+/* Asks and waits for the answer.  Returns 0, or -1 with the error filled. */
+
+int		SsAsk(SsCall *callPtr);
+
+/* Makes that error Tcl's; returns TCL_ERROR. */
+
+int		SsAskError(Tcl_Interp *interp, const SsCall *callPtr);
+
 /*
- * SsAsk asks and waits for the answer.  Returns 0, or -1 with the error filled.
- *
- * SsAskError makes that Tcl's; it returns TCL_ERROR.
- *
- * SsControlNotices: whom to call, in a thread that has asked, when the server
- * has something to tell it: what, with which number, and an errno or 0.
- *
- * SsControlForget: in a forked child, between fork and exec perhaps.  The
- * sockets are the parent's.
- *
- * SsControlTidy: what is left of that where Tcl may be called.  The event loop
- * does it by itself.
+ * Whom to call, in a thread that has asked, when the server has something to
+ * tell it: what, with which number, and an errno or 0.
  */
 
 typedef void (SsNoticeProc)(const char *name, int64_t number, int posix);
 
-int		SsAsk(SsCall *callPtr);
-int		SsAskError(Tcl_Interp *interp, const SsCall *callPtr);
 void		SsControlNotices(SsNoticeProc *proc);
+
+/*
+ * In a forked child the sockets are the parent's.  The first is safe between
+ * fork and exec; the second does what is left where Tcl may be called.  The
+ * event loop calls it by itself.
+ */
+
 void		SsControlForget(void);
 void		SsControlTidy(void);
 

@@ -34,52 +34,11 @@ static sigset_t loadersMask;	/* Signals blocked in the thread that loads. */
 static int prepared = 0;	/* Whether Prepare succeeded; guarded by... */
 static pthread_mutex_t prepareMutex = PTHREAD_MUTEX_INITIALIZER;
 
-typedef struct Command {
-    const char *name;
-    Tcl_ObjCmdProc *proc;
-    const SsSubcommand *tablePtr;	/* What it is called with, or NULL. */
-} Command;
-
-static const Command commands[] = {
-    { "::socketserver::socket", SsSubcommandObjCmd, ssSocketSubcommands },
-    { "::socketserver::fork", SsForkObjCmd, NULL },
-    { "::socketserver::Board", SsSubcommandObjCmd, ssBoardSubcommands },
-    { "::socketserver::Closing", SsClosingObjCmd, NULL },
-    { "::socketserver::Cut", SsCutObjCmd, NULL },
-    { "::socketserver::Process", SsSubcommandObjCmd, ssProcessSubcommands },
-    { "::socketserver::Queue", SsSubcommandObjCmd, ssQueueSubcommands },
-    { "::socketserver::Signals", SsSubcommandObjCmd, ssSignalsSubcommands },
-    { "::socketserver::Supervise", SsSubcommandObjCmd,
-	ssSuperviseSubcommands },
-    { "::socketserver::Timer", SsSubcommandObjCmd, ssTimerSubcommands },
-    { NULL, NULL, NULL }
-};
-
-static int	CheckTcl(Tcl_Interp *interp);
-static int	Prepare(Tcl_Interp *interp);
-static void	InChild(void);
-
 /*
- *----------------------------------------------------------------------
- *
- * BeforeGo, AfterGo --
- *
- *	Run when the library is loaded, before and after Go starts its first
- *	threads.  They inherit the mask of this thread, so that the
- *	application's signals never reach them.  Constructors without a
- *	priority, such as Go's and the second of these, run in the order in
- *	which they are linked, and cgo links Go first.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Signals are blocked meanwhile.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
+ * Run when the library is loaded, before and after Go starts its first threads.
+ * They inherit the mask of this thread, so that the application's signals never
+ * reach them.  Constructors without a priority, such as Go's and the second of
+ * these, run in the order in which they are linked, and cgo links Go first.
  */
 
 static void __attribute__((constructor(BEFORE_GO)))
@@ -100,69 +59,24 @@ AfterGo(void)
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Socketserver_Init --
- *
- *	Called by Tcl when an interpreter loads the library.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The interpreter has our commands.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
+ * A forked child's last step before it goes on, between fork and exec perhaps:
+ * what its parent asked for, received and started is not its own.
  */
 
-DLLEXPORT int
-Socketserver_Init(
-    Tcl_Interp *interp)
+static void
+InChild(void)
 {
-    const Command *commandPtr;
-
-    if (CheckTcl(interp) != TCL_OK || Prepare(interp) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    for (commandPtr = commands; commandPtr->name != NULL; commandPtr++) {
-	Tcl_CreateObjCommand(interp, commandPtr->name, commandPtr->proc,
-		(void *) commandPtr->tablePtr, NULL);
-    }
-    return Tcl_PkgProvide(interp, "socketserver", PACKAGE_VERSION);
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * Socketserver_SafeInit --
- *
- *	Called by Tcl when a safe interpreter loads the library.
- *
- * Results:
- *	TCL_ERROR.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-DLLEXPORT int
-Socketserver_SafeInit(
-    Tcl_Interp *interp)
-{
-    if (CheckTcl(interp) != TCL_OK || Prepare(interp) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return SsErrorOurs(interp, "SAFE",
-	    "socketserver can't be loaded into a safe interpreter: load it"
-	    " into the parent and alias what the safe one may do");
+    SsSignalsGiveBack();
+    SsLimitForget();
+    SsLoopForked();
+    SsConnectionsForget();
+    SsBoardForget();
+    SsLeaveForget();
+    SsStartForget();
+    SsControlForget();
+    SsServeForget();
+    SsPortsForget();
+    pthread_mutex_init(&prepareMutex, NULL);
 }
 
 /*
@@ -189,23 +103,8 @@ CheckTcl(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Prepare --
- *
- *	Readies the process, once: Go has started, forks are taken care of,
- *	signals are as the application had them.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	Fork handlers.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
+ * Makes sure of Tcl, and readies the process, once: Go has started, forks are
+ * taken care of, signals are as the application had them.
  */
 
 static int
@@ -214,6 +113,9 @@ Prepare(
 {
     int error = 0;
 
+    if (CheckTcl(interp) != TCL_OK) {
+	return TCL_ERROR;
+    }
     pthread_mutex_lock(&prepareMutex);
     if (!prepared) {
 	error = SsStartInit();
@@ -232,38 +134,55 @@ Prepare(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * InChild --
- *
- *	A forked child's last step before it goes on: what its parent asked
- *	for, received and started is not its own.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Closes descriptors.
- *
- * Process:
- *	Worker, in the child's fork handler.
- *
- *----------------------------------------------------------------------
- */
+typedef struct Command {
+    const char *name;
+    Tcl_ObjCmdProc *proc;
+    const SsSubcommand *tablePtr;	/* What it is called with, or NULL. */
+} Command;
 
-static void
-InChild(void)
+static const Command commands[] = {
+    { "::socketserver::socket", SsSubcommandObjCmd, ssSocketSubcommands },
+    { "::socketserver::fork", SsForkObjCmd, NULL },
+    { "::socketserver::Board", SsSubcommandObjCmd, ssBoardSubcommands },
+    { "::socketserver::Closing", SsClosingObjCmd, NULL },
+    { "::socketserver::Cut", SsCutObjCmd, NULL },
+    { "::socketserver::Process", SsSubcommandObjCmd, ssProcessSubcommands },
+    { "::socketserver::Queue", SsSubcommandObjCmd, ssQueueSubcommands },
+    { "::socketserver::Signals", SsSubcommandObjCmd, ssSignalsSubcommands },
+    { "::socketserver::Supervise", SsSubcommandObjCmd,
+	ssSuperviseSubcommands },
+    { "::socketserver::Timer", SsSubcommandObjCmd, ssTimerSubcommands },
+    { NULL, NULL, NULL }
+};
+
+/* What Tcl calls when an interpreter loads the library. */
+
+DLLEXPORT int
+Socketserver_Init(
+    Tcl_Interp *interp)
 {
-    SsSignalsGiveBack();
-    SsLimitForget();
-    SsLoopForked();
-    SsConnectionsForget();
-    SsBoardForget();
-    SsLeaveForget();
-    SsStartForget();
-    SsControlForget();
-    SsServeForget();
-    SsPortsForget();
-    pthread_mutex_init(&prepareMutex, NULL);
+    const Command *commandPtr;
+
+    if (Prepare(interp) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    for (commandPtr = commands; commandPtr->name != NULL; commandPtr++) {
+	Tcl_CreateObjCommand(interp, commandPtr->name, commandPtr->proc,
+		(void *) commandPtr->tablePtr, NULL);
+    }
+    return Tcl_PkgProvide(interp, "socketserver", PACKAGE_VERSION);
+}
+
+/* The same of a safe interpreter. */
+
+DLLEXPORT int
+Socketserver_SafeInit(
+    Tcl_Interp *interp)
+{
+    if (Prepare(interp) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return SsErrorOurs(interp, "SAFE",
+	    "socketserver can't be loaded into a safe interpreter: load it"
+	    " into the parent and alias what the safe one may do");
 }

@@ -25,105 +25,13 @@ typedef __typeof__(&ssGoStart) StartProc;
  */
 
 typedef struct Call {
-    int inner, outer;		/* The door's ends. */
+    const int *pair;		/* The door's ends. */
     SsStarted *startedPtr;
     int result;
 } Call;
 
 static StartProc start = ssGoStart;
 				/* NULL in a forked child: Go is dead. */
-
-static int	Enter(int inner, int outer, SsStarted *startedPtr);
-static void *	CallMain(void *clientData);
-static StartProc LoadCopy(SsGoError *errorPtr);
-
-int
-SsStartInit(void)
-{
-    SsStarted started;
-    int code = SsCopyInit();
-
-    if (code == 0 && Enter(-1, -1, &started) < 0) {
-	code = (started.error.posix != 0) ? started.error.posix : EIO;
-    }
-    SsDispositionsCompare();
-    SsLimitPutBack();
-    return code;
-}
-
-int
-SsStart(
-    const int pair[2],
-    SsStarted *startedPtr)
-{
-    int code = SsThreadsProbe();
-
-    if (code != 0) {
-	memset(startedPtr, 0, sizeof(*startedPtr));
-	startedPtr->error.posix = code;
-	snprintf(startedPtr->error.message, SS_ERROR_SIZE,
-		"can't start the threads of the server: %s: raise the limit"
-		" of processes (ulimit -u)", strerror(code));
-	return -1;
-    }
-    return Enter(pair[0], pair[1], startedPtr);
-}
-
-void
-SsStartForget(void)
-{
-    start = NULL;
-}
-
-/*
- * Enters Go on a thread of its own, with all signals blocked, and waits for it.
- * The application's threads so never become Go's: none gets an alternate
- * signal stack or another signal mask, and none carries a part of Go through
- * a fork.
- */
-
-static int
-Enter(
-    int inner,
-    int outer,
-    SsStarted *startedPtr)
-{
-    Call call = { inner, outer, startedPtr, -1 };
-    pthread_t thread;
-    sigset_t all, before;
-    int code;
-
-    memset(startedPtr, 0, sizeof(*startedPtr));
-    SsDispositionsOnStack();
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&thread, NULL, CallMain, &call);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code == 0) {
-	pthread_join(thread, NULL);
-    } else {
-	startedPtr->error.posix = code;
-	snprintf(startedPtr->error.message, SS_ERROR_SIZE,
-		"can't start a thread: %s", strerror(code));
-    }
-    return call.result;
-}
-
-static void *
-CallMain(
-    void *clientData)
-{
-    Call *callPtr = (Call *) clientData;
-
-    if (start == NULL) {
-	start = LoadCopy(&callPtr->startedPtr->error);
-    }
-    if (start != NULL) {
-	callPtr->result = start(callPtr->inner, callPtr->outer,
-		callPtr->startedPtr);
-    }
-    return NULL;
-}
 
 /*
  * Gets this process a Go runtime of its own, for good.  Returns its export, or
@@ -157,4 +65,78 @@ LoadCopy(
     }
     SsDispositionsCompare();
     return fresh;
+}
+
+static void *
+CallMain(
+    void *clientData)
+{
+    Call *callPtr = (Call *) clientData;
+
+    if (start == NULL) {
+	start = LoadCopy(&callPtr->startedPtr->error);
+    }
+    if (start != NULL) {
+	callPtr->result = start(callPtr->pair[0], callPtr->pair[1],
+		callPtr->startedPtr);
+    }
+    return NULL;
+}
+
+/*
+ * Enters Go on a thread of its own, with all signals blocked, and waits for it.
+ * The application's threads so never become Go's: none gets an alternate
+ * signal stack or another signal mask, and none carries a part of Go through
+ * a fork.
+ */
+
+int
+SsStart(
+    const int pair[2],
+    SsStarted *startedPtr)
+{
+    Call call = { pair, startedPtr, -1 };
+    pthread_t thread;
+    sigset_t all, before;
+    int code;
+
+    memset(startedPtr, 0, sizeof(*startedPtr));
+    SsDispositionsOnStack();
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    code = (pair[0] < 0) ? 0 : SsThreadsProbe();
+    if (code == 0) {
+	code = pthread_create(&thread, NULL, CallMain, &call);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code == 0) {
+	pthread_join(thread, NULL);
+    } else {
+	startedPtr->error.posix = code;
+	snprintf(startedPtr->error.message, SS_ERROR_SIZE,
+		"can't start the server's threads: %s: raise the limit of"
+		" processes (ulimit -u)", strerror(code));
+    }
+    return call.result;
+}
+
+int
+SsStartInit(void)
+{
+    const int none[2] = { -1, -1 };
+    SsStarted started;
+    int code = SsCopyInit();
+
+    if (code == 0 && SsStart(none, &started) < 0) {
+	code = (started.error.posix != 0) ? started.error.posix : EIO;
+    }
+    SsDispositionsCompare();
+    SsLimitPutBack();
+    return code;
+}
+
+void
+SsStartForget(void)
+{
+    start = NULL;
 }

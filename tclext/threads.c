@@ -7,7 +7,6 @@
 #include "threads.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #define NEEDED 8
 
@@ -20,17 +19,13 @@ SsThreadsProbe(void)
 {
     pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
     pthread_t threads[NEEDED];
-    sigset_t all, before;
     int count = 0, code = 0;
 
-    sigfillset(&all);
     pthread_mutex_lock(&held);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (count < NEEDED && code == 0) {
 	code = pthread_create(&threads[count], NULL, WaitMain, &held);
 	count += (code == 0);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_mutex_unlock(&held);
     while (count > 0) {
 	pthread_join(threads[--count], NULL);

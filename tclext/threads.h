@@ -9,7 +9,8 @@
 
 /*
  * Go aborts a process in which it can't start the threads that it wants for
- * the reactor.  Returns 0, or the errno with which it would fail.
+ * the reactor.  Returns 0, or the errno with which it would fail.  Call it with
+ * all signals blocked.
  */
 int		SsThreadsProbe(void);
 
