@@ -9,129 +9,13 @@
 
 #include <stdio.h>
 
-static int	LookUp(Tcl_Interp *interp, Tcl_Obj *objPtr,
-		    const void *tablePtr, size_t size, const char *what,
-		    int *indexPtr);
-static const char *NameAt(const void *tablePtr, size_t size, int index);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsSubcommandObjCmd --
- *
- *	See arguments.h.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	Those of the subcommand.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsSubcommandObjCmd(
-    void *clientData,		/* The table. */
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+static const char *
+NameAt(
+    const void *tablePtr,
+    size_t size,
+    int index)
 {
-    const SsSubcommand *tablePtr = (const SsSubcommand *) clientData;
-    const SsSubcommand *subPtr;
-    int index, more;
-
-    if (objc < 2) {
-	return SsWrongArgs(interp, 1, objv, "subcommand ?arg ...?");
-    }
-    if (LookUp(interp, objv[1], tablePtr, sizeof(SsSubcommand), "subcommand",
-	    &index) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    subPtr = &tablePtr[index];
-    more = objc - 2 - subPtr->least;
-    if (more < 0 || (subPtr->most == SS_OPTIONS ? more % 2 != 0
-	    : more > subPtr->most - subPtr->least)) {
-	return SsWrongArgs(interp, 2, objv, subPtr->usage);
-    }
-    return subPtr->proc(interp, objc, objv);
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsGetIndex, SsGetNumber, SsCheckPrefix, SsBadValue --
- *
- *	See arguments.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR with errorCode SOCKETSERVER USAGE.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsGetIndex(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const char *const *tablePtr,/* Names; NULL ends it. */
-    const char *what,		/* What they are, for the message. */
-    int *indexPtr)
-{
-    return LookUp(interp, objPtr, tablePtr, sizeof(char *), what, indexPtr);
-}
-
-int
-SsGetNumber(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const char *what,		/* What the number is, for the message. */
-    int least,
-    int most,
-    int *numberPtr)
-{
-    char range[60];
-
-    if (Tcl_GetIntFromObj(NULL, objPtr, numberPtr) != TCL_OK
-	    || *numberPtr < least || *numberPtr > most) {
-	snprintf(range, sizeof(range), "a number from %d to %d", least, most);
-	return SsBadValue(interp, objPtr, what, range);
-    }
-    return TCL_OK;
-}
-
-int
-SsCheckPrefix(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr)
-{
-    Tcl_Size count;
-
-    if (Tcl_ListObjLength(NULL, prefixPtr, &count) != TCL_OK || count == 0) {
-	return SsBadValue(interp, prefixPtr, "command", "a command prefix");
-    }
-    return TCL_OK;
-}
-
-int
-SsBadValue(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const char *what,		/* An option's or a word's name. */
-    const char *expected)
-{
-    return SsErrorOurs(interp, "USAGE",
-	    "bad value \"%.100s\" for %s: must be %s", Tcl_GetString(objPtr),
-	    what, expected);
+    return *(const char *const *) ((const char *) tablePtr + index * size);
 }
 
 /*
@@ -167,40 +51,93 @@ LookUp(
     return SsUsageError(interp);
 }
 
-static const char *
-NameAt(
-    const void *tablePtr,
-    size_t size,
-    int index)
+int
+SsSubcommandObjCmd(
+    void *clientData,		/* The table. */
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
 {
-    return *(const char *const *) ((const char *) tablePtr + index * size);
+    const SsSubcommand *subPtr = (const SsSubcommand *) clientData;
+    int index, more;
+
+    if (objc < 2) {
+	return SsWrongArgs(interp, 1, objv, "subcommand ?arg ...?");
+    }
+    if (LookUp(interp, objv[1], subPtr, sizeof(SsSubcommand), "subcommand",
+	    &index) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    subPtr += index;
+    more = objc - 2 - subPtr->least;
+    if (more < 0 || (subPtr->most == SS_OPTIONS ? more % 2 != 0
+	    : more > subPtr->most - subPtr->least)) {
+	return SsWrongArgs(interp, 2, objv, subPtr->usage);
+    }
+    return subPtr->proc(interp, objc, objv);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsWrongArgs, SsUsageError --
- *
- *	See arguments.h.
- *
- * Results:
- *	TCL_ERROR.
- *
- * Side effects:
- *	The interpreter's result and errorCode are set.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
+int
+SsGetIndex(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    const char *const *tablePtr,
+    const char *what,
+    int *indexPtr)
+{
+    return LookUp(interp, objPtr, tablePtr, sizeof(char *), what, indexPtr);
+}
+
+int
+SsGetNumber(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    const char *what,
+    int least,
+    int most,
+    int *numberPtr)
+{
+    char range[60];
+
+    if (Tcl_GetIntFromObj(NULL, objPtr, numberPtr) != TCL_OK
+	    || *numberPtr < least || *numberPtr > most) {
+	snprintf(range, sizeof(range), "a number from %d to %d", least, most);
+	return SsBadValue(interp, objPtr, what, range);
+    }
+    return TCL_OK;
+}
+
+int
+SsCheckPrefix(
+    Tcl_Interp *interp,
+    Tcl_Obj *prefixPtr)
+{
+    Tcl_Size count;
+
+    if (Tcl_ListObjLength(NULL, prefixPtr, &count) != TCL_OK || count == 0) {
+	return SsBadValue(interp, prefixPtr, "command", "a command prefix");
+    }
+    return TCL_OK;
+}
+
+int
+SsBadValue(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    const char *what,
+    const char *expected)
+{
+    return SsErrorOurs(interp, "USAGE",
+	    "bad value \"%.100s\" for %s: must be %s", Tcl_GetString(objPtr),
+	    what, expected);
+}
 
 int
 SsWrongArgs(
     Tcl_Interp *interp,
-    int count,			/* How many words to repeat. */
+    int count,
     Tcl_Obj *const objv[],
-    const char *usage)		/* What follows them. */
+    const char *usage)
 {
     Tcl_WrongNumArgs(interp, count, objv, usage[0] ? usage : NULL);
     return SsUsageError(interp);
@@ -214,28 +151,9 @@ SsUsageError(
     return TCL_ERROR;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsPutNumber, SsPutText --
- *
- *	See arguments.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The dict grows.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
 void
 SsPutNumber(
-    Tcl_Obj *dictPtr,		/* Not shared. */
+    Tcl_Obj *dictPtr,
     const char *key,
     Tcl_WideInt value)
 {
@@ -245,7 +163,7 @@ SsPutNumber(
 
 void
 SsPutText(
-    Tcl_Obj *dictPtr,		/* Not shared. */
+    Tcl_Obj *dictPtr,
     const char *key,
     const char *value)
 {

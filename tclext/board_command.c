@@ -15,33 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static SsSubcommandProc AssignSubcommand;
-static SsSubcommandProc CreateSubcommand;
-static SsSubcommandProc DestroySubcommand;
-static SsSubcommandProc DismissedSubcommand;
-static SsSubcommandProc KillSubcommand;
-static SsSubcommandProc LinesSubcommand;
-static SsSubcommandProc NoteSubcommand;
-static SsSubcommandProc ReadSubcommand;
-static SsSubcommandProc ReleaseSubcommand;
-static SsSubcommandProc StateSubcommand;
-static SsSubcommandProc TakeSubcommand;
-
-const SsSubcommand ssBoardSubcommands[] = {
-    { "assign", AssignSubcommand, 4, 4, "id slot pid generation" },
-    { "create", CreateSubcommand, 1, 1, "n" },
-    { "destroy", DestroySubcommand, 1, 1, "id" },
-    { "dismissed", DismissedSubcommand, 2, 2, "id slot" },
-    { "kill", KillSubcommand, 3, 3, "id slot ms" },
-    { "lines", LinesSubcommand, 1, 1, "id" },
-    { "note", NoteSubcommand, 3, 3, "id slot text" },
-    { "read", ReadSubcommand, 1, 2, "id ?slot?" },
-    { "release", ReleaseSubcommand, 2, 2, "id slot" },
-    { "state", StateSubcommand, 3, 3, "id slot state" },
-    { "take", TakeSubcommand, 3, 4, "id slot generation ?handler?" },
-    { NULL, NULL, 0, 0, NULL }
-};
-
 /*
  * The names of an SsBoardState from SS_BOARD_STARTING on.
  */
@@ -50,12 +23,63 @@ static const char *const stateNames[] = {
     "starting", "idle", "busy", "retiring", NULL
 };
 
-static int	GetBoard(Tcl_Interp *interp, Tcl_Obj *objPtr, int *boardPtr);
-static int	GetSlot(Tcl_Interp *interp, Tcl_Obj *const objv[],
-		    int *boardPtr, int *slotPtr);
-static int	NoBoard(Tcl_Interp *interp, Tcl_Obj *objPtr);
-static int	NotOwner(Tcl_Interp *interp, int slot);
-static Tcl_Obj *Describe(int board, int slot);
+static int
+NoBoard(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr)		/* What the user called it. */
+{
+    return SsErrorOurs(interp, "NOBOARD", "there is no scoreboard \"%.100s\"",
+	    Tcl_GetString(objPtr));
+}
+
+static int
+GetBoard(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    int *boardPtr)		/* Set to one that exists. */
+{
+    if (Tcl_GetIntFromObj(NULL, objPtr, boardPtr) != TCL_OK
+	    || SsBoardSize(*boardPtr) < 0) {
+	return NoBoard(interp, objPtr);
+    }
+    return TCL_OK;
+}
+
+static int
+GetSlot(
+    Tcl_Interp *interp,
+    Tcl_Obj *const objv[],	/* The board comes third, then the slot. */
+    int *boardPtr,
+    int *slotPtr)
+{
+    if (GetBoard(interp, objv[2], boardPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return SsGetNumber(interp, objv[3], "slot", 0,
+	    SsBoardSize(*boardPtr) - 1, slotPtr);
+}
+
+static int
+GetGeneration(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    int *generationPtr)
+{
+    return SsGetNumber(interp, objPtr, "generation", 0, INT_MAX,
+	    generationPtr);
+}
+
+/* Of what only who has the slot may do: whether it was done. */
+
+static int
+CheckOwner(
+    Tcl_Interp *interp,
+    int slot,
+    int code)			/* Below 0: it wasn't. */
+{
+    return (code >= 0) ? TCL_OK : SsErrorOurs(interp, "NOTOWNER",
+	    "slot %d is not this process's: take it first", slot);
+}
 
 static int
 CreateSubcommand(
@@ -65,7 +89,6 @@ CreateSubcommand(
 {
     int board, count, error;
 
-    (void) objc;
     if (SsGetNumber(interp, objv[2], "number of slots", 1, SS_BOARD_MOST,
 	    &count) != TCL_OK) {
 	return TCL_ERROR;
@@ -88,7 +111,6 @@ DestroySubcommand(
 {
     int board;
 
-    (void) objc;
     if (GetBoard(interp, objv[2], &board) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -103,12 +125,9 @@ AssignSubcommand(
 {
     int board, slot, pid, generation;
 
-    (void) objc;
     if (GetSlot(interp, objv, &board, &slot) != TCL_OK
-	    || SsGetNumber(interp, objv[4], "pid", 1, INT_MAX, &pid)
-		    != TCL_OK
-	    || SsGetNumber(interp, objv[5], "generation", 0, INT_MAX,
-		    &generation) != TCL_OK) {
+	    || SsGetNumber(interp, objv[4], "pid", 1, INT_MAX, &pid) != TCL_OK
+	    || GetGeneration(interp, objv[5], &generation) != TCL_OK) {
 	return TCL_ERROR;
     }
     SsBoardAssign(board, slot, pid, generation);
@@ -124,8 +143,7 @@ TakeSubcommand(
     int board, slot, generation;
 
     if (GetSlot(interp, objv, &board, &slot) != TCL_OK
-	    || SsGetNumber(interp, objv[4], "generation", 0, INT_MAX,
-		    &generation) != TCL_OK) {
+	    || GetGeneration(interp, objv[4], &generation) != TCL_OK) {
 	return TCL_ERROR;
     }
     SsBoardTake(board, slot, generation,
@@ -141,14 +159,13 @@ StateSubcommand(
 {
     int board, slot, index;
 
-    (void) objc;
     if (GetSlot(interp, objv, &board, &slot) != TCL_OK
 	    || SsGetIndex(interp, objv[4], stateNames, "state", &index)
 		    != TCL_OK) {
 	return TCL_ERROR;
     }
-    return (SsBoardSetState(board, slot, SS_BOARD_STARTING + index) < 0)
-	    ? NotOwner(interp, slot) : TCL_OK;
+    return CheckOwner(interp, slot,
+	    SsBoardSetState(board, slot, SS_BOARD_STARTING + index));
 }
 
 static int
@@ -159,12 +176,11 @@ NoteSubcommand(
 {
     int board, slot;
 
-    (void) objc;
     if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
 	return TCL_ERROR;
     }
-    return (SsBoardSetNote(board, slot, Tcl_GetString(objv[4])) < 0)
-	    ? NotOwner(interp, slot) : TCL_OK;
+    return CheckOwner(interp, slot,
+	    SsBoardSetNote(board, slot, Tcl_GetString(objv[4])));
 }
 
 static int
@@ -175,12 +191,10 @@ DismissedSubcommand(
 {
     int board, slot;
 
-    (void) objc;
     if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
 	return TCL_ERROR;
     }
-    return (SsBoardSetDismissed(board, slot) < 0)
-	    ? NotOwner(interp, slot) : TCL_OK;
+    return CheckOwner(interp, slot, SsBoardSetDismissed(board, slot));
 }
 
 static int
@@ -191,15 +205,12 @@ ReleaseSubcommand(
 {
     int board, slot;
 
-    (void) objc;
     if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
 	return TCL_ERROR;
     }
     SsBoardRelease(board, slot);
     return TCL_OK;
 }
-
-/* Whether it was late enough to be killed. */
 
 static int
 KillSubcommand(
@@ -209,7 +220,6 @@ KillSubcommand(
 {
     int board, slot, limit, killed, error;
 
-    (void) objc;
     if (GetSlot(interp, objv, &board, &slot) != TCL_OK
 	    || SsGetNumber(interp, objv[4], "number of milliseconds", 0,
 		    INT_MAX, &limit) != TCL_OK) {
@@ -225,7 +235,36 @@ KillSubcommand(
     return TCL_OK;
 }
 
-/* A list of dicts, or one dict. */
+/* NULL: the slot is not in use. */
+
+static Tcl_Obj *
+Describe(
+    int board,
+    int slot)
+{
+    SsBoardEntry entry;
+    Tcl_Obj *dictPtr;
+
+    if (!SsBoardRead(board, slot, &entry)) {
+	return NULL;
+    }
+    dictPtr = Tcl_NewDictObj();
+    SsPutNumber(dictPtr, "slot", slot);
+    SsPutNumber(dictPtr, "pid", entry.pid);
+    SsPutNumber(dictPtr, "generation", entry.generation);
+    SsPutText(dictPtr, "state", stateNames[entry.state - SS_BOARD_STARTING]);
+    SsPutNumber(dictPtr, "started", entry.started);
+    SsPutNumber(dictPtr, "since", entry.since);
+    SsPutNumber(dictPtr, "age", SsMilliseconds() - entry.since);
+    SsPutNumber(dictPtr, "served", (Tcl_WideInt) entry.served);
+    SsPutText(dictPtr, "peer", entry.peer);
+    SsPutNumber(dictPtr, "peerPort", entry.peerPort);
+    SsPutText(dictPtr, "handler", entry.handler);
+    SsPutNumber(dictPtr, "connections", entry.connections);
+    SsPutNumber(dictPtr, "dismissed", entry.dismissed);
+    SsPutText(dictPtr, "note", entry.note);
+    return dictPtr;
+}
 
 static int
 ReadSubcommand(
@@ -262,8 +301,7 @@ ReadSubcommand(
 
 /*
  * Two words: how many connections the children of this process have served,
- * and a line for each child as the supervisor reads it (see
- * internal/supervise/text.go).
+ * and a line for each child as internal/supervise/text.go reads it.
  */
 
 static int
@@ -272,18 +310,17 @@ LinesSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    Tcl_Obj *words[2], *textPtr = Tcl_NewObj();
+    Tcl_Obj *words[2], *textPtr;
     int64_t now = SsMilliseconds();
     Tcl_WideInt served = 0;
     SsBoardEntry entry;
     int board, slot, count;
     char line[160];
 
-    (void) objc;
     if (GetBoard(interp, objv[2], &board) != TCL_OK) {
-	Tcl_DecrRefCount(textPtr);
 	return TCL_ERROR;
     }
+    textPtr = Tcl_NewObj();
     count = SsBoardSize(board);
     for (slot = 0; slot < count; slot++) {
 	if (!SsBoardIsAssigned(board, slot)
@@ -305,78 +342,17 @@ LinesSubcommand(
     return TCL_OK;
 }
 
-/* NULL: the slot is not in use. */
-
-static Tcl_Obj *
-Describe(
-    int board,
-    int slot)
-{
-    SsBoardEntry entry;
-    Tcl_Obj *dictPtr;
-
-    if (!SsBoardRead(board, slot, &entry)) {
-	return NULL;
-    }
-    dictPtr = Tcl_NewDictObj();
-    SsPutNumber(dictPtr, "slot", slot);
-    SsPutNumber(dictPtr, "pid", entry.pid);
-    SsPutNumber(dictPtr, "generation", entry.generation);
-    SsPutText(dictPtr, "state", stateNames[entry.state - SS_BOARD_STARTING]);
-    SsPutNumber(dictPtr, "started", entry.started);
-    SsPutNumber(dictPtr, "since", entry.since);
-    SsPutNumber(dictPtr, "age", SsMilliseconds() - entry.since);
-    SsPutNumber(dictPtr, "served", (Tcl_WideInt) entry.served);
-    SsPutText(dictPtr, "peer", entry.peer);
-    SsPutNumber(dictPtr, "peerPort", entry.peerPort);
-    SsPutText(dictPtr, "handler", entry.handler);
-    SsPutNumber(dictPtr, "connections", entry.connections);
-    SsPutNumber(dictPtr, "dismissed", entry.dismissed);
-    SsPutText(dictPtr, "note", entry.note);
-    return dictPtr;
-}
-
-static int
-GetBoard(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    int *boardPtr)		/* Set to one that exists. */
-{
-    if (Tcl_GetIntFromObj(NULL, objPtr, boardPtr) != TCL_OK
-	    || SsBoardSize(*boardPtr) < 0) {
-	return NoBoard(interp, objPtr);
-    }
-    return TCL_OK;
-}
-
-static int
-GetSlot(
-    Tcl_Interp *interp,
-    Tcl_Obj *const objv[],	/* The board comes third, then the slot. */
-    int *boardPtr,
-    int *slotPtr)
-{
-    if (GetBoard(interp, objv[2], boardPtr) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return SsGetNumber(interp, objv[3], "slot", 0,
-	    SsBoardSize(*boardPtr) - 1, slotPtr);
-}
-
-static int
-NoBoard(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr)		/* What the user called it. */
-{
-    return SsErrorOurs(interp, "NOBOARD", "there is no scoreboard \"%.100s\"",
-	    Tcl_GetString(objPtr));
-}
-
-static int
-NotOwner(
-    Tcl_Interp *interp,
-    int slot)
-{
-    return SsErrorOurs(interp, "NOTOWNER",
-	    "slot %d is not this process's: take it first", slot);
-}
+const SsSubcommand ssBoardSubcommands[] = {
+    { "assign", AssignSubcommand, 4, 4, "id slot pid generation" },
+    { "create", CreateSubcommand, 1, 1, "n" },
+    { "destroy", DestroySubcommand, 1, 1, "id" },
+    { "dismissed", DismissedSubcommand, 2, 2, "id slot" },
+    { "kill", KillSubcommand, 3, 3, "id slot ms" },
+    { "lines", LinesSubcommand, 1, 1, "id" },
+    { "note", NoteSubcommand, 3, 3, "id slot text" },
+    { "read", ReadSubcommand, 1, 2, "id ?slot?" },
+    { "release", ReleaseSubcommand, 2, 2, "id slot" },
+    { "state", StateSubcommand, 3, 3, "id slot state" },
+    { "take", TakeSubcommand, 3, 4, "id slot generation ?handler?" },
+    { NULL, NULL, 0, 0, NULL }
+};

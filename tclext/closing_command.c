@@ -1,8 +1,8 @@
 /*
  * closing_command.c --
  *
- *	The command ::socketserver::Closing, which tells a worker that a
- *	connection is closed.
+ *	The commands ::socketserver::Closing, which tells a worker that a
+ *	connection is closed, and ::socketserver::Cut, which ends one.
  */
 
 #include "commands.h"
@@ -13,7 +13,8 @@
 #include "result.h"
 
 /*
- * Made when the command is called, queued when the channel is closed.
+ * Made when the command is called, queued when the channel is closed; then
+ * Tcl frees it.
  */
 
 typedef struct ClosingEvent {
@@ -24,11 +25,6 @@ typedef struct ClosingEvent {
     int process;		/* Which, as SsForkCount tells. */
 } ClosingEvent;
 
-static void	ClosedProc(void *clientData);
-static int	ClosingEventProc(Tcl_Event *evPtr, int flags);
-
-/* Cut name: ends the connection of a channel that may be closed already. */
-
 int
 SsCutObjCmd(
     void *clientData,
@@ -36,7 +32,6 @@ SsCutObjCmd(
     int objc,
     Tcl_Obj *const objv[])
 {
-    (void) clientData;
     if (objc != 2) {
 	return SsWrongArgs(interp, 1, objv, "name");
     }
@@ -45,24 +40,41 @@ SsCutObjCmd(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsClosingObjCmd --
- *
- *	See commands.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The connection tells when it is closed.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+/* A forked child that got a copy of the event evaluates nothing. */
+
+static int
+ClosingEventProc(
+    Tcl_Event *evPtr,
+    int flags)
+{
+    ClosingEvent *eventPtr = (ClosingEvent *) evPtr;
+
+    if (!(flags & TCL_FILE_EVENTS)) {
+	return 0;
+    }
+    if (eventPtr->process == SsForkCount()
+	    && !Tcl_InterpDeleted(eventPtr->interp)) {
+	SsHandlerEvaluate(eventPtr->interp, eventPtr->prefixPtr);
+    }
+    Tcl_DecrRefCount(eventPtr->prefixPtr);
+    Tcl_Release(eventPtr->interp);
+    return 1;
+}
+
+/* The channel is being closed, by whichever thread has it now. */
+
+static void
+ClosedProc(
+    void *clientData)		/* The event, for the thread that asked. */
+{
+    ClosingEvent *eventPtr = (ClosingEvent *) clientData;
+
+    SsForkLock();
+    Tcl_ThreadQueueEvent(eventPtr->thread, &eventPtr->header,
+	    TCL_QUEUE_TAIL);
+    Tcl_ThreadAlert(eventPtr->thread);
+    SsForkUnlock();
+}
 
 int
 SsClosingObjCmd(
@@ -74,7 +86,6 @@ SsClosingObjCmd(
     ClosingEvent *eventPtr;
     Tcl_Channel channel;
 
-    (void) clientData;
     if (objc != 3) {
 	return SsWrongArgs(interp, 1, objv, "channel cmdPrefix");
     }
@@ -99,75 +110,4 @@ SsClosingObjCmd(
     Tcl_Preserve(interp);
     Tcl_IncrRefCount(eventPtr->prefixPtr);
     return TCL_OK;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * ClosedProc --
- *
- *	The channel is being closed, by whichever thread has it now.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Queues the event for the thread that asked.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static void
-ClosedProc(
-    void *clientData)		/* The event. */
-{
-    ClosingEvent *eventPtr = (ClosingEvent *) clientData;
-
-    SsForkLock();
-    Tcl_ThreadQueueEvent(eventPtr->thread, &eventPtr->header,
-	    TCL_QUEUE_TAIL);
-    Tcl_ThreadAlert(eventPtr->thread);
-    SsForkUnlock();
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * ClosingEventProc --
- *
- *	Evaluates the prefix.
- *
- * Results:
- *	Whether the event is done.
- *
- * Side effects:
- *	Whatever the command does.
- *
- * Process:
- *	Worker; in a forked child that got a copy of the event it does
- *	nothing.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-ClosingEventProc(
-    Tcl_Event *evPtr,
-    int flags)
-{
-    ClosingEvent *eventPtr = (ClosingEvent *) evPtr;
-
-    if (!(flags & TCL_FILE_EVENTS)) {
-	return 0;
-    }
-    if (eventPtr->process == SsForkCount()
-	    && !Tcl_InterpDeleted(eventPtr->interp)) {
-	SsHandlerEvaluate(eventPtr->interp, eventPtr->prefixPtr);
-    }
-    Tcl_DecrRefCount(eventPtr->prefixPtr);
-    Tcl_Release(eventPtr->interp);
-    return 1;
 }

@@ -1,8 +1,11 @@
 /*
  * commands.h --
  *
- *	The package's commands.  But for "socket" and "fork" they are private,
- *	what its Tcl files are made of: their names begin with a capital letter.
+ *	The package's commands, which init.c makes.  The man page says what
+ *	"socket" and "fork" do.  The others are private, what the package's
+ *	Tcl files are made of: their names begin with a capital letter.
+ *
+ *	An error's errorCode is {POSIX ...} or {SOCKETSERVER ...}.
  */
 
 #ifndef SS_COMMANDS_H
@@ -12,15 +15,10 @@
 
 #include <sys/types.h>
 
+extern const SsSubcommand ssSocketSubcommands[];
+
 /*
- * ssSocketSubcommands --
- *
- *	::socketserver::socket; the man page says what they do.  An error's
- *	errorCode is {POSIX ...} or {SOCKETSERVER ...}.
- *
- * ssBoardSubcommands --
- *
- *	::socketserver::Board: what each worker is doing.
+ * Board: what each worker is doing.
  *
  *	create n -> id				Slots 0 to n-1.
  *	destroy id
@@ -33,35 +31,45 @@
  *	release id slot
  *	kill id slot ms -> boolean		In the server: unless it isn't
  *						late (any more).
- *	read id ?slot?				Dicts of the slots in use.
- *	lines id -> served text			The same for the supervisor.
- *
- * ssProcessSubcommands --
- *
- *	::socketserver::Process: children, and the process itself.
+ *	read id -> list				Dicts of the slots in use.
+ *	read id slot -> dict			{}: it isn't.
+ *	lines id -> served text			The children's, for the
+ *						supervisor.
+ */
+
+extern const SsSubcommand ssBoardSubcommands[];
+
+/*
+ * Process: children, and the process itself.
  *
  *	watch pid cmdPrefix			Called with a dict at its end.
  *	unwatch pid
  *	spawn cmdPrefix -> pid			Forks; the child does that.
  *	kill pid signal
  *	killgroup pid signal			And what it has started.
- *	title text -> text			What ps shows.
+ *	title text -> text			What ps shows of this thread;
+ *						what it showed before.
  *	pause ms				Sleeps, unless a signal comes.
  *	identity user ?group?			For good.
  *	account user ?group?			Whether they exist.
- *	clock					Milliseconds.
- *	lingering				How many connections Tcl writes
- *						to in the background.
- *
- * ssQueueSubcommands --
- *
- *	::socketserver::Queue: the queues of a port.
+ *	clock -> ms
+ *	lingering -> n				Connections that Tcl writes to
+ *						in the background.
+ *	limit ?wanted? -> dict			Raises that of descriptors;
+ *						limit, open.
+ */
+
+extern const SsSubcommand ssProcessSubcommands[];
+
+/*
+ * Queue: the queues of a port.
  *
  *	renew port -> number			A second queue, for new
  *						children.
  *	switch port				The server switches to it.
  *	abandon port				Or never will.
- *	discard port				Closes what is queued for nobody.
+ *	discard port				Closes what is queued for
+ *						nobody.
  *	retire port ?n?				Ends n workers.
  *	return port				Makes the way back, for new
  *						children.
@@ -72,59 +80,54 @@
  *	number port				Of the newest.
  *	use port number				In a worker: this one alone.
  *	withdraw port				In a worker: undo "client".
- *
- * ssSignalsSubcommands --
- *
- *	::socketserver::Signals: signals that steer a server or a worker.
+ */
+
+extern const SsSubcommand ssQueueSubcommands[];
+
+/*
+ * Signals: signals that steer a server or a worker.
  *
  *	catch names cmdPrefix			Called with a name.
  *	worker ?cmdPrefix?
  *	stopping				Whether TERM came.
  *	restore
- *
- * ssSuperviseSubcommands --
- *
- *	::socketserver::Supervise: what becomes of a pool's workers.
+ */
+
+extern const SsSubcommand ssSignalsSubcommands[];
+
+/*
+ * Supervise: what becomes of a pool's workers.  internal/supervise/text.go has
+ * what stands in the texts.
  *
  *	new config -> id
- *	step id snapshot -> what to do		See internal/supervise/text.go.
+ *	step id snapshot -> what to do
  *	end id
- *
- * ssTimerSubcommands --
- *
- *	::socketserver::Timer: "after" on a clock that nobody sets.
+ */
+
+extern const SsSubcommand ssSuperviseSubcommands[];
+
+/*
+ * Timer: "after" on a clock that nobody sets.
  *
  *	start ms cmdPrefix -> id
  *	cancel id
- *
- * Process: both; Supervise: server.
  */
 
-extern const SsSubcommand ssSocketSubcommands[];
-extern const SsSubcommand ssBoardSubcommands[];
-extern const SsSubcommand ssProcessSubcommands[];
-extern const SsSubcommand ssQueueSubcommands[];
-extern const SsSubcommand ssSignalsSubcommands[];
-extern const SsSubcommand ssSuperviseSubcommands[];
 extern const SsSubcommand ssTimerSubcommands[];
 
 /*
- * SsForkObjCmd --
+ * fork: 0 in the child, the child's pid in the parent.
  *
- *	::socketserver::fork: 0 in the child, the child's pid in the parent.
+ * Closing channel cmdPrefix, in a worker: evaluates a command prefix from the
+ * event loop after the channel is closed, by whomever.
  *
- * SsClosingObjCmd --
- *
- *	::socketserver::Closing channel cmdPrefix: evaluates a command prefix
- *	from the event loop after the channel is closed, by whomever.
- *
- * SsCutObjCmd --
- *
- *	::socketserver::Cut name: ends a connection whatever Tcl still writes
- *	to it, its channel may be closed already.  Whether there was one.
- *
- * Process: both; Closing: worker.
+ * Cut name, in a worker: ends a connection whatever Tcl still writes to it;
+ * its channel may be closed already.  Whether there was one.
  */
+
+Tcl_ObjCmdProc SsForkObjCmd;
+Tcl_ObjCmdProc SsClosingObjCmd;
+Tcl_ObjCmdProc SsCutObjCmd;
 
 /*
  * Forks.  The child leads a process group and evaluates a command prefix at
@@ -134,12 +137,5 @@ extern const SsSubcommand ssTimerSubcommands[];
 
 int		SsSpawn(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
 		    pid_t *pidPtr);
-
-int		SsForkObjCmd(void *clientData, Tcl_Interp *interp,
-		    int objc, Tcl_Obj *const objv[]);
-int		SsCutObjCmd(void *clientData, Tcl_Interp *interp,
-		    int objc, Tcl_Obj *const objv[]);
-int		SsClosingObjCmd(void *clientData, Tcl_Interp *interp,
-		    int objc, Tcl_Obj *const objv[]);
 
 #endif /* SS_COMMANDS_H */

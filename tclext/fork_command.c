@@ -1,7 +1,7 @@
 /*
  * fork_command.c --
  *
- *	The command ::socketserver::fork.
+ *	The command ::socketserver::fork, and the fork of a worker.
  */
 
 #include "commands.h"
@@ -19,29 +19,63 @@
 #include <string.h>
 #include <unistd.h>
 
-static int	Fork(Tcl_Interp *interp, pid_t *pidPtr);
-static int	FlushStandard(Tcl_Interp *interp, int type,
-		    const char *name);
+/*
+ * Writes out what a standard channel holds back, or both processes would write
+ * it.
+ */
+
+static int
+FlushStandard(
+    Tcl_Interp *interp,
+    int type,			/* TCL_STDOUT or TCL_STDERR. */
+    const char *name)		/* What the user calls it. */
+{
+    Tcl_Channel channel = Tcl_GetStdChannel(type);
+    int error;
+
+    if (channel == NULL || !(Tcl_GetChannelMode(channel) & TCL_WRITABLE)
+	    || Tcl_Flush(channel) == TCL_OK) {
+	return TCL_OK;
+    }
+    error = Tcl_GetErrno();
+    return SsErrorPosix(interp, error, "can't flush %s before the fork: %s",
+	    name, strerror(error));
+}
 
 /*
- *----------------------------------------------------------------------
- *
- * SsForkObjCmd --
- *
- *	See commands.h.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	One more process.  Signals are blocked until the child's fork handler
- *	has given the application's dispositions back.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
+ * Signals are blocked until the child's fork handler has given the
+ * application's dispositions back.
  */
+
+static int
+Fork(
+    Tcl_Interp *interp,
+    pid_t *pidPtr)		/* Set to the child's; in the child to 0. */
+{
+    sigset_t all, before;
+    int error;
+
+    if (FlushStandard(interp, TCL_STDOUT, "stdout") != TCL_OK
+	    || FlushStandard(interp, TCL_STDERR, "stderr") != TCL_OK) {
+	return TCL_ERROR;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    *pidPtr = fork();
+    error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (*pidPtr < 0) {
+	return SsErrorPosix(interp, error, "can't fork: %s",
+		strerror(error));
+    }
+    if (*pidPtr == 0) {
+	SsProcessesForget();
+	SsSignalsForget();
+	SsTimersForget();
+	SsControlTidy();
+    }
+    return TCL_OK;
+}
 
 int
 SsForkObjCmd(
@@ -52,7 +86,6 @@ SsForkObjCmd(
 {
     pid_t pid;
 
-    (void) clientData;
     if (objc != 1) {
 	return SsWrongArgs(interp, 1, objv, "");
     }
@@ -75,11 +108,10 @@ SsSpawn(
     if (Fork(interp, pidPtr) != TCL_OK) {
 	return TCL_ERROR;
     }
+    SsGroupLead(*pidPtr);
     if (*pidPtr > 0) {
-	SsGroupLead(*pidPtr);
 	return TCL_OK;
     }
-    SsGroupLead(0);
     Tcl_IncrRefCount(prefixPtr);
     code = Tcl_EvalObjEx(interp, prefixPtr,
 	    TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
@@ -94,76 +126,4 @@ SsSpawn(
 	status = 1;
     }
     SsQuit(interp, status);
-}
-
-/* The parent has the child's pid, the child 0. */
-
-static int
-Fork(
-    Tcl_Interp *interp,
-    pid_t *pidPtr)
-{
-    sigset_t all, before;
-    pid_t pid;
-    int error;
-
-    if (FlushStandard(interp, TCL_STDOUT, "stdout") != TCL_OK
-	    || FlushStandard(interp, TCL_STDERR, "stderr") != TCL_OK) {
-	return TCL_ERROR;
-    }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid = fork();
-    error = errno;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (pid < 0) {
-	return SsErrorPosix(interp, error, "can't fork: %s",
-		strerror(error));
-    }
-    if (pid == 0) {
-	SsProcessesForget();
-	SsSignalsForget();
-	SsTimersForget();
-	SsControlTidy();
-    }
-    *pidPtr = pid;
-    return TCL_OK;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * FlushStandard --
- *
- *	Writes out what a standard channel holds back, or both processes would
- *	write it.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	Output.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-FlushStandard(
-    Tcl_Interp *interp,
-    int type,			/* TCL_STDOUT or TCL_STDERR. */
-    const char *name)		/* What the user calls it. */
-{
-    Tcl_Channel channel = Tcl_GetStdChannel(type);
-    int error;
-
-    if (channel == NULL || !(Tcl_GetChannelMode(channel) & TCL_WRITABLE)
-	    || Tcl_Flush(channel) == TCL_OK) {
-	return TCL_OK;
-    }
-    error = Tcl_GetErrno();
-    return SsErrorPosix(interp, error, "can't flush %s before the fork: %s",
-	    name, strerror(error));
 }

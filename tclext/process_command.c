@@ -22,59 +22,33 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-static SsSubcommandProc AccountSubcommand;
-static SsSubcommandProc ClockSubcommand;
-static SsSubcommandProc IdentitySubcommand;
-static SsSubcommandProc KillSubcommand;
-static SsSubcommandProc KillGroupSubcommand;
-static SsSubcommandProc LimitSubcommand;
-static SsSubcommandProc LingeringSubcommand;
-static SsSubcommandProc PauseSubcommand;
-static SsSubcommandProc SpawnSubcommand;
-static SsSubcommandProc TitleSubcommand;
-static SsSubcommandProc UnwatchSubcommand;
-static SsSubcommandProc WatchSubcommand;
-
-const SsSubcommand ssProcessSubcommands[] = {
-    { "account", AccountSubcommand, 1, 2, "user ?group?" },
-    { "clock", ClockSubcommand, 0, 0, "" },
-    { "identity", IdentitySubcommand, 1, 2, "user ?group?" },
-    { "kill", KillSubcommand, 2, 2, "pid signal" },
-    { "killgroup", KillGroupSubcommand, 2, 2, "pid signal" },
-    { "limit", LimitSubcommand, 0, 1, "?wanted?" },
-    { "lingering", LingeringSubcommand, 0, 0, "" },
-    { "pause", PauseSubcommand, 1, 1, "ms" },
-    { "spawn", SpawnSubcommand, 1, 1, "cmdPrefix" },
-    { "title", TitleSubcommand, 1, 1, "text" },
-    { "unwatch", UnwatchSubcommand, 1, 1, "pid" },
-    { "watch", WatchSubcommand, 2, 2, "pid cmdPrefix" },
-    { NULL, NULL, 0, 0, NULL }
-};
-
 #define TITLE_SIZE 16		/* What the system keeps, NUL included. */
 
-static int	GetPidAndSignal(Tcl_Interp *interp, Tcl_Obj *const objv[],
-		    int *pidPtr, int *numberPtr);
+static int
+GetPid(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    int *pidPtr)
+{
+    return SsGetNumber(interp, objPtr, "pid", 1, INT_MAX, pidPtr);
+}
 
-/*
- *----------------------------------------------------------------------
- *
- * WatchSubcommand, UnwatchSubcommand, KillSubcommand --
- *
- *	Process watch pid cmdPrefix; Process unwatch pid; Process kill pid
- *	signal
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	See process.h.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
+static int
+GetPidAndSignal(
+    Tcl_Interp *interp,
+    Tcl_Obj *const objv[],	/* They come third and fourth. */
+    int *pidPtr,
+    int *numberPtr)
+{
+    if (GetPid(interp, objv[2], pidPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    *numberPtr = SsSignalNumber(Tcl_GetString(objv[3]));
+    if (*numberPtr == 0) {
+	return SsBadValue(interp, objv[3], "signal", "the name of a signal");
+    }
+    return TCL_OK;
+}
 
 static int
 WatchSubcommand(
@@ -84,8 +58,7 @@ WatchSubcommand(
 {
     int pid;
 
-    (void) objc;
-    if (SsGetNumber(interp, objv[2], "pid", 1, INT_MAX, &pid) != TCL_OK
+    if (GetPid(interp, objv[2], &pid) != TCL_OK
 	    || SsCheckPrefix(interp, objv[3]) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -100,8 +73,7 @@ UnwatchSubcommand(
 {
     int pid;
 
-    (void) objc;
-    if (SsGetNumber(interp, objv[2], "pid", 1, INT_MAX, &pid) != TCL_OK) {
+    if (GetPid(interp, objv[2], &pid) != TCL_OK) {
 	return TCL_ERROR;
     }
     SsProcessUnwatch(interp, pid);
@@ -116,7 +88,6 @@ KillSubcommand(
 {
     int pid, number;
 
-    (void) objc;
     if (GetPidAndSignal(interp, objv, &pid, &number) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -131,7 +102,6 @@ KillGroupSubcommand(
 {
     int pid, number, error;
 
-    (void) objc;
     if (GetPidAndSignal(interp, objv, &pid, &number) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -144,25 +114,6 @@ KillGroupSubcommand(
 }
 
 static int
-GetPidAndSignal(
-    Tcl_Interp *interp,
-    Tcl_Obj *const objv[],	/* They come third and fourth. */
-    int *pidPtr,
-    int *numberPtr)
-{
-    if (SsGetNumber(interp, objv[2], "pid", 1, INT_MAX, pidPtr) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    *numberPtr = SsSignalNumber(Tcl_GetString(objv[3]));
-    if (*numberPtr == 0) {
-	return SsBadValue(interp, objv[3], "signal", "the name of a signal");
-    }
-    return TCL_OK;
-}
-
-/* Sleeps, unless a signal comes. */
-
-static int
 PauseSubcommand(
     Tcl_Interp *interp,
     int objc,
@@ -170,7 +121,6 @@ PauseSubcommand(
 {
     int milliseconds;
 
-    (void) objc;
     if (SsGetNumber(interp, objv[2], "number of milliseconds", 0, INT_MAX,
 	    &milliseconds) != TCL_OK) {
 	return TCL_ERROR;
@@ -178,8 +128,6 @@ PauseSubcommand(
     poll(NULL, 0, milliseconds);
     return TCL_OK;
 }
-
-/* Forks; the child does nothing but the command.  The child's pid. */
 
 static int
 SpawnSubcommand(
@@ -189,7 +137,6 @@ SpawnSubcommand(
 {
     pid_t pid;
 
-    (void) objc;
     if (SsCheckPrefix(interp, objv[2]) != TCL_OK
 	    || SsSpawn(interp, objv[2], &pid) != TCL_OK) {
 	return TCL_ERROR;
@@ -197,8 +144,6 @@ SpawnSubcommand(
     Tcl_SetObjResult(interp, Tcl_NewIntObj((int) pid));
     return TCL_OK;
 }
-
-/* What ps shows as the name of this thread.  The name that it had. */
 
 static int
 TitleSubcommand(
@@ -208,35 +153,12 @@ TitleSubcommand(
 {
     char before[TITLE_SIZE] = "", title[TITLE_SIZE];
 
-    (void) objc;
     snprintf(title, sizeof(title), "%s", Tcl_GetString(objv[2]));
     prctl(PR_GET_NAME, before);
     prctl(PR_SET_NAME, title);
     Tcl_SetObjResult(interp, Tcl_NewStringObj(before, -1));
     return TCL_OK;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * IdentitySubcommand, AccountSubcommand, ClockSubcommand,
- * LingeringSubcommand --
- *
- *	Process identity user ?group?; Process account user ?group?; Process
- *	clock; Process lingering
- *
- * Results:
- *	TCL_OK, the last two with milliseconds and a number as result, or
- *	TCL_ERROR.
- *
- * Side effects:
- *	See identity.h.
- *
- * Process:
- *	Worker; both; both; worker.
- *
- *----------------------------------------------------------------------
- */
 
 static int
 IdentitySubcommand(
@@ -264,8 +186,6 @@ ClockSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    (void) objc;
-    (void) objv;
     Tcl_SetObjResult(interp, Tcl_NewWideIntObj(SsMilliseconds()));
     return TCL_OK;
 }
@@ -276,16 +196,9 @@ LingeringSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    (void) objc;
-    (void) objv;
     Tcl_SetObjResult(interp, Tcl_NewIntObj(SsConnectionsLingering()));
     return TCL_OK;
 }
-
-/*
- * Process limit ?wanted?: raises the limit of descriptors to what is wanted,
- * if that is said; answers {limit N open N}.
- */
 
 static int
 LimitSubcommand(
@@ -319,3 +232,19 @@ LimitSubcommand(
     Tcl_SetObjResult(interp, dictPtr);
     return TCL_OK;
 }
+
+const SsSubcommand ssProcessSubcommands[] = {
+    { "account", AccountSubcommand, 1, 2, "user ?group?" },
+    { "clock", ClockSubcommand, 0, 0, "" },
+    { "identity", IdentitySubcommand, 1, 2, "user ?group?" },
+    { "kill", KillSubcommand, 2, 2, "pid signal" },
+    { "killgroup", KillGroupSubcommand, 2, 2, "pid signal" },
+    { "limit", LimitSubcommand, 0, 1, "?wanted?" },
+    { "lingering", LingeringSubcommand, 0, 0, "" },
+    { "pause", PauseSubcommand, 1, 1, "ms" },
+    { "spawn", SpawnSubcommand, 1, 1, "cmdPrefix" },
+    { "title", TitleSubcommand, 1, 1, "text" },
+    { "unwatch", UnwatchSubcommand, 1, 1, "pid" },
+    { "watch", WatchSubcommand, 2, 2, "pid cmdPrefix" },
+    { NULL, NULL, 0, 0, NULL }
+};

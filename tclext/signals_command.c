@@ -12,41 +12,35 @@
 
 #include <signal.h>
 
-static SsSubcommandProc CatchSubcommand;
-static SsSubcommandProc RestoreSubcommand;
-static SsSubcommandProc StoppingSubcommand;
-static SsSubcommandProc WorkerSubcommand;
-
-const SsSubcommand ssSignalsSubcommands[] = {
-    { "catch", CatchSubcommand, 2, 2, "names cmdPrefix" },
-    { "restore", RestoreSubcommand, 0, 0, "" },
-    { "stopping", StoppingSubcommand, 0, 0, "" },
-    { "worker", WorkerSubcommand, 0, 1, "?cmdPrefix?" },
-    { NULL, NULL, 0, 0, NULL }
-};
-
-static int	GetSignal(Tcl_Interp *interp, Tcl_Obj *objPtr,
-		    int *numberPtr);
-
 /*
- *----------------------------------------------------------------------
- *
- * CatchSubcommand, WorkerSubcommand, RestoreSubcommand --
- *
- *	Signals catch names cmdPrefix; Signals worker ?cmdPrefix?; Signals
- *	restore
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	See signals.h.
- *
- * Process:
- *	Server; worker; both.
- *
- *----------------------------------------------------------------------
+ * A signal that people send to steer a program; those that tell of a fault or
+ * of a child are not for the event loop.
  */
+
+static int
+GetSignal(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    int *numberPtr)		/* Set. */
+{
+    int number = SsSignalNumber(Tcl_GetString(objPtr));
+
+    switch (number) {
+    case SIGHUP:
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTERM:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGUSR1:
+    case SIGUSR2:
+	*numberPtr = number;
+	return TCL_OK;
+    default:
+	return SsBadValue(interp, objPtr, "signal",
+		"HUP, INT, QUIT, TERM, TTIN, TTOU, USR1, or USR2");
+    }
+}
 
 static int
 CatchSubcommand(
@@ -58,7 +52,6 @@ CatchSubcommand(
     Tcl_Size i, count;
     int numbers[NSIG];
 
-    (void) objc;
     if (Tcl_ListObjGetElements(interp, objv[2], &count, &names) != TCL_OK) {
 	return SsUsageError(interp);
     }
@@ -96,30 +89,9 @@ RestoreSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    (void) objc;
-    (void) objv;
     SsSignalsRestore(interp);
     return TCL_OK;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * StoppingSubcommand --
- *
- *	Signals stopping
- *
- * Results:
- *	TCL_OK with 1 or 0 as result.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 static int
 StoppingSubcommand(
@@ -127,53 +99,14 @@ StoppingSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    (void) objc;
-    (void) objv;
     Tcl_SetObjResult(interp, Tcl_NewBooleanObj(SsSignalsStopping()));
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * GetSignal --
- *
- *	Reads the name of a signal that people send to steer a program; those
- *	that tell of a fault or of a child are not for the event loop.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-GetSignal(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    int *numberPtr)		/* Set. */
-{
-    int number = SsSignalNumber(Tcl_GetString(objPtr));
-
-    switch (number) {
-    case SIGHUP:
-    case SIGINT:
-    case SIGQUIT:
-    case SIGTERM:
-    case SIGTTIN:
-    case SIGTTOU:
-    case SIGUSR1:
-    case SIGUSR2:
-	*numberPtr = number;
-	return TCL_OK;
-    default:
-	return SsBadValue(interp, objPtr, "signal",
-		"HUP, INT, QUIT, TERM, TTIN, TTOU, USR1, or USR2");
-    }
-}
+const SsSubcommand ssSignalsSubcommands[] = {
+    { "catch", CatchSubcommand, 2, 2, "names cmdPrefix" },
+    { "restore", RestoreSubcommand, 0, 0, "" },
+    { "stopping", StoppingSubcommand, 0, 0, "" },
+    { "worker", WorkerSubcommand, 0, 1, "?cmdPrefix?" },
+    { NULL, NULL, 0, 0, NULL }
+};

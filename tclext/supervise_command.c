@@ -13,16 +13,22 @@
 #include <limits.h>
 #include <stdlib.h>
 
-static SsSubcommandProc EndSubcommand;
-static SsSubcommandProc NewSubcommand;
-static SsSubcommandProc StepSubcommand;
+/* Asks it of one supervisor. */
 
-const SsSubcommand ssSuperviseSubcommands[] = {
-    { "end", EndSubcommand, 1, 1, "id" },
-    { "new", NewSubcommand, 1, 1, "config" },
-    { "step", StepSubcommand, 2, 2, "id snapshot" },
-    { NULL, NULL, 0, 0, NULL }
-};
+static int
+AskOf(
+    Tcl_Interp *interp,
+    Tcl_Obj *idPtr,
+    SsCall *callPtr)
+{
+    int id;
+
+    if (SsGetNumber(interp, idPtr, "supervisor", 1, INT_MAX, &id) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    callPtr->numbers[0] = id;
+    return (SsAsk(callPtr) < 0) ? SsAskError(interp, callPtr) : TCL_OK;
+}
 
 static int
 NewSubcommand(
@@ -34,7 +40,6 @@ NewSubcommand(
 	.name = "supervise new", .text = Tcl_GetString(objv[2])
     };
 
-    (void) objc;
     if (SsAsk(&call) < 0) {
 	return SsAskError(interp, &call);
     }
@@ -51,16 +56,9 @@ StepSubcommand(
     SsCall call = {
 	.name = "supervise step", .text = Tcl_GetString(objv[3])
     };
-    int id;
 
-    (void) objc;
-    if (SsGetNumber(interp, objv[2], "supervisor", 1, INT_MAX, &id)
-	    != TCL_OK) {
+    if (AskOf(interp, objv[2], &call) != TCL_OK) {
 	return TCL_ERROR;
-    }
-    call.numbers[0] = id;
-    if (SsAsk(&call) < 0) {
-	return SsAskError(interp, &call);
     }
     Tcl_SetObjResult(interp, Tcl_NewStringObj(
 	    (call.reply == NULL) ? "" : call.reply, -1));
@@ -75,13 +73,13 @@ EndSubcommand(
     Tcl_Obj *const objv[])
 {
     SsCall call = { .name = "supervise end" };
-    int id;
 
-    (void) objc;
-    if (SsGetNumber(interp, objv[2], "supervisor", 1, INT_MAX, &id)
-	    != TCL_OK) {
-	return TCL_ERROR;
-    }
-    call.numbers[0] = id;
-    return (SsAsk(&call) < 0) ? SsAskError(interp, &call) : TCL_OK;
+    return AskOf(interp, objv[2], &call);
 }
+
+const SsSubcommand ssSuperviseSubcommands[] = {
+    { "end", EndSubcommand, 1, 1, "id" },
+    { "new", NewSubcommand, 1, 1, "config" },
+    { "step", StepSubcommand, 2, 2, "id snapshot" },
+    { NULL, NULL, 0, 0, NULL }
+};

@@ -32,19 +32,85 @@ typedef struct Timer {
     SsTimer *tokenPtr;
 } Timer;
 
-static SsSubcommandProc CancelSubcommand;
-static SsSubcommandProc StartSubcommand;
+static void
+Delete(
+    Timer *timerPtr)		/* Whose token is no more. */
+{
+    Tcl_DeleteHashEntry(timerPtr->entryPtr);
+    Tcl_DecrRefCount(timerPtr->prefixPtr);
+    Tcl_Free((char *) timerPtr);
+}
 
-const SsSubcommand ssTimerSubcommands[] = {
-    { "cancel", CancelSubcommand, 1, 1, "id" },
-    { "start", StartSubcommand, 2, 2, "ms cmdPrefix" },
-    { NULL, NULL, 0, 0, NULL }
-};
+/*
+ * In a forked child the parent's tokens are left alone: SsTimersForget frees
+ * what they stand for.
+ */
 
-static Timers *	GetTimers(Tcl_Interp *interp);
-static SsTimerProc FireProc;
-static void	Delete(Timer *timerPtr);
-static Tcl_InterpDeleteProc DeleteTimers;
+static void
+DeleteAll(
+    Timers *timersPtr)
+{
+    Tcl_HashEntry *entryPtr;
+    Tcl_HashSearch search;
+    Timer *timerPtr;
+
+    while ((entryPtr = Tcl_FirstHashEntry(&timersPtr->table, &search))
+	    != NULL) {
+	timerPtr = (Timer *) Tcl_GetHashValue(entryPtr);
+	if (timersPtr->process == SsForkCount()) {
+	    SsTimerCancel(timerPtr->tokenPtr);
+	}
+	Delete(timerPtr);
+    }
+}
+
+static void
+DeleteTimers(
+    void *clientData,		/* An interpreter's timers. */
+    Tcl_Interp *interp)		/* About to be deleted. */
+{
+    Timers *timersPtr = (Timers *) clientData;
+
+    DeleteAll(timersPtr);
+    Tcl_DeleteHashTable(&timersPtr->table);
+    Tcl_Free((char *) timersPtr);
+}
+
+/* Makes them when first needed.  A forked child begins anew. */
+
+static Timers *
+GetTimers(
+    Tcl_Interp *interp)
+{
+    Timers *timersPtr = (Timers *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
+
+    if (timersPtr == NULL) {
+	timersPtr = (Timers *) Tcl_Alloc(sizeof(Timers));
+	timersPtr->interp = interp;
+	timersPtr->last = 0;
+	timersPtr->process = SsForkCount();
+	Tcl_InitHashTable(&timersPtr->table, TCL_ONE_WORD_KEYS);
+	Tcl_SetAssocData(interp, ASSOC_KEY, DeleteTimers, timersPtr);
+    } else if (timersPtr->process != SsForkCount()) {
+	DeleteAll(timersPtr);
+	timersPtr->process = SsForkCount();
+    }
+    return timersPtr;
+}
+
+static void
+FireProc(
+    void *clientData)		/* The timer. */
+{
+    Timer *timerPtr = (Timer *) clientData;
+    Tcl_Interp *interp = timerPtr->timersPtr->interp;
+    Tcl_Obj *prefixPtr = timerPtr->prefixPtr;
+
+    Tcl_IncrRefCount(prefixPtr);
+    Delete(timerPtr);
+    SsHandlerEvaluate(interp, prefixPtr);
+    Tcl_DecrRefCount(prefixPtr);
+}
 
 static int
 StartSubcommand(
@@ -56,7 +122,6 @@ StartSubcommand(
     Timer *timerPtr;
     int milliseconds, isNew;
 
-    (void) objc;
     if (SsGetNumber(interp, objv[2], "number of milliseconds", 0, INT_MAX,
 	    &milliseconds) != TCL_OK
 	    || SsCheckPrefix(interp, objv[3]) != TCL_OK) {
@@ -89,7 +154,6 @@ CancelSubcommand(
     Timer *timerPtr;
     int number;
 
-    (void) objc;
     if (Tcl_GetIntFromObj(NULL, objv[2], &number) != TCL_OK) {
 	return TCL_OK;
     }
@@ -103,80 +167,8 @@ CancelSubcommand(
     return TCL_OK;
 }
 
-/*
- * Makes them when first needed.  In a forked child the parent's are dropped;
- * SsTimersForget frees what their tokens stand for.
- */
-
-static Timers *
-GetTimers(
-    Tcl_Interp *interp)
-{
-    Timers *timersPtr = (Timers *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
-    Tcl_HashEntry *entryPtr;
-    Tcl_HashSearch search;
-
-    if (timersPtr == NULL) {
-	timersPtr = (Timers *) Tcl_Alloc(sizeof(Timers));
-	timersPtr->interp = interp;
-	timersPtr->last = 0;
-	timersPtr->process = SsForkCount();
-	Tcl_InitHashTable(&timersPtr->table, TCL_ONE_WORD_KEYS);
-	Tcl_SetAssocData(interp, ASSOC_KEY, DeleteTimers, timersPtr);
-    }
-    if (timersPtr->process != SsForkCount()) {
-	timersPtr->process = SsForkCount();
-	while ((entryPtr = Tcl_FirstHashEntry(&timersPtr->table, &search))
-		!= NULL) {
-	    Delete((Timer *) Tcl_GetHashValue(entryPtr));
-	}
-    }
-    return timersPtr;
-}
-
-static void
-FireProc(
-    void *clientData)		/* The timer. */
-{
-    Timer *timerPtr = (Timer *) clientData;
-    Tcl_Interp *interp = timerPtr->timersPtr->interp;
-    Tcl_Obj *prefixPtr = timerPtr->prefixPtr;
-
-    Tcl_IncrRefCount(prefixPtr);
-    Delete(timerPtr);
-    SsHandlerEvaluate(interp, prefixPtr);
-    Tcl_DecrRefCount(prefixPtr);
-}
-
-static void
-Delete(
-    Timer *timerPtr)		/* Whose token is no more. */
-{
-    Tcl_DeleteHashEntry(timerPtr->entryPtr);
-    Tcl_DecrRefCount(timerPtr->prefixPtr);
-    Tcl_Free((char *) timerPtr);
-}
-
-static void
-DeleteTimers(
-    void *clientData,		/* An interpreter's timers. */
-    Tcl_Interp *interp)		/* About to be deleted. */
-{
-    Timers *timersPtr = (Timers *) clientData;
-    int own = (timersPtr->process == SsForkCount());
-    Tcl_HashEntry *entryPtr;
-    Tcl_HashSearch search;
-
-    (void) interp;
-    while ((entryPtr = Tcl_FirstHashEntry(&timersPtr->table, &search))
-	    != NULL) {
-	Timer *timerPtr = (Timer *) Tcl_GetHashValue(entryPtr);
-
-	if (own) {
-	    SsTimerCancel(timerPtr->tokenPtr);
-	}
-	Delete(timerPtr);
-    }
-    Tcl_DeleteHashTable(&timersPtr->table);
-    Tcl_Free((char *) timersPtr);
-}
+const SsSubcommand ssTimerSubcommands[] = {
+    { "cancel", CancelSubcommand, 1, 1, "id" },
+    { "start", StartSubcommand, 2, 2, "ms cmdPrefix" },
+    { NULL, NULL, 0, 0, NULL }
+};
