@@ -14,15 +14,10 @@ namespace eval ::socketserver::load {
     variable plenty 4096
 }
 
-# ::socketserver::load::Package --
+# Loads the package, or says that it is still there: what an interpreter has
+# loaded outlives "package forget", and so do its pools.
 #
-#	Loads the package, or says that it is still there: what an interpreter
-#	has loaded outlives "package forget", and so do its pools.
-#
-# Arguments:
-#	version	of the package
-#	directory	where its files are
-#	files	those to source after the library is loaded
+# files: those to source after the library is loaded.
 
 proc ::socketserver::load::Package {version directory files} {
     variable loaded
@@ -49,10 +44,8 @@ proc ::socketserver::load::CheckTcl {version} {
     }
 }
 
-# ::socketserver::load::CheckLimits --
-#
-#	Go doesn't return from a start without threads or memory. What can't
-#	be read, for instance in a safe interpreter, limits nothing here.
+# Go doesn't return from a start without threads or memory. What can't be read,
+# for instance in a safe interpreter, limits nothing here.
 
 proc ::socketserver::load::CheckLimits {} {
     if {[catch {

@@ -31,7 +31,6 @@
 package main
 
 // #cgo CFLAGS: -D_GNU_SOURCE -I${SRCDIR} -I${SRCDIR}/../worker
-// #cgo LDFLAGS:
 import "C"
 
 import _ "socketserver/worker"

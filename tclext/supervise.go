@@ -26,8 +26,15 @@ var supervisors = struct {
 	seen supervise.Snapshot
 }{all: map[int64]*supervise.Supervisor{}}
 
-// errSupervisor answers a number that names none.
-var errSupervisor = fmt.Errorf("no such supervisor: %w", unix.EBADF)
+// asked is the supervisor that a request names; of one that there isn't the
+// answer tells.
+func asked(request, answer *control.Message) *supervise.Supervisor {
+	s := supervisors.all[request.Numbers[0]]
+	if s == nil {
+		*answer = control.Failure("USAGE", fmt.Errorf("no such supervisor: %w", unix.EBADF))
+	}
+	return s
+}
 
 // superviseNew makes a supervisor from a configuration and answers its number.
 func superviseNew(request, answer *control.Message) {
@@ -43,9 +50,8 @@ func superviseNew(request, answer *control.Message) {
 
 // superviseStep shows a snapshot to a supervisor and answers what to do.
 func superviseStep(request, answer *control.Message) {
-	s := supervisors.all[request.Numbers[0]]
+	s := asked(request, answer)
 	if s == nil {
-		*answer = control.Failure("USAGE", errSupervisor)
 		return
 	}
 	now, err := supervisors.seen.Read(request.Text)
@@ -54,11 +60,8 @@ func superviseStep(request, answer *control.Message) {
 	answer.Text = supervise.Append(answer.Text, actions, standing)
 }
 
-// superviseEnd forgets a supervisor.
 func superviseEnd(request, answer *control.Message) {
-	if supervisors.all[request.Numbers[0]] == nil {
-		*answer = control.Failure("USAGE", errSupervisor)
-		return
+	if asked(request, answer) != nil {
+		delete(supervisors.all, request.Numbers[0])
 	}
-	delete(supervisors.all, request.Numbers[0])
 }

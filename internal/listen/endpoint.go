@@ -36,7 +36,7 @@ func (e endpoint) listen(options Options) (fd, port int, err error) {
 	if e.address.Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err = newSocket(family)
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
 	if err != nil {
 		return -1, 0, err
 	}
@@ -107,9 +107,4 @@ func (e endpoint) name() (unix.Sockaddr, error) {
 		return nil, err
 	}
 	return &unix.SockaddrInet6{Port: e.port, Addr: e.address.As16(), ZoneId: zone}, nil
-}
-
-// newSocket makes a TCP socket, close-on-exec and non-blocking.
-func newSocket(family int) (int, error) {
-	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
 }

@@ -8,8 +8,8 @@
 // is tested with a clock of its own and without a process.
 //
 // Workers belong to generations, and each generation takes connections from a
-// queue of its own. One generation is current: the accept loop sends to its
-// queue. A reload brings up the next one beside it and lets it take over
-// when all its workers are ready; the generations before drain: their queues
-// end, and they with them.
+// queue of its own. One generation is current: the server sends to its queue.
+// A reload brings up the next one beside it and lets it take over when all its
+// workers are ready; the generations before drain: their queues end, and they
+// with them.
 package supervise

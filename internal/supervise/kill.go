@@ -70,12 +70,10 @@ func (s *Supervisor) terminate(w *worker, reason Reason) {
 	s.within(killPause)
 }
 
-// act adds to what is to be done.
 func (s *Supervisor) act(a Action) {
 	s.actions = append(s.actions, a)
 }
 
-// log has something told.
 func (s *Supervisor) log(level, text string, args ...int) {
 	s.act(Action{Kind: Log, Level: level, Text: text, Args: args})
 }

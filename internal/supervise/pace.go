@@ -19,7 +19,6 @@ type pace struct {
 	wanted int           // How many workers have been granted.
 }
 
-// refill adds what time has brought.
 func (p *pace) refill(now time.Duration) {
 	burst := float64(max(paceBurst, p.wanted))
 	p.rate = float64(max(paceRate, 3*p.wanted))
@@ -35,12 +34,10 @@ func (p *pace) want(wanted int) {
 	p.wanted = wanted
 }
 
-// grant adds some.
 func (p *pace) grant(n int) {
 	p.left += float64(n)
 }
 
-// take takes one, if one is left.
 func (p *pace) take() bool {
 	if p.left < 1 {
 		return false

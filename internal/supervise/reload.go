@@ -7,7 +7,7 @@ const (
 	settled   progress = iota // There is none.
 	renewing                  // The queue is being opened.
 	starting                  // The workers are coming up.
-	switching                 // The accept loop is being moved.
+	switching                 // The server is being asked to send to it.
 )
 
 // reload brings up a new generation beside the current one.
@@ -44,21 +44,16 @@ func (s *Supervisor) stepReload() {
 // those of the generation that was replaced are no failures.
 func (s *Supervisor) learn(outcomes []Outcome) {
 	for _, o := range outcomes {
-		s.outcome(o)
-	}
-}
-
-// outcome goes on where the supervisor waited for somebody else.
-func (s *Supervisor) outcome(o Outcome) {
-	switch {
-	case o.Kind == Renew && s.reload.phase == renewing && o.OK:
-		s.reload.phase = starting
-	case o.Kind == Renew && s.reload.phase == renewing:
-		s.notReloaded("queue")
-	case o.Kind == Switch && s.reload.phase == switching && o.OK:
-		s.takeOver()
-	case o.Kind == Switch && s.reload.phase == switching:
-		s.reload.phase, s.reload.failed = starting, true
+		switch {
+		case o.Kind == Renew && s.reload.phase == renewing && o.OK:
+			s.reload.phase = starting
+		case o.Kind == Renew && s.reload.phase == renewing:
+			s.notReloaded("queue")
+		case o.Kind == Switch && s.reload.phase == switching && o.OK:
+			s.takeOver()
+		case o.Kind == Switch && s.reload.phase == switching:
+			s.reload.phase, s.reload.failed = starting, true
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ type count struct {
 	serving  int // All that go on taking connections, now or soon.
 }
 
-// countOf counts the workers of a generation.
 func (s *Supervisor) countOf(generation int) count {
 	var c count
 	for _, w := range s.workers {

@@ -116,7 +116,6 @@ func (s *Supervisor) Step(now time.Duration, seen Snapshot) ([]Action, Standing)
 	return s.actions, s.standing()
 }
 
-// standing tells how things are.
 func (s *Supervisor) standing() Standing {
 	phase := Running
 	switch {
@@ -130,7 +129,6 @@ func (s *Supervisor) standing() Standing {
 	return Standing{phase, s.generation, s.wanted, s.config.Min, s.config.Max, s.wake}
 }
 
-// configure takes over a configuration that changed.
 func (s *Supervisor) configure(config *Config) {
 	if config != nil {
 		s.config = *config
@@ -170,7 +168,6 @@ func (s *Supervisor) want(n int) {
 	s.idleSince = never
 }
 
-// look updates what is known of each worker.
 func (s *Supervisor) look(seen Snapshot) {
 	for _, pid := range seen.Spared {
 		s.spare(pid)

@@ -25,6 +25,11 @@ var verbNames = map[string]Verb{
 
 var outcomeNames = map[string]Kind{"renew": Renew, "switch": Switch}
 
+var actionNames = [...]string{
+	Fork: "fork", Dismiss: "retire", Kill: "kill", Renew: "renew", Switch: "switch", Abandon: "abandon",
+	Close: "close", Log: "log", Ready: "ready", Fail: "fail", Stopped: "stopped",
+}
+
 var (
 	errTooFew  = errors.New("too few words")
 	errTooMany = errors.New("too many words")
@@ -37,13 +42,11 @@ type line struct {
 	err  error
 }
 
-// more tells whether there is another word.
 func (l *line) more() bool {
 	l.rest = bytes.TrimLeft(l.rest, " \t\r")
 	return len(l.rest) > 0
 }
 
-// word takes the next word.
 func (l *line) word() []byte {
 	if !l.more() {
 		l.fail(errTooFew)
@@ -65,7 +68,6 @@ func (l *line) fail(err error) {
 	}
 }
 
-// number takes the next word as a number.
 func (l *line) number() int {
 	word := l.word()
 	digits, negative := bytes.CutPrefix(word, []byte{'-'})
@@ -99,7 +101,6 @@ func (l *line) end() bool {
 	return l.err == nil
 }
 
-// time takes the next word as a time.
 func (l *line) time() time.Duration {
 	return time.Duration(l.number()) * time.Millisecond
 }
@@ -114,7 +115,6 @@ func named[T any](l *line, table map[string]T) T {
 	return value
 }
 
-// unknown fails for a word.
 func (l *line) unknown(word []byte) {
 	if l.err == nil {
 		l.err = fmt.Errorf("%q is not known", word)
@@ -238,7 +238,6 @@ func (seen *Snapshot) read(kind []byte, l *line) {
 	}
 }
 
-// worker takes what a line says of a worker.
 func (l *line) worker() Worker {
 	return Worker{
 		Pid: l.number(), Slot: l.number(), Generation: l.number(),
@@ -294,36 +293,24 @@ func words(text []byte, all ...string) []byte {
 	return text
 }
 
-// append writes the action's line.
 func (a Action) append(text []byte) []byte {
+	text = append(text, actionNames[a.Kind]...)
 	switch a.Kind {
 	case Fork:
-		return numbers(append(text, "fork"...), a.Generation, a.Slot)
-	case Dismiss:
-		return numbers(append(text, "retire"...), a.N)
+		text = numbers(text, a.Generation, a.Slot)
+	case Renew:
+		text = numbers(text, a.Generation)
+	case Dismiss, Ready:
+		text = numbers(text, a.N)
+	case Log:
+		text = numbers(words(text, a.Level, a.Text), a.Args...)
 	case Kill:
-		text = words(numbers(append(text, "kill"...), a.Pid), a.Signal, string(a.Reason))
+		text = words(numbers(text, a.Pid), a.Signal, string(a.Reason))
 		if a.Limit > 0 {
 			text = numbers(text, int(a.Limit.Milliseconds()))
 		}
-		return text
-	case Renew:
-		return numbers(append(text, "renew"...), a.Generation)
-	case Log:
-		return numbers(words(append(text, "log"...), a.Level, a.Text), a.Args...)
-	case Switch:
-		return append(text, "switch"...)
-	case Abandon:
-		return append(text, "abandon"...)
-	case Close:
-		return append(text, "close"...)
-	case Ready:
-		return numbers(append(text, "ready"...), a.N)
-	case Fail:
-		return append(text, "fail"...)
-	default:
-		return append(text, "stopped"...)
 	}
+	return text
 }
 
 // String is the action's line.

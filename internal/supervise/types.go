@@ -88,7 +88,7 @@ const (
 	Dismiss             // N messages to retire, on the current queue.
 	Kill                // Send Signal to Pid, because of Reason; for a timeout, if its oldest connection has Limit behind it.
 	Renew               // Open a queue for Generation; wants an Outcome.
-	Switch              // Let the accept loop send to that; wants an Outcome.
+	Switch              // Let the server send to that; wants an Outcome.
 	Abandon             // Close it again.
 	Close               // Listen no more.
 	Log                 // Tell Text with Args.
