@@ -325,8 +325,8 @@ TimerProc(
 }
 
 /*
- * Makes a pair of sockets, above the standard channels.  Returns 0, or an errno
- * and no pair.
+ * Makes a pair of sockets, the caller's, above the standard channels.  Returns
+ * 0, or an errno and no pair.
  */
 
 static int
