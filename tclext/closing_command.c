@@ -105,7 +105,8 @@ SsClosingObjCmd(
     if (SsConnectionWhenClosed(channel, ClosedProc, eventPtr) < 0) {
 	Tcl_Free((char *) eventPtr);
 	return SsErrorOurs(interp, "USAGE", "channel \"%s\" is no open"
-		" connection", Tcl_GetString(objv[1]));
+		" connection, or has such a command already",
+		Tcl_GetString(objv[1]));
     }
     Tcl_Preserve(interp);
     Tcl_IncrRefCount(eventPtr->prefixPtr);

@@ -397,6 +397,9 @@ SsConnectionWhenClosed(
     while (connectionPtr != NULL && connectionPtr->channel != channel) {
 	connectionPtr = connectionPtr->olderPtr;
     }
+    if (connectionPtr != NULL && connectionPtr->closedProc != NULL) {
+	connectionPtr = NULL;
+    }
     if (connectionPtr != NULL) {
 	connectionPtr->closedProc = closedProc;
 	connectionPtr->closedData = closedData;

@@ -60,7 +60,8 @@ void		SsConnectionRelease(SsConnection *connectionPtr);
 
 /*
  * Has a procedure called, by whichever thread closes it, once a channel is
- * closed that is an open connection of this process; -1 where it is none.
+ * closed that is an open connection of this process.  -1: it is none, or
+ * somebody wants to know already.
  */
 
 int		SsConnectionWhenClosed(Tcl_Channel channel,
