@@ -1,13 +1,10 @@
 /*
- * board.c --
+ * A scoreboard in shared memory.
  *
- *	A scoreboard in shared memory.
- *
- *	Each slot has one writer at a time, the process that took it, and any
- *	number of readers, who wait for nobody.  It holds two copies of what it
- *	says: one to read, and one that the writer prepares to take its place.
- *	So a writer that is killed in the middle of it leaves nothing half
- *	written to be read.
+ * Each slot has one writer at a time, the process that took it, and any number
+ * of readers, who wait for nobody.  It holds two copies of what it says: one to
+ * read, and one that the writer prepares to take its place.  So a writer that
+ * is killed in the middle of it leaves nothing half written to be read.
  */
 
 #include "board.h"
@@ -23,15 +20,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/*
- * How often a reader tries again because the writer has been faster.
- */
+#define READ_TRIES	 1000	/* Of a reader, where the writer is faster. */
 
-#define READ_TRIES 1000
-
-/*
- * More than that no worker has served, or has open.
- */
+/* More than that no worker has served, or has open. */
 
 #define MOST_SERVED	 (UINT64_C(1) << 52)
 #define MOST_CONNECTIONS 1000000
@@ -46,9 +37,7 @@ typedef struct Slot {
     SsBoardEntry copies[2];
 } __attribute__((aligned(64))) Slot;
 
-/*
- * What the board's maker knows of a slot: nobody else can write it.
- */
+/* What the board's maker knows of a slot: nobody else can write it. */
 
 typedef struct Child {
     pid_t pid;			/* 0: nobody's. */
@@ -66,9 +55,7 @@ typedef struct Board {
     Child children[];		/* Of the slots. */
 } Board;
 
-/*
- * All guarded by the fork lock.
- */
+/* All guarded by the fork lock. */
 
 static Board *firstBoardPtr = NULL;
 static int lastNumber = 0;
@@ -172,7 +159,6 @@ FindLocked(
 }
 
 /* NULL when another thread has destroyed the board meanwhile. */
-
 static Slot *
 SlotLocked(
     int board,
@@ -184,7 +170,6 @@ SlotLocked(
 }
 
 /* NULL where this process hasn't assigned the slot. */
-
 static const Child *
 ChildLocked(
     int board,
@@ -379,10 +364,7 @@ ReadLocked(
 	return entryPtr->state != SS_BOARD_FREE;
     }
     if (entryPtr->pid != childPtr->pid) {
-	/*
-	 * It hasn't got so far yet.
-	 */
-
+	/* It hasn't got so far yet. */
 	memset(entryPtr, 0, sizeof(*entryPtr));
 	entryPtr->state = SS_BOARD_STARTING;
 	entryPtr->pid = childPtr->pid;
@@ -417,7 +399,6 @@ CopyEntry(
 }
 
 /* Makes what another process has written something that can be. */
-
 static void
 Check(
     SsBoardEntry *entryPtr,
@@ -453,7 +434,6 @@ Check(
 }
 
 /* It goes into logs and to terminals. */
-
 static void
 CheckText(
     char *text,
@@ -520,10 +500,7 @@ SsBoardShowLocked(
 	entryPtr->peer[0] = '\0';
     }
 
-    /*
-     * One that retires goes on to say so.
-     */
-
+    /* One that retires goes on to say so. */
     if (entryPtr->state != SS_BOARD_RETIRING) {
 	entryPtr->state = (oldestPtr != NULL) ? SS_BOARD_BUSY : SS_BOARD_IDLE;
     }
@@ -541,7 +518,6 @@ SsBoardForget(void)
  * BeginWrite returns what to change, so far the same as what is read;
  * BeginOwnLocked NULL where the slot isn't this process's.
  */
-
 static SsBoardEntry *
 BeginOwnLocked(
     int board,
@@ -580,7 +556,6 @@ EndWrite(
 }
 
 /* What there is room for, NUL included; whole characters only. */
-
 static void
 CopyText(
     char *to,

@@ -1,9 +1,3 @@
-/*
- * dispositions.c --
- *
- *	The signal dispositions that Go's runtime changes when it starts.
- */
-
 #include "dispositions.h"
 
 #include <dlfcn.h>
@@ -26,34 +20,12 @@ static Disposition dispositions[NSIG];
  */
 
 static const int openInGo[] = {
-#ifdef SIGSTKFLT
-    SIGSTKFLT,
-#endif
-    SIGCHLD, SIGPROF, SIGURG
+    SIGSTKFLT, SIGCHLD, SIGPROF, SIGURG
 };
 
 static void	LookBehindACopy(int number, struct sigaction *actionPtr);
 static int	SameHandler(const struct sigaction *aPtr,
 		    const struct sigaction *bPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsDispositionsSave --
- *
- *	See dispositions.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	None but on the variable above.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsDispositionsSave(void)
@@ -72,25 +44,6 @@ SsDispositionsSave(void)
 	sigPtr->changed = 0;
     }
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsDispositionsCompare --
- *
- *	See dispositions.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Signals that were ignored are ignored again.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsDispositionsCompare(void)
@@ -111,26 +64,6 @@ SsDispositionsCompare(void)
 	}
     }
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsDispositionsOnStack --
- *
- *	See dispositions.h.  A handler that runs on the small stack of a
- *	goroutine overwrites what lies beyond, which is another's stack.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Signal dispositions get the flag SA_ONSTACK.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsDispositionsOnStack(void)
@@ -153,25 +86,6 @@ SsDispositionsOnStack(void)
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsDispositionsGiveBack --
- *
- *	See dispositions.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Signal dispositions change.
- *
- * Process:
- *	Worker, in the child's fork handler.
- *
- *----------------------------------------------------------------------
- */
-
 void
 SsDispositionsGiveBack(void)
 {
@@ -190,26 +104,10 @@ SsDispositionsGiveBack(void)
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * LookBehindACopy, SsDispositionsBefore --
- *
- *	Where a handler is Go's, of another file of this library that was
- *	loaded before, it is as dead in a child as our own: what counts is
- *	what held before that one.  The second is how it is asked.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Replaces the action.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
+ * Where a handler is Go's, of another file of this library that was loaded
+ * before, it is as dead in a child as our own: what counts is what held before
+ * that one.
  */
-
 static void
 LookBehindACopy(
     int number,			/* A signal... */
@@ -244,33 +142,12 @@ SsDispositionsBefore(
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SameHandler --
- *
- *	Compares what two dispositions do; the handler's address tells,
- *	whichever of the two members holds it.
- *
- * Results:
- *	1 or 0.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
+/* Both kinds of handler are in one union: the address tells. */
 static int
 SameHandler(
     const struct sigaction *aPtr,
     const struct sigaction *bPtr)
 {
     return (aPtr->sa_flags & SA_SIGINFO) == (bPtr->sa_flags & SA_SIGINFO)
-	    && ((aPtr->sa_flags & SA_SIGINFO)
-		    ? aPtr->sa_sigaction == bPtr->sa_sigaction
-		    : aPtr->sa_handler == bPtr->sa_handler);
+	    && aPtr->sa_handler == bPtr->sa_handler;
 }

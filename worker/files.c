@@ -1,9 +1,3 @@
-/*
- * files.c --
- *
- *	The file handlers of one thread, on one epoll descriptor.
- */
-
 #include "files.h"
 
 #include <errno.h>
@@ -114,10 +108,7 @@ Grow(
     filesPtr->size = size;
 }
 
-/*
- * Not with Tcl's allocator, whose locks a fork may leave locked.
- */
-
+/* Not with Tcl's allocator, whose locks a fork may leave locked. */
 static void *
 Resize(
     void *old,
@@ -153,7 +144,6 @@ SsFilesPut(
  * Whatever is doubtful may still be the file that the epoll knows, or have been
  * closed, which took it off the epoll unless another process has it open.
  */
-
 static int
 Put(
     SsFiles *filesPtr,
@@ -246,7 +236,6 @@ EventsOf(
  * An error or hang-up comes unasked: whatever the handler waits for, it is
  * told, or the thread would never sleep again.
  */
-
 int
 SsFilesReady(
     SsFiles *filesPtr,
@@ -311,7 +300,6 @@ SsFilesPoll(
  * One event at most is queued for a file.  It finds the handler when its turn
  * has come: that may have changed, or be another file's.
  */
-
 static void
 QueueFile(
     SsFiles *filesPtr,

@@ -1,10 +1,8 @@
 /*
- * files.h --
- *
- *	The file handlers of one thread, on one epoll descriptor.  What is asked
- *	for is noted, and put on the epoll before the thread waits next: Tcl
- *	asks for and gives up the same file many times between two waits.
- *	Zeroed, a SsFiles has none.  SsFilesUnset returns 0 where there was none.
+ * The file handlers of one thread, on one epoll descriptor.  What is asked for
+ * is noted, and put on the epoll before the thread waits next: Tcl asks for and
+ * gives up the same file many times between two waits.  Zeroed, a SsFiles has
+ * none.  SsFilesUnset returns 0 where there was none.
  */
 
 #ifndef SS_FILES_H
@@ -33,7 +31,6 @@ int		SsFilesUnset(SsFiles *filesPtr, int fd);
  * SsFilesRenew, which is for an epoll that is new and empty, everything.
  * Returns 0 if some couldn't be put there for want of memory: try again soon.
  */
-
 int		SsFilesPut(SsFiles *filesPtr, int pollFd);
 void		SsFilesRenew(SsFiles *filesPtr);
 
@@ -43,7 +40,6 @@ void		SsFilesRenew(SsFiles *filesPtr);
  * epoll, because another process has it open; for what is always ready; for
  * all that is ready now, without any epoll.
  */
-
 int		SsFilesReady(SsFiles *filesPtr, uint64_t data,
 		    uint32_t events);
 void		SsFilesAlwaysReady(SsFiles *filesPtr);

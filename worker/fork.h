@@ -1,61 +1,42 @@
 /*
- * fork.h --
- *
- *	What happens around fork: a lock that keeps fork away for a moment, a
- *	list of descriptors that a child must not keep, and the child's first
- *	steps.  Nothing here knows Tcl.
+ * What happens around fork: a lock that keeps fork away for a moment, a list of
+ * descriptors that a child must not keep, and the child's first steps.  Nothing
+ * here knows Tcl.
  */
 
 #ifndef SS_FORK_H
 #define SS_FORK_H
 
 /*
- * SsForkInstall --
- *
- *	Arranges for all this, once per process; returns 0 or an errno.
- *	childProc is called at the end of the child's steps, between fork and
- *	exec perhaps: nothing but system calls and its own variables.
- *
- * Process: both.
+ * Arranges for all this, once per process; returns 0 or an errno.  childProc is
+ * called at the end of the child's steps, between fork and exec perhaps:
+ * nothing but system calls and its own variables.  The handlers run before
+ * Tcl's own in the parent, which Tcl registered earlier, so a thread may call
+ * Tcl's notifier with the lock held.
  */
-
 int		SsForkInstall(void (*childProc)(void));
 
 /*
- * SsForkLock, SsForkUnlock --
- *
- *	Between the two no fork happens in this process.  Hold it for moments
- *	only, never while waiting for a worker or a peer.  The lock also
- *	guards what the threads of this process share: the list below, the
- *	queues, the requests.
- *
- * Process: both.
+ * Between the two no fork happens in this process.  Hold it for moments only,
+ * never while waiting for a worker or a peer.  The lock also guards what the
+ * threads of this process share: the list below, the queues, the requests.
  */
-
 void		SsForkLock(void);
 void		SsForkUnlock(void);
 
 /*
- * SsForkCount --
- *
- *	How many forks lie between the process that loaded this library and
- *	this one.  Whoever remembers it can tell later whether what it noted
- *	is its own or came through a fork; unlike a pid it never comes again.
- *
- * Process: both.
+ * How many forks lie between the process that loaded this library and this one.
+ * Whoever remembers it can tell later whether what it noted is its own or came
+ * through a fork; unlike a pid it never comes again.
  */
-
 int		SsForkCount(void);
 
 /*
- * SsForkCloses, SsForkKeeps --
- *
- *	Put a descriptor of the server on the list of those that a child
- *	closes, and take it off.  The lock is held.
- *
- * Process: server.
+ * Put an open descriptor of the server on the list of those that a child
+ * closes, and take it off before it is closed.  The lock is held.  Without
+ * memory for the list the child keeps a descriptor that does it no good, which
+ * is no reason to fail.
  */
-
 void		SsForkCloses(int fd);
 void		SsForkKeeps(int fd);
 

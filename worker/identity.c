@@ -1,9 +1,3 @@
-/*
- * identity.c --
- *
- *	Whose process this is.
- */
-
 #include "identity.h"
 #include "result.h"
 
@@ -15,11 +9,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/*
- * Who a process is to become.
- */
-
-typedef struct Identity {
+typedef struct Identity {	/* Who a process is to become. */
     const char *name;		/* The user's, NULL: one without a name. */
     uid_t user;
     gid_t group;
@@ -33,25 +23,6 @@ static int	ReadNumber(const char *text, unsigned long *numberPtr);
 static int	Become(const Identity *identityPtr);
 static int	Is(const Identity *identityPtr);
 static int	CanGoBack(uid_t user, gid_t group);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsIdentity --
- *
- *	See identity.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The process may do less than before.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsIdentity(
@@ -86,25 +57,6 @@ SsIdentity(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsIdentityKnown --
- *
- *	See identity.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
 int
 SsIdentityKnown(
     Tcl_Interp *interp,
@@ -119,25 +71,6 @@ SsIdentityKnown(
     return (group[0] == '\0') ? TCL_OK
 	    : FindGroup(interp, group, &identity.group);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * FindUser, FindGroup, ReadNumber --
- *
- *	Look up whom a name or a number means.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.  ReadNumber: 1 or 0.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 static int
 FindUser(
@@ -201,32 +134,14 @@ ReadNumber(
     errno = 0;
     *numberPtr = strtoul(text, &endPtr, 10);
 
-    /*
-     * The highest number means "no change" to setresuid.
-     */
-
+    /* The highest number means "no change" to setresuid. */
     return *endPtr == '\0' && errno == 0 && *numberPtr < (uid_t) -1;
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Become --
- *
- *	Changes groups and user; groups first, while the process still may.
- *
- * Results:
- *	0 or an errno.
- *
- * Side effects:
- *	The process may be half changed when it fails.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Groups first, while the process still may.  Returns 0 or an errno; the
+ * process may be half changed when it fails.
  */
-
 static int
 Become(
     const Identity *identityPtr)
@@ -248,26 +163,7 @@ Become(
     return 0;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * Is, CanGoBack --
- *
- *	Whether the process is a user's in each respect; whether it can become
- *	again whom it was, as one that has kept a capability can.
- *
- * Results:
- *	1 or 0.
- *
- * Side effects:
- *	A process that can go back has gone back.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
+/* In each respect. */
 static int
 Is(
     const Identity *identityPtr)
@@ -288,6 +184,9 @@ Is(
     return 1;
 }
 
+/*
+ * As one that has kept a capability can.  One that can has gone back.
+ */
 static int
 CanGoBack(
     uid_t user,			/* Who it was. */

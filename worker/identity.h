@@ -1,8 +1,4 @@
-/*
- * identity.h --
- *
- *	Whose process this is.
- */
+/* Whose process this is. */
 
 #ifndef SS_IDENTITY_H
 #define SS_IDENTITY_H
@@ -10,22 +6,15 @@
 #include <tcl.h>
 
 /*
- * SsIdentity --
- *
- *	Makes the process a user's, for good: supplementary groups, group and
- *	user.  Both are names or numbers; group "" is the user's own.
- *	TCL_ERROR leaves a message in the interpreter; the process may then be
- *	half changed and had better end.
- *
- * SsIdentityKnown --
- *
- *	Whether there are such a user and group, changing nothing.
- *
- * Process: worker; the latter both.
+ * Makes the process a user's, for good: supplementary groups, group and user.
+ * Both are names or numbers; group "" is the user's own.  TCL_ERROR leaves a
+ * message in the interpreter; the process may then be half changed and had
+ * better end.
  */
-
 int		SsIdentity(Tcl_Interp *interp, const char *user,
 		    const char *group);
+
+/* Whether there are such a user and group, changing nothing. */
 int		SsIdentityKnown(Tcl_Interp *interp, const char *user,
 		    const char *group);
 

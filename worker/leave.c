@@ -1,18 +1,10 @@
-/*
- * leave.c --
- *
- *	When a worker whose server is gone ends.
- */
-
 #include "leave.h"
 #include "fork.h"
 #include "handler.h"
 
 #include <stddef.h>
 
-/*
- * All guarded by the fork lock.
- */
+/* All guarded by the fork lock. */
 
 static int engagements = 0;	/* What engages the process. */
 static Tcl_Interp *leavingInterp = NULL;
@@ -23,25 +15,6 @@ static Tcl_ThreadId leavingThread;
 static void	Leave(Tcl_Interp *interp);
 static void	AlertLocked(void);
 static int	LeaveEventProc(Tcl_Event *evPtr, int flags);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsEngage, SsDisengage, SsEngagements --
- *
- *	See leave.h.
- *
- * Results:
- *	SsEngagements: how many.
- *
- * Side effects:
- *	The last to disengage may end the process, from its event loop.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsEngage(void)
@@ -71,25 +44,6 @@ SsEngagements(void)
     return number;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsWorkerEnd --
- *
- *	See leave.h.
- *
- * Results:
- *	Whether something is done about it.
- *
- * Side effects:
- *	Whatever the command does; the process may end, from its event loop.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 int
 SsWorkerEnd(
     Tcl_Interp *interp,
@@ -108,25 +62,6 @@ SsWorkerEnd(
     }
     return inherited;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * Leave, SsLeaving, SsLeaveNever, SsLeaveForget --
- *
- *	Have the process end when nothing engages it; see leave.h.
- *
- * Results:
- *	SsLeaving: 1 or 0.
- *
- * Side effects:
- *	The process may end, from its event loop.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 static void
 Leave(
@@ -168,25 +103,7 @@ SsLeaveForget(void)
     leavingInterp = NULL;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * AlertLocked --
- *
- *	Lets the thread that should leave look whether it can.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Queues an event for that thread.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
+/* Lets the thread that should leave look whether it can. */
 static void
 AlertLocked(void)
 {
@@ -202,25 +119,9 @@ AlertLocked(void)
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * LeaveEventProc --
- *
- *	Evaluates "exit 0", so that an application that has wrapped exit to
- *	tidy up has its way, if still nothing engages the process.
- *
- * Results:
- *	1: the event is done.
- *
- * Side effects:
- *	Most likely the process ends.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Evaluates exit, so that an application that has wrapped it to tidy up has its
+ * way, if still nothing engages the process.
  */
-
 static int
 LeaveEventProc(
     Tcl_Event *evPtr,

@@ -1,8 +1,4 @@
-/*
- * process.h --
- *
- *	Child processes.
- */
+/* Child processes. */
 
 #ifndef SS_PROCESS_H
 #define SS_PROCESS_H

@@ -1,9 +1,3 @@
-/*
- * quit.c --
- *
- *	The end of a pool's worker.
- */
-
 #include "quit.h"
 
 #include <pthread.h>
@@ -41,7 +35,6 @@ SsQuit(
 }
 
 /* A thread, because whatever hangs may have all signals blocked. */
-
 void
 SsQuitSoon(
     int status)

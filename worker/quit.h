@@ -1,17 +1,11 @@
-/*
- * quit.h --
- *
- *	The end of a pool's worker.
- */
+/* The end of a pool's worker. */
 
 #ifndef SS_QUIT_H
 #define SS_QUIT_H
 
 #include <tcl.h>
 
-/*
- * Whatever is done from now on, in two seconds this process ends.
- */
+/* Whatever is done from now on, in two seconds this process ends. */
 void		SsQuitSoon(int status);
 
 /*

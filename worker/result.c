@@ -1,9 +1,3 @@
-/*
- * result.c --
- *
- *	Errors as Tcl sees them.
- */
-
 #include "result.h"
 
 #include <stdarg.h>
@@ -11,25 +5,6 @@
 
 static void	SetMessage(Tcl_Interp *interp, const char *format,
 		    va_list args);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsErrorOurs, SsErrorPosix --
- *
- *	See result.h.
- *
- * Results:
- *	TCL_ERROR.
- *
- * Side effects:
- *	The interpreter's result and errorCode are set.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsErrorOurs(
@@ -64,25 +39,6 @@ SsErrorPosix(
     return TCL_ERROR;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsErrorClosed, SsErrorRetired, SsErrorMessage --
- *
- *	See result.h.
- *
- * Results:
- *	TCL_ERROR.
- *
- * Side effects:
- *	The interpreter's result and errorCode are set.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
 int
 SsErrorClosed(
     Tcl_Interp *interp,
@@ -112,25 +68,6 @@ SsErrorMessage(
 	    "a message on the queue of port %d is not of this version: it"
 	    " was discarded", port);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SetMessage --
- *
- *	Makes a formatted message the interpreter's result.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The result is set; the errorCode stays.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 static void
 SetMessage(

@@ -1,9 +1,7 @@
 /*
- * result.h --
- *
- *	Errors as Tcl sees them: a message that says what to do and an
- *	errorCode, {POSIX name text} from the system or {SOCKETSERVER reason}
- *	from us.
+ * Errors as Tcl sees them: a message that says what to do and an errorCode,
+ * {POSIX name text} from the system or {SOCKETSERVER reason} from us.  Formats
+ * are those of printf.  All return TCL_ERROR.
  */
 
 #ifndef SS_RESULT_H
@@ -15,29 +13,15 @@
 typedef int Tcl_Size;		/* As in Tcl 9; 8.6 counts with int. */
 #endif
 
-/*
- * SsErrorOurs --
- *
- *	Sets an error of ours; the format is that of Tcl_ObjPrintf.
- *
- * SsErrorPosix --
- *
- *	Sets an error of the system.
- *
- * SsErrorClosed, SsErrorRetired, SsErrorMessage --
- *
- *	What there is to say of a port to who asks for connections: they have
- *	ended; this process was asked to retire; what was queued was none.
- *
- * All return TCL_ERROR.
- *
- * Process: both.
- */
-
 int		SsErrorOurs(Tcl_Interp *interp, const char *reason,
 		    const char *format, ...);
 int		SsErrorPosix(Tcl_Interp *interp, int error,
 		    const char *format, ...);
+
+/*
+ * What there is to say of a port to who asks for connections: they have ended;
+ * this process was asked to retire; what was queued was none.
+ */
 int		SsErrorClosed(Tcl_Interp *interp, int port);
 int		SsErrorRetired(Tcl_Interp *interp, int port);
 int		SsErrorMessage(Tcl_Interp *interp, int port);

@@ -1,9 +1,3 @@
-/*
- * return.c --
- *
- *	The way back: what workers tell the server about a port.
- */
-
 #include "return.h"
 #include "fork.h"
 #include "message.h"

@@ -1,8 +1,6 @@
 /*
- * return.h --
- *
- *	The way back: what workers tell the server about a port, on a pair of
- *	its own, which all of its generations share.  Nothing here knows Tcl.
+ * The way back: what workers tell the server about a port, on a pair of its
+ * own, which all of its generations share.  Nothing here knows Tcl.
  */
 
 #ifndef SS_RETURN_H
@@ -10,9 +8,7 @@
 
 #include <stdint.h>
 
-/*
- * What is told; internal/queue/return.go states the same layout.
- */
+/* What is told; internal/queue/return.go states the same layout. */
 
 #define SS_RETURN_ENDED 1	/* So many connections are closed. */
 
@@ -24,18 +20,18 @@ typedef struct SsReturnMessage {
 } SsReturnMessage;		/* 8 bytes. */
 
 /*
- * SsReturnKeepLocked: in the server, notes the workers' end for processes that
- * are forked from now on, and owns it.  Returns 0 or ENOMEM: then it is still
- * the caller's.
- *
- * SsReturnCloseLocked: in the server, whose workers keep theirs.
- *
- * SsReturnSend: in a worker, without waiting.  Returns 0 or an errno: EAGAIN
- * when the server reads too slowly, ENOENT when the port has no return.
+ * In the server: notes the workers' end for processes that are forked from now
+ * on, and owns it.  Returns 0 or ENOMEM: then it is still the caller's.
  */
-
 int		SsReturnKeepLocked(int port, int fd);
+
+/* In the server, whose workers keep theirs. */
 void		SsReturnCloseLocked(int port);
+
+/*
+ * In a worker, without waiting.  Returns 0 or an errno: EAGAIN when the server
+ * reads too slowly, ENOENT when the port has no return.
+ */
 int		SsReturnSend(int port, int kind, uint32_t number);
 
 #endif /* SS_RETURN_H */

@@ -1,9 +1,3 @@
-/*
- * room.c --
- *
- *	Room for a descriptor.
- */
-
 #include "room.h"
 #include "clock.h"
 
@@ -15,9 +9,7 @@
 
 #define MOST_BELOW 16
 
-/*
- * The lowest free descriptor that this thread has seen, and when.
- */
+/* The lowest free descriptor that this thread has seen, and when. */
 
 #define OF_THREAD static __thread \
 	__attribute__((tls_model("initial-exec")))
@@ -52,7 +44,6 @@ SsRoomReceive(
  * long as the process, had it opened one each microsecond since this was last
  * done, would not have reached it.
  */
-
 static int
 CheckRoom(
     int queueFd,
@@ -92,7 +83,6 @@ Limit(void)
  * The lowest free descriptor above stdio, or -1 with errno: EINVAL would say
  * that the limit is 3 or less.
  */
-
 static int
 Try(
     int queueFd)

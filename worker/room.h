@@ -1,10 +1,7 @@
 /*
- * room.h --
- *
- *	Room for a descriptor.  At the limit recvmsg succeeds all the same,
- *	drops the descriptor, and the connection is gone.  So whoever receives
- *	makes sure of room before, and leaves the connection to others where
- *	there is none.
+ * Room for a descriptor.  At the limit recvmsg succeeds all the same, drops the
+ * descriptor, and the connection is gone.  So whoever receives makes sure of
+ * room before, and leaves the connection to others where there is none.
  */
 
 #ifndef SS_ROOM_H
@@ -18,14 +15,12 @@
  * errno EMFILE, ENFILE, or ERANGE when the lowest free descriptor is not below
  * the bound; the queue's end is seen all the same.
  */
-
 SsReceiveStatus	SsRoomReceive(int queueFd, int bound, SsArrival *arrivalPtr);
 
 /*
  * Whether so many more descriptors, but for a limit of the process, would all
  * be below the bound.
  */
-
 int		SsRoomBelow(int count, int queueFd, int bound);
 
 #endif /* SS_ROOM_H */

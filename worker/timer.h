@@ -1,11 +1,9 @@
 /*
- * timer.h --
+ * Timers on a clock that nobody sets.  Those of Tcl 8.6 stand still for as long
+ * as the wall clock was set back.
  *
- *	Timers on a clock that nobody sets.  Those of Tcl 8.6 stand still for
- *	as long as the wall clock was set back.
- *
- *	A timer belongs to the thread that starts it, fires once, from that
- *	thread's event loop, and does not survive a fork.
+ * A timer belongs to the thread that starts it, fires once, from that thread's
+ * event loop, and does not survive a fork.
  */
 
 #ifndef SS_TIMER_H
@@ -16,9 +14,7 @@
 typedef struct SsTimer SsTimer;
 typedef void SsTimerProc(void *clientData);
 
-/*
- * Where no descriptor is to be had, the wall clock has to do.
- */
+/* Where no descriptor is to be had, the wall clock has to do. */
 SsTimer *	SsTimerStart(int64_t milliseconds, SsTimerProc *proc,
 		    void *clientData);
 
