@@ -11,9 +11,9 @@
 #include "group.h"
 #include "identity.h"
 #include "limit.h"
-#include "names.h"
 #include "process.h"
 #include "result.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -6,7 +6,6 @@
 
 #include "commands.h"
 #include "arguments.h"
-#include "names.h"
 #include "result.h"
 #include "signals.h"
 

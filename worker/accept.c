@@ -1,15 +1,9 @@
-/*
- * accept.c --
- *
- *	"socket accept": waits for a connection where it is called, in the
- *	Tcl thread itself, without event loop.
- */
-
 #include "accept.h"
 #include "clock.h"
 #include "connection.h"
 #include "fork.h"
 #include "leave.h"
+#include "limit.h"
 #include "result.h"
 #include "room.h"
 #include "signals.h"
@@ -41,25 +35,6 @@ static int	GiveConnection(Tcl_Interp *interp,
 		    const SsArrival *arrivalPtr);
 static int	Ended(Tcl_Interp *interp, SsPort *portPtr,
 		    SsReceiveStatus status, Tcl_Obj *closedPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsAccept --
- *
- *	See accept.h.
- *
- * Results:
- *	TCL_OK, TCL_ERROR, or what the code of a trapped signal returned.
- *
- * Side effects:
- *	The interpreter has one more channel.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsAccept(
@@ -100,25 +75,9 @@ SsAccept(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * ReceiveOrWait --
- *
- *	Receives, waiting for as long as nothing is there.
- *
- * Results:
- *	A Tcl completion code; with TCL_OK a status, SS_RECEIVE_EMPTY after
- *	the deadline or when this worker was asked to stop.
- *
- * Side effects:
- *	Signals that the application traps are handled meanwhile.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * With TCL_OK there is a status: SS_RECEIVE_EMPTY after the deadline or when
+ * this worker was asked to stop.
  */
-
 static int
 ReceiveOrWait(
     Tcl_Interp *interp,
@@ -157,25 +116,9 @@ ReceiveOrWait(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Receive --
- *
- *	Tries to receive without waiting.
- *
- * Results:
- *	TCL_ERROR when this process can't; otherwise a status other than
- *	SS_RECEIVE_FAILED.
- *
- * Side effects:
- *	None but those of receiving.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * TCL_ERROR when this process can't; else a status other than
+ * SS_RECEIVE_FAILED.
  */
-
 static int
 Receive(
     Tcl_Interp *interp,
@@ -204,25 +147,9 @@ Receive(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Sleep --
- *
- *	Waits until the queue has something, the time is over, or a signal
- *	that the application traps or that asks to stop has been handled.
- *
- * Results:
- *	A Tcl completion code.
- *
- * Side effects:
- *	Evaluates the code of trapped signals.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Returns when the queue has something, the time is over, or a signal that the
+ * application traps or that asks to stop has been handled.
  */
-
 static int
 Sleep(
     Tcl_Interp *interp,
@@ -268,26 +195,9 @@ Sleep(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * SleepUnlessSignal --
- *
- *	Sleeps, but not when a signal has come already.  None may slip in
- *	between the look whether one has and the sleep: it would be handled
- *	only after the next connection.
- *
- * Results:
- *	A status, with errno.
- *
- * Side effects:
- *	None but those of signals.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * No signal may slip in between the look whether one has come and the sleep: it
+ * would be handled only after the next connection.
  */
-
 static SsWaitStatus
 SleepUnlessSignal(
     SsWait *waitPtr,		/* With a place. */
@@ -308,25 +218,6 @@ SleepUnlessSignal(
     return status;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * GiveConnection --
- *
- *	Makes a connection the result.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The interpreter has one more channel.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 static int
 GiveConnection(
     Tcl_Interp *interp,
@@ -346,26 +237,9 @@ GiveConnection(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * Ended --
- *
- *	The queue has ended, or this worker is asked to retire.  One that
- *	should leave runs its event loop until its connections are closed.
- *
- * Results:
- *	TCL_OK with an empty result when -closed was evaluated, or
- *	TCL_ERROR.
- *
- * Side effects:
- *	The process may end.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Without -closed a worker that should leave runs its event loop until its
+ * connections are closed.
  */
-
 static int
 Ended(
     Tcl_Interp *interp,
@@ -393,26 +267,6 @@ Ended(
     return (status == SS_RECEIVE_RETIRE) ? SsErrorRetired(interp, number)
 	    : SsErrorClosed(interp, number);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * GetWait, ThreadExitProc --
- *
- *	What this thread waits with, made when first needed, closed when the
- *	thread ends.
- *
- * Results:
- *	GetWait: the wait.
- *
- * Side effects:
- *	A thread exit handler.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
 
 static SsWait *
 GetWait(void)

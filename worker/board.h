@@ -1,13 +1,10 @@
 /*
- * board.h --
+ * A scoreboard: what each worker is doing, in memory that all processes forked
+ * after it was made share, so that it can be read while they run and survives
+ * any of them.  Nothing here knows Tcl.
  *
- *	A scoreboard: what each worker is doing, in memory that all processes
- *	forked after it was made share, so that it can be read while they run
- *	and survives any of them.  Nothing here knows Tcl.
- *
- *	Whoever reads checks: a worker may have been taken over.  Which child a
- *	slot belongs to, and since when, the process that made the board knows
- *	by itself.
+ * Whoever reads checks: a worker may have been taken over.  Which child a slot
+ * belongs to, and since when, the process that made the board knows by itself.
  */
 
 #ifndef SS_BOARD_H
@@ -30,9 +27,7 @@ typedef enum SsBoardState {
     SS_BOARD_RETIRING		/* Asks for no more. */
 } SsBoardState;
 
-/*
- * One worker.  Times are what SsMilliseconds tells.
- */
+/* One worker.  Times are what SsMilliseconds tells. */
 
 typedef struct SsBoardEntry {
     int32_t state;		/* An SsBoardState. */

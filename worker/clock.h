@@ -1,23 +1,21 @@
 /*
- * clock.h --
- *
- *	A clock that nobody sets.
+ * A clock that nobody sets, CLOCK_MONOTONIC: all processes of the machine see
+ * the same milliseconds.
  */
 
 #ifndef SS_CLOCK_H
 #define SS_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
-/*
- * SsMilliseconds --
- *
- *	Milliseconds of CLOCK_MONOTONIC, which all processes of the machine
- *	see alike.
- *
- * Process: both.
- */
+static inline int64_t
+SsMilliseconds(void)
+{
+    struct timespec now;
 
-int64_t		SsMilliseconds(void);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 #endif /* SS_CLOCK_H */

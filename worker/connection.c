@@ -9,7 +9,9 @@
 #include "clock.h"
 #include "fork.h"
 #include "leave.h"
+#include "limit.h"
 #include "linger.h"
+#include "loop.h"
 #include "notifier.h"
 #include "result.h"
 
@@ -104,7 +106,7 @@ SsConnectionOpen(
     connectionPtr->port = arrivalPtr->port;
     NoteOpened(connectionPtr);
     SsEngage();
-    SsLingerWatch();
+    SsLingerWatch(SsConnectionsNote, SsConnectionsSweep);
     Tcl_CreateCloseHandler(connectionPtr->channel, ClosedProc,
 	    (void *) connectionPtr->number);
     Tcl_RegisterChannel(interp, connectionPtr->channel);
@@ -544,16 +546,4 @@ SsConnectionsForget(void)
     for (fd = 0; fd < numByFd; fd++) {
 	byFd[fd] = NULL;
     }
-}
-
-int
-SsDescriptorBound(void)
-{
-    int major;
-
-    if (SsLoopIsOurs()) {
-	return 0;
-    }
-    Tcl_GetVersion(&major, NULL, NULL, NULL);
-    return (major < 9) ? FD_SETSIZE : 0;
 }

@@ -98,14 +98,6 @@ void		SsConnectionDiscard(int fd);
 int		SsConnectionCut(const char *name);
 
 /*
- * Descriptors must be below this number, 0: no bound.  Tcl 8.6's own notifier
- * waits with select, where a descriptor of FD_SETSIZE or above is memory
- * overwritten.
- */
-
-int		SsDescriptorBound(void);
-
-/*
  * How many are open; what this process has received since it began, as a
  * worker.  A forked child counts anew.
  */

@@ -1,9 +1,3 @@
-/*
- * limit.c --
- *
- *	How many descriptors this process may have open.
- */
-
 #include "limit.h"
 #include "fork.h"
 
@@ -13,6 +7,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 
 #define MOST_TRIED 65536	/* Descriptors, where no list of them is. */
 
@@ -21,6 +16,8 @@ static struct rlimit beforeGo;	/* rlim_max is 0: nothing to put back. */
 static rlim_t original;		/* The limit before it was raised... */
 static rlim_t raised = 0;	/* ...and since; 0: it wasn't.  Both guarded
 				 * by the fork lock. */
+
+static int bound = FD_SETSIZE;
 
 static int	CountOpen(int limit);
 static int	TryOpen(int limit);
@@ -107,7 +104,6 @@ CountOpen(
 }
 
 /* No descriptor is left, or there is no /proc. */
-
 static int
 TryOpen(
     int limit)
@@ -131,4 +127,16 @@ SsLimitForget(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
     }
     raised = 0;
+}
+
+int
+SsDescriptorBound(void)
+{
+    return bound;
+}
+
+void
+SsDescriptorsUnbound(void)
+{
+    bound = 0;
 }

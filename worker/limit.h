@@ -1,43 +1,44 @@
 /*
- * limit.h --
+ * What this process may have of descriptors: how many, the soft RLIMIT_NOFILE,
+ * and how high, for who selects on them.  Nothing here knows Tcl.
  *
- *	How many descriptors this process may have open: the soft
- *	RLIMIT_NOFILE.  Go's start raises it; whoever needs more than the
- *	application was given asks for it.  Children and the programs that
- *	they become have what the process had at first.  Nothing here knows
- *	Tcl.
+ * Go's start raises the limit; whoever needs more than the application was
+ * given asks for it.  Children and the programs that they become have what the
+ * process had at first.
  */
 
 #ifndef SS_LIMIT_H
 #define SS_LIMIT_H
 
 /*
- * SsLimitSave, SsLimitPutBack --
- *
- *	Before and after Go starts in this process: undo what that raised.
- *	PutBack may be called once more, and does nothing then.
- *
- * SsLimitRaise --
- *
- *	Raises the limit to at least "wanted", as far as the hard limit lets
- *	it.  Returns what it is now, or -1 with errno set.
- *
- * SsLimitGet --
- *
- *	The limit, and how many descriptors are open.  Returns 0 or an errno.
- *
- * SsLimitForget --
- *
- *	In a forked child: puts back what SsLimitRaise raised, unless somebody
- *	else has set another limit since.  Safe between fork and exec.
- *
- * Process: server; the second two any.
+ * Before and after Go starts in this process: undo what that raised.  PutBack
+ * may be called once more, and does nothing then.
  */
-
 void		SsLimitSave(void);
 void		SsLimitPutBack(void);
+
+/*
+ * Raises the limit to at least "wanted", as far as the hard limit lets it.
+ * Returns what it is now, or -1 with errno set.
+ */
 int		SsLimitRaise(int wanted);
+
+/* The limit, and how many descriptors are open.  Returns 0 or an errno. */
 int		SsLimitGet(int *limitPtr, int *openPtr);
+
+/*
+ * In a forked child: puts back what SsLimitRaise raised, unless somebody else
+ * has set another limit since.  Safe between fork and exec.
+ */
 void		SsLimitForget(void);
+
+/*
+ * Descriptors must be below this number, 0: no bound.  Tcl 8.6's own notifier
+ * waits with select, where a descriptor of FD_SETSIZE or above is memory
+ * overwritten.  SsDescriptorsUnbound says that another has taken its place, in
+ * this process and those forked from it.
+ */
+int		SsDescriptorBound(void);
+void		SsDescriptorsUnbound(void);
 
 #endif /* SS_LIMIT_H */

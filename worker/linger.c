@@ -1,27 +1,16 @@
-/*
- * linger.c --
- *
- *	Channels that outlive their "close".  Nobody is told when Tcl has
- *	written the last byte and closes one, so an event loop that Tcl's own
- *	notifier runs, where that happens, looks at a few of them now and then.
- */
-
 #include "linger.h"
 #include "clock.h"
-#include "connection.h"
 #include "loop.h"
 
 #include <tcl.h>
 
-/*
- * How often it looks, in milliseconds.
- */
-
-#define SOON 20
+#define SOON 20			/* How often it looks, in milliseconds. */
 
 typedef struct ThreadData {
     int watching;
     int64_t looked;		/* When, as SsMilliseconds tells. */
+    int (*noteProc)(void);
+    int (*sweepProc)(void);
 } ThreadData;
 
 static Tcl_ThreadDataKey dataKey;
@@ -30,7 +19,9 @@ static void	SetupProc(void *clientData, int flags);
 static void	ThreadExitProc(void *clientData);
 
 void
-SsLingerWatch(void)
+SsLingerWatch(
+    int (*noteProc)(void),
+    int (*sweepProc)(void))
 {
     ThreadData *dataPtr;
 
@@ -40,6 +31,8 @@ SsLingerWatch(void)
     dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey, sizeof(ThreadData));
     if (!dataPtr->watching) {
 	dataPtr->watching = 1;
+	dataPtr->noteProc = noteProc;
+	dataPtr->sweepProc = sweepProc;
 	Tcl_CreateEventSource(SetupProc, NULL, dataPtr);
 	Tcl_CreateThreadExitHandler(ThreadExitProc, dataPtr);
     }
@@ -49,7 +42,6 @@ SsLingerWatch(void)
  * The event loop is about to wait.  It has run since it was here last, so
  * something may have been closed.
  */
-
 static void
 SetupProc(
     void *clientData,		/* The thread's data. */
@@ -60,14 +52,14 @@ SetupProc(
     int64_t passed;
 
     if (!(flags & TCL_FILE_EVENTS) || SsLoopIsOurs()
-	    || SsConnectionsNote() == 0) {
+	    || dataPtr->noteProc() == 0) {
 	return;
     }
     passed = SsMilliseconds() - dataPtr->looked;
     if (passed >= SOON) {
 	dataPtr->looked = SsMilliseconds();
 	passed = 0;
-	if (!SsConnectionsSweep()) {
+	if (!dataPtr->sweepProc()) {
 	    return;
 	}
     }

@@ -1,18 +1,18 @@
 /*
- * linger.h --
- *
- *	Channels that outlive their "close" because Tcl still writes to them in
- *	the background, where our notifier doesn't see their end.
+ * Channels that outlive their "close" because Tcl still writes to them in the
+ * background.  Nobody is told when Tcl has written the last byte and closes
+ * one, so an event loop that Tcl's own notifier runs, where that happens, looks
+ * at a few of them now and then.  With our notifier nothing here is needed.
  */
 
 #ifndef SS_LINGER_H
 #define SS_LINGER_H
 
 /*
- * From now on this thread's event loop notices when such a channel is closed at
- * last, some milliseconds later, or more where many are open.
+ * From now on this thread's event loop calls noteProc before it waits, which
+ * returns how many may be closed one day; while there are any, soon after it
+ * has run, sweepProc, which looks at some and returns 0 after the last.
  */
-
-void		SsLingerWatch(void);
+void		SsLingerWatch(int (*noteProc)(void), int (*sweepProc)(void));
 
 #endif /* SS_LINGER_H */

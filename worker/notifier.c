@@ -1,12 +1,4 @@
-/*
- * notifier.c --
- *
- *	A notifier for Tcl 8.6 in forked processes.
- */
-
 #include "notifier.h"
-
-#if TCL_MAJOR_VERSION < 9
 #include "files.h"
 #include "queue.h"
 
@@ -129,7 +121,6 @@ static Tcl_NotifierProcs hooks = {
  * Tried on a thread of its own, whose notifier is nobody's else.  Signals are
  * for the application's threads.
  */
-
 void
 SsNotifierPrepare(void)
 {
@@ -192,7 +183,6 @@ TriedProc(
  * it has called Init; that opens nothing.  Another copy of this library may
  * have set its hooks: ours then stay away.
  */
-
 void
 SsNotifierForked(
     Tcl_FileProc *skippedProc)
@@ -262,9 +252,7 @@ SsNotifierTells(
     settle = settleProc;
 }
 
-/*
- * The hooks that Tcl calls.
- */
+/* The hooks that Tcl calls. */
 
 static void
 SetTimer(
@@ -295,10 +283,7 @@ Init(void)
     return notifierPtr;
 }
 
-/*
- * Its watches are gone, with the interpreters that had them.
- */
-
+/* Its watches are gone, with the interpreters that had them. */
 static void
 Finalize(
     void *clientData)
@@ -333,7 +318,6 @@ Finalize(
  * In signal handlers, too.  The thread that survived a fork is still known to
  * Tcl by what its own notifier was.
  */
-
 static void
 Alert(
     void *clientData)
@@ -383,10 +367,7 @@ DeleteHandler(
     }
 }
 
-/*
- * This thread has closed by now what it was about to close.
- */
-
+/* This thread has closed by now what it was about to close. */
 static void
 Settle(
     Notifier *notifierPtr)
@@ -400,7 +381,6 @@ Settle(
  * Nothing is received here, nor looked for twice: the kernel tells in turn what
  * is ready, connections among the rest.
  */
-
 static int
 Wait(
     const Tcl_Time *timePtr)
@@ -463,10 +443,7 @@ Happened(
     }
 }
 
-/*
- * Without a descriptor to wait with: looks at everything now and then.
- */
-
+/* Without a descriptor to wait with: looks at everything now and then. */
 static void
 WaitWithout(
     Notifier *notifierPtr,
@@ -524,7 +501,6 @@ Current(void)
  * Tcl's list is left empty: events of its notifier may be queued still, and
  * would find handlers there that are deleted here.
  */
-
 static void
 TakeOver(
     Notifier *notifierPtr)
@@ -578,7 +554,6 @@ Open(
  * A file that is closed here but open in another process can't be taken off the
  * epoll.
  */
-
 static void
 Reopen(
     Notifier *notifierPtr)
@@ -604,9 +579,7 @@ CloseDescriptor(
     }
 }
 
-/*
- * Places at queues.
- */
+/* Places at queues. */
 
 void
 SsNotifierWatch(
@@ -684,7 +657,6 @@ IsWanted(
  * that won't keeps its place meanwhile.  Returns whether a watch has fired,
  * for want of a place.
  */
-
 static int
 Arrange(
     Notifier *notifierPtr,
@@ -743,53 +715,3 @@ FirePlace(
 	}
     }
 }
-#else
-/*
- * Tcl 9 waits in an epoll itself, and lets nobody replace it.
- */
-
-void
-SsNotifierPrepare(void)
-{
-}
-
-void
-SsNotifierForked(
-    Tcl_FileProc *skippedProc)
-{
-    (void) skippedProc;
-}
-
-int
-SsNotifierIsOurs(void)
-{
-    return 0;
-}
-
-void
-SsNotifierWatch(
-    SsWatch *watchPtr,
-    int queueFd,
-    int last)
-{
-    (void) watchPtr;
-    (void) queueFd;
-    (void) last;
-}
-
-void
-SsNotifierUnwatch(
-    SsWatch *watchPtr)
-{
-    (void) watchPtr;
-}
-
-void
-SsNotifierTells(
-    int (*deletedProc)(int fd),
-    void (*settleProc)(int fd))
-{
-    (void) deletedProc;
-    (void) settleProc;
-}
-#endif

@@ -1,21 +1,20 @@
 /*
- * process.c --
+ * Child processes.
  *
- *	Child processes.
- *
- *	A child is watched through a descriptor of it (pidfd), which becomes
- *	readable when it has ended; all of a thread's are in one epoll, so that
- *	neither their number nor Tcl's select matters.  A handler for SIGCHLD
- *	would be the application's business, and waiting for any child would
- *	take those that are the application's.
+ * A child is watched through a descriptor of it (pidfd), which becomes readable
+ * when it has ended; all of a thread's are in one epoll, so that neither their
+ * number nor Tcl's select matters.  A handler for SIGCHLD would be the
+ * application's business, and waiting for any child would take those that are
+ * the application's.
  */
 
 #include "process.h"
-#include "connection.h"
 #include "fork.h"
 #include "handler.h"
-#include "names.h"
+#include "limit.h"
+#include "queue.h"
 #include "result.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,12 +28,8 @@
 
 #define ASSOC_KEY "socketserver::Process"
 
-/*
- * After how many milliseconds to look again where there is no pidfd.
- */
-
-#define LOOK_DELAY 20
-
+#define LOOK_DELAY 20		/* Milliseconds until it looks again where
+				 * there is no pidfd. */
 #define AT_ONCE 16		/* Ends told before others have their turn. */
 
 typedef struct Watch {
@@ -118,7 +113,6 @@ SsProcessWatch(
  * This thread's watches.  What came through a fork is dropped: the epoll is
  * the parent's, too, and must not be touched but to close it.
  */
-
 static ThreadData *
 GetData(void)
 {
@@ -140,7 +134,6 @@ GetData(void)
 }
 
 /* Without one each child is looked for by a timer. */
-
 static void
 OpenEpoll(
     ThreadData *dataPtr)
@@ -201,7 +194,6 @@ FindWatch(
 }
 
 /* The caller owns the descriptor: close-on-exec, in this thread's epoll. */
-
 static int
 OpenPidfd(
     pid_t pid)
@@ -267,7 +259,6 @@ FileProc(
 }
 
 /* Whether a child has ended, and if so, tells. */
-
 static void
 Look(
     Watch *watchPtr)
@@ -284,10 +275,7 @@ Look(
     } else if (pid < 0) {
 	Tell(watchPtr, DescribeLoss(watchPtr->interp, watchPtr->pid, errno));
     } else {
-	/*
-	 * It has not, whatever the pidfd says: a debugger may hold it back.
-	 */
-
+	/* It has not, whatever the pidfd says: a debugger may hold it back. */
 	DropPidfd(watchPtr);
 	StartTimer(watchPtr);
     }
@@ -320,7 +308,6 @@ DescribeEnd(
 }
 
 /* Somebody else has waited for it. */
-
 static Tcl_Obj *
 DescribeLoss(
     Tcl_Interp *interp,
@@ -413,7 +400,6 @@ DeleteWatches(
  * A forked child may have a copy of the descriptor, so that closing it isn't
  * enough for the epoll.
  */
-
 static void
 DropPidfd(
     Watch *watchPtr)

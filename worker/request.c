@@ -16,6 +16,7 @@
 #include "fork.h"
 #include "handler.h"
 #include "leave.h"
+#include "limit.h"
 #include "loop.h"
 #include "result.h"
 #include "room.h"

@@ -1,33 +1,27 @@
 /*
- * signals.c --
+ * Signals that steer a server or a worker.
  *
- *	Signals that steer a server or a worker.
- *
- *	A handler does next to nothing: it writes the signal's number to a
- *	pipe, whose other end the event loop reads.
+ * A handler does next to nothing: it writes the signal's number to a pipe,
+ * whose other end the event loop reads.
  */
 
 #include "signals.h"
-#include "connection.h"
 #include "fork.h"
 #include "handler.h"
-#include "names.h"
+#include "limit.h"
 #include "queue.h"
 #include "result.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ASSOC_KEY "socketserver::Signals"
 
-/*
- * Who hears of signals in this process.
- */
-
-typedef struct Catcher {
+typedef struct Catcher {	/* Who hears of signals in this process. */
     int process;		/* Of which process, as SsForkCount tells. */
     Tcl_Interp *interp;
     Tcl_Obj *prefixPtr;		/* Called with a signal's name; NULL: none. */
@@ -37,20 +31,14 @@ typedef struct Catcher {
 static Catcher *catcherPtr = NULL;
 				/* Guarded by the fork lock. */
 
-/*
- * What held before, for each signal that is taken.
- */
-
 typedef struct Taken {
     int taken;
-    struct sigaction before;
+    struct sigaction before;	/* What held, if it is taken. */
 } Taken;
 
 static Taken signals[NSIG];
 
-/*
- * What the handlers use.
- */
+/* What the handlers use. */
 
 static volatile sig_atomic_t writeFd = -1;
 				/* The pipe's write end, owned; -1: none. */
@@ -70,25 +58,7 @@ static void	NothingHandler(int number);
 static void	FileProc(void *clientData, int mask);
 static void	DropCatcher(Catcher *droppedPtr);
 static void	InterpDeleted(void *clientData, Tcl_Interp *interp);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsSignalsCatch, SsSignalsWorker --
- *
- *	See signals.h.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	Signal dispositions change.
- *
- * Process:
- *	Server; worker.
- *
- *----------------------------------------------------------------------
- */
+static const char *Known(int number);
 
 int
 SsSignalsCatch(
@@ -132,50 +102,11 @@ SsSignalsWorker(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsSignalsStopping --
- *
- *	See signals.h.
- *
- * Results:
- *	1 or 0.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 int
 SsSignalsStopping(void)
 {
     return stopping;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * Begin, OpenPipe --
- *
- *	Get ready to hear of signals.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.  OpenPipe: 0 or an errno; ERANGE: this Tcl can't
- *	wait for a descriptor so high.
- *
- * Side effects:
- *	Descriptors, a file handler.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 static int
 Begin(
@@ -217,6 +148,10 @@ Begin(
     return TCL_OK;
 }
 
+/*
+ * Returns 0 or an errno; ERANGE: this Tcl can't wait for a descriptor so high.
+ * SsSignalsRestore closes what is open then.
+ */
 static int
 OpenPipe(
     int *readFdPtr)		/* Set; the write end is the handlers'. */
@@ -239,25 +174,6 @@ OpenPipe(
     return (bound > 0 && *readFdPtr >= bound) ? ERANGE : 0;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * Take, IsOurs --
- *
- *	Install a handler; tell whether one of ours is installed.
- *
- * Results:
- *	IsOurs: 1 or 0.
- *
- * Side effects:
- *	A signal disposition changes.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
 static void
 Take(
     int number,
@@ -277,6 +193,7 @@ Take(
     }
 }
 
+/* TERM has its default again once StopHandler has run. */
 static int
 IsOurs(
     int number,
@@ -292,26 +209,7 @@ IsOurs(
 		    && actionPtr->sa_handler == SIG_DFL);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * TellHandler, StopHandler, NothingHandler --
- *
- *	Signal handlers.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The event loop hears of it.  A signal that finds the pipe full is the
- *	last of thousands.
- *
- * Process:
- *	Server; worker; worker.
- *
- *----------------------------------------------------------------------
- */
-
+/* A signal that finds the pipe full is the last of thousands. */
 static void
 TellHandler(
     int number)
@@ -345,25 +243,9 @@ NothingHandler(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * FileProc --
- *
- *	Tells of the signals that came.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Whatever the command does.  In a forked child it reads nothing, what
- *	came is the parent's, and forgets the catcher.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
+ * In a forked child it reads nothing, what came is the parent's, and forgets
+ * the catcher.
  */
-
 static void
 FileProc(
     void *clientData,		/* The catcher. */
@@ -388,25 +270,6 @@ FileProc(
     }
     Tcl_Release(ownPtr);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsSignalsRestore, SsSignalsForget, InterpDeleted, DropCatcher --
- *
- *	See signals.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Signal dispositions change.  DropCatcher closes the pipe's read end.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsSignalsRestore(
@@ -465,25 +328,6 @@ DropCatcher(
     Tcl_EventuallyFree(droppedPtr, TCL_DYNAMIC);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsSignalsGiveBack --
- *
- *	See signals.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	Signal dispositions change; the pipe's write end is closed.
- *
- * Process:
- *	Both; in a worker in the child's fork handler.
- *
- *----------------------------------------------------------------------
- */
-
 void
 SsSignalsGiveBack(void)
 {
@@ -504,4 +348,47 @@ SsSignalsGiveBack(void)
 	close(fd);
     }
     stopping = 0;
+}
+
+void
+SsSignalName(
+    int number,
+    char name[SS_SIGNAL_NAME_SIZE])
+{
+    const char *known = Known(number);
+
+    if (known != NULL) {
+	snprintf(name, SS_SIGNAL_NAME_SIZE, "%s", known);
+    } else {
+	snprintf(name, SS_SIGNAL_NAME_SIZE, "%d", number);
+    }
+}
+
+int
+SsSignalNumber(
+    const char *name)
+{
+    const char *known;
+    int number;
+
+    if (strncmp(name, "SIG", 3) == 0) {
+	name += 3;
+    }
+    for (number = 1; number < NSIG; number++) {
+	known = Known(number);
+	if (known != NULL && strcmp(known, name) == 0) {
+	    return number;
+	}
+    }
+    return 0;
+}
+
+/* Tcl's name without SIG, or NULL. */
+static const char *
+Known(
+    int number)
+{
+    const char *name = Tcl_SignalId(number);
+
+    return (strncmp(name, "SIG", 3) == 0) ? name + 3 : NULL;
 }

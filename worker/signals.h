@@ -1,8 +1,7 @@
 /*
- * signals.h --
- *
- *	Signals that steer a server or a worker: heard of in the event loop,
- *	given back to the application afterwards.
+ * Signals that steer a server or a worker: heard of in the event loop, given
+ * back to the application afterwards.  One interpreter of a process at a time
+ * may begin either, SsSignalsCatch or SsSignalsWorker.
  */
 
 #ifndef SS_SIGNALS_H
@@ -10,55 +9,51 @@
 
 #include <tcl.h>
 
-/*
- * SsSignalsCatch --
- *
- *	Calls a command prefix with a signal's name, from the event loop, for
- *	each of these signals that comes.  One interpreter of a process may
- *	do so at a time.  TCL_ERROR leaves a message in the interpreter.
- *
- * Process: server.
- *
- * SsSignalsWorker --
- *
- *	A worker finishes what it serves, whoever sends a signal to its
- *	process group: INT, HUP, TTIN, TTOU and USR1 do nothing, TERM asks it
- *	to stop (SsSignalsStopping) and calls the prefix, if one is given
- *	(NULL: none), from the event loop.  A second TERM kills.  TCL_ERROR
- *	leaves a message in the interpreter.
- *
- * SsSignalsStopping --
- *
- *	Whether TERM asked this worker to stop.
- *
- * Process: worker.
- *
- * SsSignalsRestore --
- *
- *	Ends either where this interpreter began it: dispositions are as they
- *	were, but for those that somebody else has changed since.  A signal
- *	that came and wasn't told is dropped.
- *
- * SsSignalsGiveBack --
- *
- *	In a forked child: the same, as far as system calls can do it.  Safe
- *	between fork and exec.
- *
- * SsSignalsForget --
- *
- *	In a forked child, when it is back in Tcl: the rest.  A child that
- *	doesn't call it does the rest when it hears of a signal of its
- *	parent's.
- *
- * Process: both.
- */
+#define SS_SIGNAL_NAME_SIZE 16
 
+/*
+ * In a server: calls a command prefix with a signal's name, from the event
+ * loop, for each of these signals that comes.  TCL_ERROR leaves a message in
+ * the interpreter.
+ */
 int		SsSignalsCatch(Tcl_Interp *interp, int count,
 		    const int *numbers, Tcl_Obj *prefixPtr);
+
+/*
+ * A worker finishes what it serves, whoever sends a signal to its process
+ * group: INT, HUP, TTIN, TTOU and USR1 do nothing, TERM asks it to stop
+ * (SsSignalsStopping) and calls the prefix, if one is given (NULL: none), from
+ * the event loop.  A second TERM kills.  TCL_ERROR leaves a message in the
+ * interpreter.
+ */
 int		SsSignalsWorker(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
 int		SsSignalsStopping(void);
+
+/*
+ * Ends either where this interpreter began it: dispositions are as they were,
+ * but for those that somebody else has changed since.  A signal that came and
+ * wasn't told is dropped.
+ */
 void		SsSignalsRestore(Tcl_Interp *interp);
+
+/*
+ * In a forked child: the same, as far as system calls can do it.  Safe between
+ * fork and exec.
+ */
 void		SsSignalsGiveBack(void);
+
+/*
+ * In a forked child, when it is back in Tcl: the rest.  A child that doesn't
+ * call it does the rest when it hears of a signal of its parent's.
+ */
 void		SsSignalsForget(void);
+
+/*
+ * Names, as Tcl knows them: without SIG, or the number where there is none.
+ * SsSignalNumber takes them with SIG or without; 0 says that there is none of
+ * this name.
+ */
+void		SsSignalName(int number, char name[SS_SIGNAL_NAME_SIZE]);
+int		SsSignalNumber(const char *name);
 
 #endif /* SS_SIGNALS_H */

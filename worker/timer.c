@@ -1,15 +1,13 @@
 /*
- * timer.c --
- *
- *	Timers: a sorted list for each thread, and one timerfd that is set to
- *	the first of them; where the system or Tcl's select has no room for
- *	that, one of Tcl's own timers.
+ * Timers: a sorted list for each thread, and one timerfd that is set to the
+ * first of them; where the system or Tcl's select has no room for that, one of
+ * Tcl's own timers.
  */
 
 #include "timer.h"
 #include "clock.h"
-#include "connection.h"
 #include "fork.h"
+#include "limit.h"
 #include "queue.h"
 
 #include <sys/timerfd.h>
@@ -63,10 +61,7 @@ SsTimerStart(
     timerPtr->proc = proc;
     timerPtr->clientData = clientData;
 
-    /*
-     * Most are as long as the one before, so the place is near the end.
-     */
-
+    /* Most are as long as the one before, so the place is near the end. */
     beforePtr = dataPtr->lastPtr;
     while (beforePtr != NULL && beforePtr->due > timerPtr->due) {
 	beforePtr = beforePtr->previousPtr;
@@ -102,7 +97,6 @@ SsTimersForget(void)
 }
 
 /* What came through a fork is dropped here: the descriptor is the parent's. */
-
 static ThreadData *
 GetData(void)
 {
@@ -176,7 +170,6 @@ CloseProc(
 }
 
 /* Sets the descriptor to the first timer; without one it stays as it is. */
-
 static void
 Arm(
     ThreadData *dataPtr)
@@ -218,7 +211,6 @@ Unlink(
  * Fires what is due.  What is started meanwhile has its turn the next time,
  * so that files and others have theirs.
  */
-
 static void
 FireProc(
     void *clientData,		/* The thread's data. */

@@ -1,20 +1,17 @@
 /*
- * wait.h --
+ * Waiting on a queue that many processes share, so that one message wakes one
+ * of them.  Waiting never receives: whoever stops waiting takes no connection
+ * along.
  *
- *	Waiting on a queue that many processes share, so that one message
- *	wakes one of them.  Waiting never receives: whoever stops waiting takes
- *	no connection along.
+ * Who waits has a place at the queue: the queue is on an epoll descriptor with
+ * EPOLLEXCLUSIVE.  A message goes through the places in the order in which they
+ * were taken and wakes the first thread that it finds asleep there (Linux,
+ * fs/eventpoll.c).  A blocking recvmsg would take a new place each time, and
+ * can't be timed, ended early, or be told apart from a signal that came just
+ * before it.
  *
- *	Who waits has a place at the queue: the queue is on an epoll descriptor
- *	with EPOLLEXCLUSIVE.  A message goes through the places in the order in
- *	which they were taken and wakes the first thread that it finds asleep
- *	there (Linux, fs/eventpoll.c).  A blocking recvmsg would take a new
- *	place each time, and can't be timed, ended early, or be told apart from
- *	a signal that came just before it.
- *
- *	Descriptors are opened when first needed, and closed in a forked child,
- *	which opens its own: what it put on its parent's epoll, the parent would
- *	wait for.
+ * Descriptors are opened when first needed, and closed in a forked child, which
+ * opens its own: what it put on its parent's epoll, the parent would wait for.
  */
 
 #ifndef SS_WAIT_H
@@ -41,11 +38,10 @@ typedef enum SsWaitStatus {
 
 /*
  * SsWaitInit makes a wait known, which stays where it is until SsWaitClose.
- * SsWaitOpen gives it an epoll of its own, if it has none; SsWaitLend gives it
- * another's, where the caller looks for what happens.  Both of them and
- * SsWaitJoin return 0 or an errno.
+ * SsWaitOpen gives it an epoll of its own, if it has none, and returns 0 or an
+ * errno; SsWaitLend gives it another's, where the caller looks for what
+ * happens.
  */
-
 void		SsWaitInit(SsWait *waitPtr);
 int		SsWaitOpen(SsWait *waitPtr);
 void		SsWaitLend(SsWait *waitPtr, int pollFd);
@@ -53,9 +49,8 @@ void		SsWaitLend(SsWait *waitPtr, int pollFd);
 /*
  * SsWaitJoin takes a place at the queue, giving up one at another, or keeps
  * the one that it has; with last, goes behind all others.  The data is what
- * epoll_wait tells.  SsWaitLeave gives the place up.
+ * epoll_wait tells.  Returns 0 or an errno.  SsWaitLeave gives the place up.
  */
-
 int		SsWaitJoin(SsWait *waitPtr, int queueFd, uint64_t data,
 		    int last);
 void		SsWaitLeave(SsWait *waitPtr);
@@ -65,7 +60,6 @@ void		SsWaitLeave(SsWait *waitPtr);
  * for at most timeout milliseconds (-1: for ever).  With maskPtr the thread's
  * signals are as this mask says meanwhile, set atomically, as with ppoll.
  */
-
 SsWaitStatus	SsWaitSleep(SsWait *waitPtr, int timeout,
 		    const sigset_t *maskPtr);
 void		SsWaitClose(SsWait *waitPtr);
@@ -74,7 +68,6 @@ void		SsWaitClose(SsWait *waitPtr);
  * Gives up the places that this process has at a queue, before its descriptor
  * is closed.  The fork lock is held.
  */
-
 void		SsWaitsLeaveLocked(int queueFd);
 
 /*
@@ -82,7 +75,6 @@ void		SsWaitsLeaveLocked(int queueFd);
  * notifier keeps on watching a descriptor (keep) it finds an epoll of the
  * child's own under that number.
  */
-
 void		SsWaitsForget(int keep);
 
 #endif /* SS_WAIT_H */

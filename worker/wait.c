@@ -1,9 +1,3 @@
-/*
- * wait_linux.c --
- *
- *	Waiting on a shared queue, as Linux does it best: EPOLLEXCLUSIVE.
- */
-
 #include "wait.h"
 #include "fork.h"
 #include "queue.h"
@@ -43,10 +37,7 @@ SsWaitOpen(
     return (waitPtr->pollFd < 0) ? errno : 0;
 }
 
-/*
- * A place on an epoll that is no more is not left, it is gone.
- */
-
+/* A place on an epoll that is no more is not left, it is gone. */
 void
 SsWaitLend(
     SsWait *waitPtr,
