@@ -15,8 +15,8 @@ typedef struct Identity {	/* Who a process is to become. */
     gid_t group;
 } Identity;
 
-static int	FindUser(Tcl_Interp *interp, const char *user,
-		    int needsGroup, Identity *identityPtr);
+static int	Find(Tcl_Interp *interp, const char *user, const char *group,
+		    Identity *identityPtr);
 static int	FindGroup(Tcl_Interp *interp, const char *group,
 		    gid_t *groupPtr);
 static int	ReadNumber(const char *text, unsigned long *numberPtr);
@@ -35,9 +35,7 @@ SsIdentity(
     Identity identity;
     int error;
 
-    if (FindUser(interp, user, group[0] == '\0', &identity) != TCL_OK
-	    || (group[0] != '\0'
-	    && FindGroup(interp, group, &identity.group) != TCL_OK)) {
+    if (Find(interp, user, group, &identity) != TCL_OK) {
 	return TCL_ERROR;
     }
     if (userBefore != 0 && Is(&identity)) {
@@ -65,29 +63,25 @@ SsIdentityKnown(
 {
     Identity identity;
 
-    if (FindUser(interp, user, group[0] == '\0', &identity) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return (group[0] == '\0') ? TCL_OK
-	    : FindGroup(interp, group, &identity.group);
+    return Find(interp, user, group, &identity);
 }
 
 static int
-FindUser(
+Find(
     Tcl_Interp *interp,
     const char *user,
-    int needsGroup,		/* Whether its own group is asked for. */
-    Identity *identityPtr)	/* Set, its group perhaps to the user's. */
+    const char *group,		/* "": the user's. */
+    Identity *identityPtr)	/* Set. */
 {
     struct passwd *entryPtr = getpwnam(user);
     unsigned long number;
 
     if (entryPtr == NULL && ReadNumber(user, &number)) {
 	entryPtr = getpwuid((uid_t) number);
-	if (entryPtr == NULL && !needsGroup) {
+	if (entryPtr == NULL && group[0] != '\0') {
 	    identityPtr->name = NULL;
 	    identityPtr->user = (uid_t) number;
-	    return TCL_OK;
+	    return FindGroup(interp, group, &identityPtr->group);
 	}
     }
     if (entryPtr == NULL) {
@@ -97,7 +91,8 @@ FindUser(
     identityPtr->name = entryPtr->pw_name;
     identityPtr->user = entryPtr->pw_uid;
     identityPtr->group = entryPtr->pw_gid;
-    return TCL_OK;
+    return (group[0] == '\0') ? TCL_OK
+	    : FindGroup(interp, group, &identityPtr->group);
 }
 
 static int

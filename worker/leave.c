@@ -12,7 +12,6 @@ static Tcl_Interp *leavingInterp = NULL;
 static Tcl_ThreadId leavingThread;
 				/* Its thread. */
 
-static void	Leave(Tcl_Interp *interp);
 static void	AlertLocked(void);
 static int	LeaveEventProc(Tcl_Event *evPtr, int flags);
 
@@ -46,7 +45,7 @@ SsEngagements(void)
 
 int
 SsWorkerEnd(
-    Tcl_Interp *interp,
+    Tcl_Interp *interp,		/* Of this thread. */
     int inherited,		/* Whether the server is another process. */
     Tcl_Obj *closedPtr)		/* What -closed gave, or NULL. */
 {
@@ -58,20 +57,13 @@ SsWorkerEnd(
 	return 1;
     }
     if (inherited) {
-	Leave(interp);
+	SsForkLock();
+	leavingInterp = interp;
+	leavingThread = Tcl_GetCurrentThread();
+	AlertLocked();
+	SsForkUnlock();
     }
     return inherited;
-}
-
-static void
-Leave(
-    Tcl_Interp *interp)		/* Of this thread. */
-{
-    SsForkLock();
-    leavingInterp = interp;
-    leavingThread = Tcl_GetCurrentThread();
-    AlertLocked();
-    SsForkUnlock();
 }
 
 int

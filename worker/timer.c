@@ -23,9 +23,10 @@ struct SsTimer {
 };
 
 typedef struct ThreadData {
-    SsTimer *firstPtr, *lastPtr;/* The first is due first. */
     uint64_t started;
     int isOpen;			/* Whether the rest is set. */
+    SsTimer ring;		/* No timer, but next to it are the first that
+				 * is due, and the last. */
     int fd;			/* The timerfd, owned; -1: none. */
     Tcl_TimerToken token;	/* Stands in for it, or NULL. */
     int process;		/* Whose all this is: SsForkCount. */
@@ -38,7 +39,7 @@ static void	Open(ThreadData *dataPtr);
 static void	Close(ThreadData *dataPtr);
 static void	CloseUnused(ThreadData *dataPtr);
 static void	Arm(ThreadData *dataPtr);
-static void	Unlink(ThreadData *dataPtr, SsTimer *timerPtr);
+static void	Drop(SsTimer *timerPtr);
 static Tcl_FileProc FireProc;
 static Tcl_TimerProc FireWithoutProc;
 static Tcl_ExitProc CloseProc;
@@ -62,18 +63,14 @@ SsTimerStart(
     timerPtr->clientData = clientData;
 
     /* Most are as long as the one before, so the place is near the end. */
-    beforePtr = dataPtr->lastPtr;
-    while (beforePtr != NULL && beforePtr->due > timerPtr->due) {
+    beforePtr = dataPtr->ring.previousPtr;
+    while (beforePtr != &dataPtr->ring && beforePtr->due > timerPtr->due) {
 	beforePtr = beforePtr->previousPtr;
     }
     timerPtr->previousPtr = beforePtr;
-    timerPtr->nextPtr = (beforePtr == NULL) ? dataPtr->firstPtr
-	    : beforePtr->nextPtr;
-    *((beforePtr == NULL) ? &dataPtr->firstPtr : &beforePtr->nextPtr)
-	    = timerPtr;
-    *((timerPtr->nextPtr == NULL) ? &dataPtr->lastPtr
-	    : &timerPtr->nextPtr->previousPtr) = timerPtr;
-    if (dataPtr->firstPtr == timerPtr) {
+    timerPtr->nextPtr = beforePtr->nextPtr;
+    timerPtr->nextPtr->previousPtr = beforePtr->nextPtr = timerPtr;
+    if (beforePtr == &dataPtr->ring) {
 	Arm(dataPtr);
     }
     return timerPtr;
@@ -85,8 +82,7 @@ SsTimerCancel(
 {
     ThreadData *dataPtr = GetData();
 
-    Unlink(dataPtr, timerPtr);
-    Tcl_Free((char *) timerPtr);
+    Drop(timerPtr);
     CloseUnused(dataPtr);
 }
 
@@ -121,6 +117,7 @@ Open(
 	close(fd);
 	fd = -1;
     }
+    dataPtr->ring.nextPtr = dataPtr->ring.previousPtr = &dataPtr->ring;
     dataPtr->fd = fd;
     dataPtr->token = NULL;
     dataPtr->isOpen = 1;
@@ -143,7 +140,7 @@ static void
 CloseUnused(
     ThreadData *dataPtr)
 {
-    if (dataPtr->isOpen && dataPtr->firstPtr == NULL) {
+    if (dataPtr->isOpen && dataPtr->ring.nextPtr == &dataPtr->ring) {
 	Close(dataPtr);
     }
 }
@@ -160,13 +157,9 @@ CloseProc(
     }
     Tcl_DeleteTimerHandler(dataPtr->token);
     dataPtr->isOpen = 0;
-    while (dataPtr->firstPtr != NULL) {
-	SsTimer *timerPtr = dataPtr->firstPtr;
-
-	dataPtr->firstPtr = timerPtr->nextPtr;
-	Tcl_Free((char *) timerPtr);
+    while (dataPtr->ring.nextPtr != &dataPtr->ring) {
+	Drop(dataPtr->ring.nextPtr);
     }
-    dataPtr->lastPtr = NULL;
 }
 
 /* Sets the descriptor to the first timer; without one it stays as it is. */
@@ -177,10 +170,10 @@ Arm(
     struct itimerspec when = { { 0, 0 }, { 0, 0 } };
     int64_t left;
 
-    if (dataPtr->firstPtr == NULL) {
+    if (dataPtr->ring.nextPtr == &dataPtr->ring) {
 	return;
     }
-    left = dataPtr->firstPtr->due - SsMilliseconds();
+    left = dataPtr->ring.nextPtr->due - SsMilliseconds();
     if (left < 0) {
 	left = 0;
     }
@@ -197,14 +190,12 @@ Arm(
 }
 
 static void
-Unlink(
-    ThreadData *dataPtr,
+Drop(
     SsTimer *timerPtr)
 {
-    *((timerPtr->previousPtr == NULL) ? &dataPtr->firstPtr
-	    : &timerPtr->previousPtr->nextPtr) = timerPtr->nextPtr;
-    *((timerPtr->nextPtr == NULL) ? &dataPtr->lastPtr
-	    : &timerPtr->nextPtr->previousPtr) = timerPtr->previousPtr;
+    timerPtr->previousPtr->nextPtr = timerPtr->nextPtr;
+    timerPtr->nextPtr->previousPtr = timerPtr->previousPtr;
+    Tcl_Free((char *) timerPtr);
 }
 
 /*
@@ -232,11 +223,10 @@ FireProc(
 	(void) count;
     }
     now = SsMilliseconds();
-    while ((timerPtr = dataPtr->firstPtr) != NULL && timerPtr->due <= now
-	    && timerPtr->number <= latest) {
+    while ((timerPtr = dataPtr->ring.nextPtr) != &dataPtr->ring
+	    && timerPtr->due <= now && timerPtr->number <= latest) {
 	fired = *timerPtr;
-	Unlink(dataPtr, timerPtr);
-	Tcl_Free((char *) timerPtr);
+	Drop(timerPtr);
 	Arm(dataPtr);
 	fired.proc(fired.clientData);
 	if (!GetData()->isOpen) {
