@@ -94,7 +94,6 @@ ReceiveOrWait(
      * Whoever was woken for a connection tries to receive it, whatever else
      * has come: nobody else was woken.
      */
-
     while (ready || !SsSignalsStopping()) {
 	code = Receive(interp, portPtr, statusPtr, arrivalPtr);
 	if (code != TCL_OK || *statusPtr != SS_RECEIVE_EMPTY) {

@@ -541,7 +541,6 @@ BeginWrite(
      * Who still reads this copy must notice what was published since, before
      * it is overwritten.
      */
-
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     slotPtr->copies[next % 2] = slotPtr->copies[(next - 1) % 2];
     return &slotPtr->copies[next % 2];

@@ -17,7 +17,7 @@ static rlim_t original;		/* The limit before it was raised... */
 static rlim_t raised = 0;	/* ...and since; 0: it wasn't.  Both guarded
 				 * by the fork lock. */
 
-static int bound = FD_SETSIZE;
+static int bound = FD_SETSIZE;	/* Of descriptors; 0: none. */
 
 static int	CountOpen(int limit);
 static int	TryOpen(int limit);

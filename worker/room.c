@@ -9,13 +9,11 @@
 
 #define MOST_BELOW 16
 
-/* The lowest free descriptor that this thread has seen, and when. */
-
 #define OF_THREAD static __thread \
 	__attribute__((tls_model("initial-exec")))
 
-OF_THREAD int seen = -1;
-OF_THREAD int64_t seenAt = 0;
+OF_THREAD int seen = -1;	/* The lowest free descriptor... */
+OF_THREAD int64_t seenAt = 0;	/* ...and when. */
 
 static int	CheckRoom(int queueFd, int bound);
 static int	Limit(void);

@@ -94,7 +94,6 @@ SsSignalsWorker(
      * Handlers, because a program that a worker starts with exec would
      * inherit that a signal is ignored.
      */
-
     for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
 	Take(quiet[i], NothingHandler, 0);
     }
