@@ -7,9 +7,9 @@
 
 #include "commands.h"
 #include "arguments.h"
+#include "callback.h"
 #include "connection.h"
 #include "fork.h"
-#include "handler.h"
 #include "result.h"
 
 /*
@@ -54,7 +54,7 @@ ClosingEventProc(
     }
     if (eventPtr->process == SsForkCount()
 	    && !Tcl_InterpDeleted(eventPtr->interp)) {
-	SsHandlerEvaluate(eventPtr->interp, eventPtr->prefixPtr);
+	SsCallbackEvaluate(eventPtr->interp, eventPtr->prefixPtr);
     }
     Tcl_DecrRefCount(eventPtr->prefixPtr);
     Tcl_Release(eventPtr->interp);

@@ -6,8 +6,8 @@
 
 #include "commands.h"
 #include "arguments.h"
+#include "callback.h"
 #include "fork.h"
-#include "handler.h"
 #include "timer.h"
 
 #include <limits.h>
@@ -108,7 +108,7 @@ FireProc(
 
     Tcl_IncrRefCount(prefixPtr);
     Delete(timerPtr);
-    SsHandlerEvaluate(interp, prefixPtr);
+    SsCallbackEvaluate(interp, prefixPtr);
     Tcl_DecrRefCount(prefixPtr);
 }
 

@@ -1,6 +1,6 @@
 #include "leave.h"
+#include "callback.h"
 #include "fork.h"
-#include "handler.h"
 
 #include <stddef.h>
 
@@ -53,7 +53,7 @@ SsWorkerEnd(
 	if (Tcl_GetCharLength(closedPtr) == 0) {
 	    return 0;
 	}
-	SsHandlerEvaluate(interp, closedPtr);
+	SsCallbackEvaluate(interp, closedPtr);
 	return 1;
     }
     if (inherited) {

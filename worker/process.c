@@ -9,8 +9,8 @@
  */
 
 #include "process.h"
+#include "callback.h"
 #include "fork.h"
-#include "handler.h"
 #include "limit.h"
 #include "queue.h"
 #include "result.h"
@@ -353,7 +353,7 @@ Tell(
 
     Tcl_IncrRefCount(prefixPtr);
     DeleteWatch(watchPtr);
-    SsHandlerTell(interp, prefixPtr, dictPtr);
+    SsCallbackTell(interp, prefixPtr, dictPtr);
     Tcl_DecrRefCount(prefixPtr);
 }
 

@@ -6,8 +6,8 @@
  */
 
 #include "signals.h"
+#include "callback.h"
 #include "fork.h"
-#include "handler.h"
 #include "limit.h"
 #include "queue.h"
 #include "result.h"
@@ -264,7 +264,7 @@ FileProc(
     count = read(ownPtr->readFd, bytes, sizeof(bytes));
     for (i = 0; i < count && catcherPtr == ownPtr; i++) {
 	SsSignalName(bytes[i], name);
-	SsHandlerTell(ownPtr->interp, ownPtr->prefixPtr,
+	SsCallbackTell(ownPtr->interp, ownPtr->prefixPtr,
 		Tcl_NewStringObj(name, -1));
     }
     Tcl_Release(ownPtr);
