@@ -5,6 +5,7 @@
  */
 
 #include "address.h"
+#include "arguments.h"
 #include "boundary.h"
 #include "result.h"
 
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static int	Resolve(Tcl_Interp *interp, const char *name,
+		    char addresses[SS_ADDRESSES_SIZE], int *countPtr);
 static int	Append(char addresses[SS_ADDRESSES_SIZE],
 		    const struct sockaddr *addressPtr, socklen_t length);
 static int	AllIn(const char *some, const char *all);
@@ -19,15 +22,43 @@ static int	AllIn(const char *some, const char *all);
 int
 SsResolve(
     Tcl_Interp *interp,
-    const char *name,
+    Tcl_Obj *listPtr,
     char addresses[SS_ADDRESSES_SIZE])
+{
+    Tcl_Obj **names;
+    Tcl_Size i, numNames;
+    int count = 0;
+
+    addresses[0] = '\0';
+    if (Tcl_ListObjGetElements(NULL, listPtr, &numNames, &names) != TCL_OK) {
+	return SsBadValue(interp, listPtr, "-myaddr", "a list of addresses");
+    }
+    if (numNames == 0) {
+	return Resolve(interp, "", addresses, &count);
+    }
+    for (i = 0; i < numNames; i++) {
+	if (Resolve(interp, Tcl_GetString(names[i]), addresses, &count)
+		!= TCL_OK) {
+	    return TCL_ERROR;
+	}
+    }
+    return TCL_OK;
+}
+
+static int
+Resolve(
+    Tcl_Interp *interp,
+    const char *name,
+    char addresses[SS_ADDRESSES_SIZE],
+				/* Its own are appended. */
+    int *countPtr)		/* How many there are. */
 {
     struct addrinfo hints = {
 	.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
 	.ai_flags = AI_PASSIVE
     };
     struct addrinfo *firstPtr, *infoPtr;
-    int count = 0, code;
+    int before = *countPtr, code;
 
     code = (name[0] == '\0') ? EAI_NONAME
 	    : getaddrinfo(name, NULL, &hints, &firstPtr);
@@ -36,16 +67,20 @@ SsResolve(
 		"no address \"%.100s\": give -myaddr an address or a name"
 		" of this machine (%s)", name, gai_strerror(code));
     }
-    addresses[0] = '\0';
-    for (infoPtr = firstPtr; infoPtr != NULL && count < SS_MAX_LISTENERS;
+    for (infoPtr = firstPtr; infoPtr != NULL && *countPtr < SS_MAX_ADDRESSES;
 	    infoPtr = infoPtr->ai_next) {
-	count += Append(addresses, infoPtr->ai_addr, infoPtr->ai_addrlen);
+	*countPtr += Append(addresses, infoPtr->ai_addr, infoPtr->ai_addrlen);
     }
     freeaddrinfo(firstPtr);
-    if (count == 0 || infoPtr != NULL) {
+    if (infoPtr != NULL && before > 0) {
+	return SsErrorOurs(interp, "ADDRESS", "-myaddr names more than %d"
+		" addresses: give the others to another listener",
+		SS_MAX_ADDRESSES);
+    }
+    if (*countPtr == before || infoPtr != NULL) {
 	return SsErrorOurs(interp, "ADDRESS",
 		"\"%.100s\" has %s: give -myaddr a numeric address", name,
-		(count == 0) ? "no such address"
+		(infoPtr == NULL) ? "no such address"
 		: "more addresses than can be listened on");
     }
     return TCL_OK;

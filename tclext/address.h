@@ -7,17 +7,18 @@
 #ifndef SS_ADDRESS_H
 #define SS_ADDRESS_H
 
-#include <tcl.h>
+#include "ports.h"
 
-#define SS_ADDRESSES_SIZE 512	/* Eight numeric addresses and commas. */
+#include <tcl.h>
 
 /*
  * SsResolve --
  *
- *	Resolves a host name or address to numeric addresses of this machine's
- *	families, separated by commas, as the system's resolver orders them,
- *	so that -myaddr means what it means to Tcl's socket.  TCL_ERROR
- *	leaves a message in the interpreter.  IPv4 is written as such.
+ *	Resolves a list of host names and addresses to numeric addresses of
+ *	this machine's families, separated by commas, as the system's resolver
+ *	orders them, so that -myaddr means what it means to Tcl's socket.
+ *	TCL_ERROR leaves a message in the interpreter.  IPv4 is written as
+ *	such.
  *
  * SsAddressesBound --
  *
@@ -30,7 +31,7 @@
  * Process: server; the last any.
  */
 
-int		SsResolve(Tcl_Interp *interp, const char *name,
+int		SsResolve(Tcl_Interp *interp, Tcl_Obj *listPtr,
 		    char addresses[SS_ADDRESSES_SIZE]);
 void		SsAddressesBound(int count, const int *fds,
 		    char addresses[SS_ADDRESSES_SIZE]);

@@ -260,6 +260,9 @@ Describe(
     SsPutText(dictPtr, "peer", entry.peer);
     SsPutNumber(dictPtr, "peerPort", entry.peerPort);
     SsPutText(dictPtr, "handler", entry.handler);
+    if (entry.listener != 0) {
+	SsPutNumber(dictPtr, "listener", entry.listener);
+    }
     SsPutNumber(dictPtr, "connections", entry.connections);
     SsPutNumber(dictPtr, "dismissed", entry.dismissed);
     SsPutText(dictPtr, "note", entry.note);

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define SS_MAX_LISTENERS 8	/* Addresses that one port may listen on. */
+#define SS_MAX_ADDRESSES 8	/* Of a listener. */
 #define SS_ERROR_SIZE	256
 
 /*

@@ -66,6 +66,7 @@ extern const SsSubcommand ssProcessSubcommands[];
  *
  *	renew port -> number			A second queue, for new
  *						children.
+ *	serve listeners ?options? -> port	All feed one queue.
  *	switch port				The server switches to it.
  *	abandon port				Or never will.
  *	discard port				Closes what is queued for
@@ -77,6 +78,8 @@ extern const SsSubcommand ssProcessSubcommands[];
  *	tell port n				In a worker: n have ended.
  *	length port				Dict: current, old.
  *	list port				Dict: number, length.
+ *	listener channel			In a worker: by which it came.
+ *	listeners port				Dicts: name, port, addresses.
  *	number port				Of the newest.
  *	use port number				In a worker: this one alone.
  *	withdraw port				In a worker: undo "client".

@@ -6,7 +6,9 @@
 
 #include "commands.h"
 #include "arguments.h"
+#include "connection.h"
 #include "fork.h"
+#include "listener.h"
 #include "ports.h"
 #include "queue.h"
 #include "request.h"
@@ -22,11 +24,14 @@ static SsSubcommandProc AbandonSubcommand;
 static SsSubcommandProc DiscardSubcommand;
 static SsSubcommandProc LengthSubcommand;
 static SsSubcommandProc ListSubcommand;
+static SsSubcommandProc ListenerSubcommand;
+static SsSubcommandProc ListenersSubcommand;
 static SsSubcommandProc NumberSubcommand;
 static SsSubcommandProc RenewSubcommand;
 static SsSubcommandProc RetireSubcommand;
 static SsSubcommandProc ReturnSubcommand;
 static SsSubcommandProc ReturnedSubcommand;
+static SsSubcommandProc ServeSubcommand;
 static SsSubcommandProc SwitchSubcommand;
 static SsSubcommandProc TellSubcommand;
 static SsSubcommandProc UseSubcommand;
@@ -37,11 +42,14 @@ const SsSubcommand ssQueueSubcommands[] = {
     { "discard", DiscardSubcommand, 1, 1, "port" },
     { "length", LengthSubcommand, 1, 1, "port" },
     { "list", ListSubcommand, 1, 1, "port" },
+    { "listener", ListenerSubcommand, 1, 1, "channel" },
+    { "listeners", ListenersSubcommand, 1, 1, "port" },
     { "number", NumberSubcommand, 1, 1, "port" },
     { "renew", RenewSubcommand, 1, 1, "port" },
     { "retire", RetireSubcommand, 1, 2, "port ?n?" },
     { "return", ReturnSubcommand, 1, 1, "port" },
     { "returned", ReturnedSubcommand, 1, 1, "port" },
+    { "serve", ServeSubcommand, 1, 2, "listeners ?options?" },
     { "switch", SwitchSubcommand, 1, 1, "port" },
     { "tell", TellSubcommand, 2, 2, "port n" },
     { "use", UseSubcommand, 2, 2, "port number" },
@@ -54,6 +62,87 @@ const SsSubcommand ssQueueSubcommands[] = {
 static int	DiscardLocked(SsPort *portPtr);
 static int	GetPort(Tcl_Interp *interp, Tcl_Obj *objPtr, int *portPtr);
 static int	QueueLengthLocked(SsPort *portPtr);
+
+/* Queue serve listeners ?options?: as "socket server", a list of each. */
+
+static int
+ServeSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj *wordsPtr = (objc > 3) ? Tcl_DuplicateObj(objv[3])
+	    : Tcl_NewListObj(0, NULL);
+    SsServeOptions *wanted;
+    Tcl_Obj **words;
+    Tcl_Size numWords, count;
+    int port, code;
+
+    Tcl_IncrRefCount(wordsPtr);
+    if (Tcl_ListObjLength(interp, objv[2], &count) != TCL_OK
+	    || Tcl_ListObjAppendList(interp, wordsPtr, objv[2]) != TCL_OK
+	    || Tcl_ListObjGetElements(interp, wordsPtr, &numWords, &words)
+		    != TCL_OK) {
+	Tcl_DecrRefCount(wordsPtr);
+	return SsUsageError(interp);
+    }
+    if (count < 1 || count > SS_LISTENERS_MOST || (numWords - count) % 2) {
+	Tcl_DecrRefCount(wordsPtr);
+	return SsErrorOurs(interp, "USAGE", "a queue has 1 to %d listeners,"
+		" and each option a value", SS_LISTENERS_MOST);
+    }
+    wanted = (SsServeOptions *) Tcl_Alloc((unsigned) count
+	    * sizeof(SsServeOptions));
+    code = SsListenersGet(interp, (int) numWords, words, (int) count, wanted);
+    if (code == TCL_OK) {
+	code = SsServe(interp, wanted, (int) count, &port);
+    }
+    if (code == TCL_OK) {
+	Tcl_SetObjResult(interp, Tcl_NewIntObj(port));
+    }
+    Tcl_Free((char *) wanted);
+    Tcl_DecrRefCount(wordsPtr);
+    return code;
+}
+
+/* Queue listener channel; Queue listeners port */
+
+static int
+ListenerSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    int number = SsConnectionListener(Tcl_GetString(objv[2]));
+
+    (void) objc;
+    if (number < 0) {
+	return SsErrorOurs(interp, "USAGE", "channel \"%s\" is no open"
+		" connection", Tcl_GetString(objv[2]));
+    }
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(number));
+    return TCL_OK;
+}
+
+static int
+ListenersSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj *listPtr;
+    int port;
+
+    (void) objc;
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    listPtr = SsListenersDescribe(SsPortFindLocked(port));
+    SsForkUnlock();
+    Tcl_SetObjResult(interp, listPtr);
+    return TCL_OK;
+}
 
 /*
  *----------------------------------------------------------------------

@@ -19,28 +19,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PROBLEM_SIZE 512
+
 /*
- * A port that this process serves.
+ * A queue that this process feeds.
  */
 
 typedef struct Served {
     struct Served *nextPtr;
     int64_t handle;		/* The server's name for it, never used again;
 				 * what is asked or told later names it. */
-    int port;
+    int port;			/* The first listener's. */
     int sending;		/* The number of the queue that is fed. */
-    int listenFds[SS_MAX_LISTENERS];
-				/* Copies of the listening sockets, for "ss"
-				 * and "lsof" to show; on the list of those
-				 * that a child closes. */
-    int numListenFds;
-    char asked[SS_ADDRESSES_SIZE];
-				/* Where it was to listen; "": everywhere. */
-    char bound[SS_ADDRESSES_SIZE];
-				/* What of that this machine has; "" where
-				 * that isn't known. */
     Tcl_Interp *interp;		/* Who hears of trouble, or NULL. */
     Tcl_ThreadId thread;	/* Its thread. */
+    int numListenFds;
+    int listenFds[];		/* Copies of the listening sockets, for "ss"
+				 * and "lsof" to show; on the list of those
+				 * that a child closes. */
 } Served;
 
 typedef struct NoticeEvent {
@@ -52,22 +48,29 @@ typedef struct NoticeEvent {
 
 static Served *firstServedPtr = NULL;
 				/* Guarded by the fork lock. */
-static Served *inheritedPtr = NULL;
-				/* What the parent served: its descriptors
-				 * are closed. */
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
 				/* Held from a request that changes ports until
 				 * what follows is noted. */
 
-static int	AlreadyServed(int port);
-static int	CheckAddresses(Tcl_Interp *interp,
-		    const SsServeOptions *optionsPtr);
-static Served *	FindPort(Served *servedPtr, int port);
+static int	AlreadyServed(Tcl_Interp *interp,
+		    const SsServeOptions *wanted, int count, int *portPtr);
+static SsPort *	ServedLocked(int number);
+static int	CompareLocked(const SsPort *portPtr,
+		    const SsServeOptions *wanted, int count,
+		    char problem[PROBLEM_SIZE]);
+static int	Serve(Tcl_Interp *interp, const SsServeOptions *wanted,
+		    int count, int *portPtr);
+static int	Listen(Tcl_Interp *interp, const SsServeOptions *wantedPtr,
+		    int more, Served *servedPtr, int *queueFdPtr,
+		    SsListener *listenerPtr);
+static int	Register(Tcl_Interp *interp, Served *servedPtr,
+		    const SsListener *listeners, int count, int queueFd);
+static int	NoMemory(Tcl_Interp *interp, int port);
+static int	AddPortLocked(const SsListener *listeners, int count,
+		    int queueFd);
 static int	Ask(SsCall *callPtr, const char *name, int64_t handle,
 		    int number);
-static int	Register(Tcl_Interp *interp,
-		    const SsServeOptions *optionsPtr, SsCall *callPtr);
-static int	AddPortLocked(int port, int queueFd);
+static Served *	FindPort(int port);
 static int	Close(Tcl_Interp *interp, int64_t handle);
 static int	Change(Tcl_Interp *interp, int port, const char *name,
 		    int number, SsCall *callPtr);
@@ -75,6 +78,7 @@ static int	AddQueue(int port, const SsCall *callPtr);
 static int64_t	HandleOf(int port);
 static Served *	FindLocked(int64_t handle);
 static void	CloseCopiesLocked(Served *servedPtr);
+static void	CloseLocked(int fd);
 static int	NotServer(Tcl_Interp *interp, int port, const char *what);
 static void	Notice(const char *name, int64_t handle, int posix);
 static int	NoticeEventProc(Tcl_Event *evPtr, int flags);
@@ -85,101 +89,272 @@ static void	TidyPorts(void);
 int
 SsServe(
     Tcl_Interp *interp,
-    const SsServeOptions *optionsPtr,
+    const SsServeOptions *wanted,
+    int count,
     int *portPtr)
 {
-    SsCall call = {
-	.name = "serve", .text = optionsPtr->addresses,
-	.numbers = { optionsPtr->port, optionsPtr->backlog,
-		optionsPtr->reusePort }
-    };
-    int code = TCL_OK;
+    int code;
 
     TidyPorts();
     SsControlNotices(Notice);
     pthread_mutex_lock(&asking);
-    if (AlreadyServed(optionsPtr->port)) {
-	*portPtr = optionsPtr->port;
-	code = CheckAddresses(interp, optionsPtr);
-    } else if (SsAsk(&call) < 0) {
-	code = SsAskError(interp, &call);
-	if (call.done) {
-	    Ask(&call, "close", call.numbers[0], 0);
-	}
-    } else {
-	*portPtr = (int) call.numbers[1];
-	code = Register(interp, optionsPtr, &call);
+    code = AlreadyServed(interp, wanted, count, portPtr);
+    if (code == TCL_CONTINUE) {
+	code = Serve(interp, wanted, count, portPtr);
     }
     pthread_mutex_unlock(&asking);
     return code;
 }
 
 /*
- * Whether this process or a living one that it was forked from serves a port.
+ * To serve again what this process or a living one that it was forked from
+ * serves changes nothing; TCL_CONTINUE: none of it is served.
  */
 
 static int
 AlreadyServed(
+    Tcl_Interp *interp,
+    const SsServeOptions *wanted,
+    int count,
+    int *portPtr)
+{
+    SsPort *servedPtr = NULL;
+    char problem[PROBLEM_SIZE];
+    int same = 1, i;
+
+    SsForkLock();
+    for (i = 0; i < count && servedPtr == NULL; i++) {
+	servedPtr = ServedLocked(wanted[i].port);
+    }
+    if (servedPtr != NULL) {
+	*portPtr = servedPtr->number;
+	same = CompareLocked(servedPtr, wanted, count, problem);
+    }
+    SsForkUnlock();
+    if (!same) {
+	return SsErrorOurs(interp, "USAGE", "%s", problem);
+    }
+    return (servedPtr != NULL) ? TCL_OK : TCL_CONTINUE;
+}
+
+static SsPort *
+ServedLocked(
     int number)			/* 0: a free port, which isn't. */
 {
-    SsPort *portPtr;
-    int served;
+    SsPort *portPtr, *nextPtr;
+    int i;
 
-    if (number == 0) {
-	return 0;
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL && number != 0;
+	    portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	for (i = 0; i < portPtr->numListeners
+		&& portPtr->listeners[i].port != number; i++) {
+	    /* To one with this port. */
+	}
+	if (i < portPtr->numListeners && (SsPortServedHere(portPtr)
+		|| (SsPortInherited(portPtr)
+			&& !SsPortAtEndLocked(portPtr)))) {
+	    return portPtr;
+	}
     }
-    SsForkLock();
-    portPtr = SsPortFindLocked(number);
-    served = portPtr != NULL && (SsPortServedHere(portPtr)
-	    || (SsPortInherited(portPtr) && !SsPortAtEndLocked(portPtr)));
-    SsForkUnlock();
-    return served;
+    return NULL;
 }
 
 /*
- * To serve a port again changes nothing, so an address that it doesn't listen
- * on is an error.
+ * Another set of listeners than those that are served is an error, and so is an
+ * address that one of them doesn't listen on.
  */
 
 static int
-CheckAddresses(
-    Tcl_Interp *interp,
-    const SsServeOptions *optionsPtr)
+CompareLocked(
+    const SsPort *portPtr,
+    const SsServeOptions *wanted,
+    int count,
+    char problem[PROBLEM_SIZE])	/* Set where they aren't the same. */
 {
-    const char *wanted = optionsPtr->addresses;
-    char where[SS_ADDRESSES_SIZE] = "";
-    Served *servedPtr;
-    int same = (wanted[0] == '\0');
+    const SsListener *listenerPtr;
+    const char *addresses, *where;
+    int i;
 
-    SsForkLock();
-    servedPtr = FindPort(firstServedPtr, optionsPtr->port);
-    if (servedPtr == NULL) {
-	servedPtr = FindPort(inheritedPtr, optionsPtr->port);
+    for (i = 0; i < count; i++) {
+	listenerPtr = &portPtr->listeners[i];
+	if (count != portPtr->numListeners
+		|| wanted[i].port != listenerPtr->port) {
+	    snprintf(problem, PROBLEM_SIZE, "port %d is served already, not"
+		    " with the same listeners: close it first",
+		    portPtr->number);
+	    return 0;
+	}
+	addresses = wanted[i].addresses;
+	if (addresses[0] != '\0'
+		&& !SsAddressesSame(addresses, listenerPtr->asked)
+		&& !SsAddressesSame(addresses, listenerPtr->bound)) {
+	    where = (listenerPtr->asked[0] == '\0') ? "all addresses"
+		    : listenerPtr->bound[0] ? listenerPtr->bound
+		    : listenerPtr->asked;
+	    snprintf(problem, PROBLEM_SIZE, "port %d is served already,"
+		    " on %.150s: close it first, to serve it on %.150s",
+		    wanted[i].port, where, addresses);
+	    return 0;
+	}
     }
-    if (servedPtr != NULL) {
-	same |= SsAddressesSame(wanted, servedPtr->asked)
-		|| SsAddressesSame(wanted, servedPtr->bound);
-	strcpy(where, (servedPtr->asked[0] == '\0') ? "all addresses"
-		: servedPtr->bound[0] ? servedPtr->bound : servedPtr->asked);
-    }
-    SsForkUnlock();
-    if (same) {
-	return TCL_OK;
-    }
-    return SsErrorOurs(interp, "USAGE",
-	    "port %d is served already, on %.150s: close it first, to serve"
-	    " it on %.150s", optionsPtr->port, where, wanted);
+    return 1;
 }
 
-static Served *
-FindPort(
-    Served *servedPtr,		/* Where to begin. */
+/*
+ * Has the server listen, with one after the other, and notes the service, which
+ * owns the descriptors of the answers.  After an error nothing of it is left.
+ */
+
+static int
+Serve(
+    Tcl_Interp *interp,
+    const SsServeOptions *wanted,
+    int count,
+    int *portPtr)
+{
+    SsListener *listeners = calloc((size_t) count, sizeof(SsListener));
+    Served *servedPtr = calloc(1, sizeof(Served)
+	    + (size_t) count * SS_MAX_ADDRESSES * sizeof(int));
+    int queueFd = -1, i, code = TCL_OK;
+    SsCall call;
+
+    if (listeners == NULL || servedPtr == NULL) {
+	code = NoMemory(interp, wanted[0].port);
+    }
+    for (i = 0; i < count && code == TCL_OK; i++) {
+	code = Listen(interp, &wanted[i], count - i - 1, servedPtr, &queueFd,
+		&listeners[i]);
+    }
+    if (code == TCL_OK) {
+	code = Register(interp, servedPtr, listeners, count, queueFd);
+    }
+    if (code == TCL_OK) {
+	*portPtr = listeners[0].port;
+    } else if (servedPtr != NULL) {
+	SsForkLock();
+	CloseCopiesLocked(servedPtr);
+	CloseLocked(queueFd);
+	SsForkUnlock();
+	if (servedPtr->handle != 0) {
+	    Ask(&call, "close", servedPtr->handle, 0);
+	}
+	free(servedPtr);
+    }
+    free(listeners);
+    return code;
+}
+
+/*
+ * The first listener makes the service; it begins to accept with the last.
+ */
+
+static int
+Listen(
+    Tcl_Interp *interp,
+    const SsServeOptions *wantedPtr,
+    int more,			/* How many follow. */
+    Served *servedPtr,		/* Its handle, 0 with the first, and copies
+				 * are set. */
+    int *queueFdPtr,		/* Set with the first. */
+    SsListener *listenerPtr)	/* Filled. */
+{
+    int isFirst = (servedPtr->handle == 0);
+    SsCall call = {
+	.name = isFirst ? "serve" : "listen", .text = wantedPtr->addresses,
+	.numbers = { servedPtr->handle, wantedPtr->port, wantedPtr->backlog,
+		wantedPtr->reusePort, more, wantedPtr->each }
+    };
+    int *copies = servedPtr->listenFds + servedPtr->numListenFds;
+    int code = SsAsk(&call);
+
+    if (code == 0 || call.done) {
+	servedPtr->handle = call.numbers[0];
+    }
+    if (code < 0) {
+	return SsAskError(interp, &call);
+    }
+    if (isFirst) {
+	*queueFdPtr = call.fds[0];
+    }
+    call.numFds -= isFirst;
+    memcpy(copies, call.fds + isFirst, (size_t) call.numFds * sizeof(int));
+    servedPtr->numListenFds += call.numFds;
+    listenerPtr->port = (int) call.numbers[1];
+    snprintf(listenerPtr->name, SS_NAME_SIZE, "%.*s%d", SS_NAME_SIZE - 8,
+	    wantedPtr->where, listenerPtr->port);
+    strcpy(listenerPtr->asked, wantedPtr->addresses);
+    if (listenerPtr->asked[0] != '\0') {
+	SsAddressesBound(call.numFds, copies, listenerPtr->bound);
+    }
+    return TCL_OK;
+}
+
+static int
+Register(
+    Tcl_Interp *interp,
+    Served *servedPtr,		/* Becomes the list's. */
+    const SsListener *listeners,
+    int count,
+    int queueFd)		/* Becomes the port's. */
+{
+    int i, j, queue;
+
+    for (i = 0; i < count; i++) {
+	for (j = 0; j < i; j++) {
+	    if (strcmp(listeners[i].name, listeners[j].name) == 0) {
+		return SsErrorOurs(interp, "USAGE", "there are two listeners"
+			" \"%s\": write address:port", listeners[i].name);
+	    }
+	}
+    }
+    SsForkLock();
+    queue = AddPortLocked(listeners, count, queueFd);
+    if (queue > 0) {
+	servedPtr->port = listeners[0].port;
+	servedPtr->sending = queue;
+	servedPtr->interp = interp;
+	servedPtr->thread = Tcl_GetCurrentThread();
+	servedPtr->nextPtr = firstServedPtr;
+	firstServedPtr = servedPtr;
+    }
+    SsForkUnlock();
+    if (queue == 0) {
+	return NoMemory(interp, listeners[0].port);
+    }
+    Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
+    Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
+    return TCL_OK;
+}
+
+static int
+NoMemory(
+    Tcl_Interp *interp,
     int port)
 {
-    while (servedPtr != NULL && servedPtr->port != port) {
-	servedPtr = servedPtr->nextPtr;
+    return SsErrorPosix(interp, ENOMEM, "can't serve port %d: %s", port,
+	    strerror(ENOMEM));
+}
+
+/*
+ * Makes a port, or one more queue of it, known.  Returns the queue's number; 0
+ * without memory, and the descriptor is still the caller's.
+ */
+
+static int
+AddPortLocked(
+    const SsListener *listeners,
+    int count,
+    int queueFd)		/* On the list of those that a child closes;
+				 * children need it. */
+{
+    SsPort *portPtr = SsPortAddLocked(listeners, count, queueFd);
+
+    if (portPtr == NULL) {
+	return 0;
     }
-    return servedPtr;
+    SsForkKeeps(queueFd);
+    return portPtr->queue;
 }
 
 static int
@@ -196,79 +371,16 @@ Ask(
     return SsAsk(callPtr);
 }
 
-/*
- * Notes a new service and its port, which own the descriptors of the answer.
- * After an error nothing of it is left.
- */
-
-static int
-Register(
-    Tcl_Interp *interp,
-    const SsServeOptions *optionsPtr,
-    SsCall *callPtr)		/* Handle and port; the queue's receive end,
-				 * copies of the listening sockets. */
+static Served *
+FindPort(
+    int port)
 {
-    Served *servedPtr = (Served *) calloc(1, sizeof(Served));
-    int port = (int) callPtr->numbers[1];
-    int i, queue = 0;
+    Served *servedPtr = firstServedPtr;
 
-    SsForkLock();
-    if (servedPtr != NULL) {
-	queue = AddPortLocked(port, callPtr->fds[0]);
+    while (servedPtr != NULL && servedPtr->port != port) {
+	servedPtr = servedPtr->nextPtr;
     }
-    if (queue > 0) {
-	servedPtr->handle = callPtr->numbers[0];
-	servedPtr->port = port;
-	servedPtr->sending = queue;
-	servedPtr->numListenFds = callPtr->numFds - 1;
-	memcpy(servedPtr->listenFds, callPtr->fds + 1,
-		(size_t) servedPtr->numListenFds * sizeof(int));
-	snprintf(servedPtr->asked, SS_ADDRESSES_SIZE, "%s",
-		optionsPtr->addresses);
-	if (servedPtr->asked[0] != '\0') {
-	    SsAddressesBound(servedPtr->numListenFds, servedPtr->listenFds,
-		    servedPtr->bound);
-	}
-	servedPtr->interp = interp;
-	servedPtr->thread = Tcl_GetCurrentThread();
-	servedPtr->nextPtr = firstServedPtr;
-	firstServedPtr = servedPtr;
-    } else {
-	for (i = 0; i < callPtr->numFds; i++) {
-	    SsForkKeeps(callPtr->fds[i]);
-	    close(callPtr->fds[i]);
-	}
-    }
-    SsForkUnlock();
-    if (queue == 0) {
-	free(servedPtr);
-	Ask(callPtr, "close", callPtr->numbers[0], 0);
-	return SsErrorPosix(interp, ENOMEM, "can't serve port %d: %s", port,
-		strerror(ENOMEM));
-    }
-    Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
-    Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
-    return TCL_OK;
-}
-
-/*
- * Makes a port, or one more queue of it, known.  Returns the queue's number; 0
- * without memory, and the descriptor is still the caller's.
- */
-
-static int
-AddPortLocked(
-    int port,
-    int queueFd)		/* On the list of those that a child closes;
-				 * children need it. */
-{
-    SsPort *portPtr = SsPortAddLocked(port, queueFd);
-
-    if (portPtr == NULL) {
-	return 0;
-    }
-    SsForkKeeps(queueFd);
-    return portPtr->queue;
+    return servedPtr;
 }
 
 int
@@ -332,7 +444,7 @@ HandleOf(
     int64_t handle;
 
     SsForkLock();
-    servedPtr = FindPort(firstServedPtr, port);
+    servedPtr = FindPort(port);
     handle = (servedPtr == NULL) ? 0 : servedPtr->handle;
     SsForkUnlock();
     return handle;
@@ -360,10 +472,20 @@ CloseCopiesLocked(
     int i;
 
     for (i = 0; i < servedPtr->numListenFds; i++) {
-	SsForkKeeps(servedPtr->listenFds[i]);
-	close(servedPtr->listenFds[i]);
+	CloseLocked(servedPtr->listenFds[i]);
     }
     servedPtr->numListenFds = 0;
+}
+
+static void
+CloseLocked(
+    int fd)			/* On the list of those that a child closes;
+				 * -1: none. */
+{
+    if (fd >= 0) {
+	SsForkKeeps(fd);
+	close(fd);
+    }
 }
 
 /*
@@ -425,20 +547,20 @@ AddQueue(
     const SsCall *callPtr)	/* With the queue's receive end. */
 {
     SsPort *olderPtr;
-    int queue;
+    int queue = 0;
 
     SsForkLock();
     olderPtr = SsPortFindLocked(port);
     if (olderPtr != NULL) {
 	olderPtr->serving = 0;
+	queue = AddPortLocked(olderPtr->listeners, olderPtr->numListeners,
+		callPtr->fds[0]);
     }
-    queue = AddPortLocked(port, callPtr->fds[0]);
     if (queue == 0) {
 	if (olderPtr != NULL) {
 	    olderPtr->serving = 1;
 	}
-	SsForkKeeps(callPtr->fds[0]);
-	close(callPtr->fds[0]);
+	CloseLocked(callPtr->fds[0]);
     }
     SsForkUnlock();
     return queue;
@@ -458,7 +580,7 @@ SsServeSwitch(
     code = Change(interp, port, "switch", 0, &call);
     SsForkLock();
     portPtr = SsPortFindLocked(port);
-    servedPtr = FindPort(firstServedPtr, port);
+    servedPtr = FindPort(port);
     if (code == TCL_OK && servedPtr != NULL && portPtr != NULL) {
 	servedPtr->sending = portPtr->queue;
     }
@@ -567,7 +689,7 @@ int
 SsServeSendingLocked(
     int port)
 {
-    Served *servedPtr = FindPort(firstServedPtr, port);
+    Served *servedPtr = FindPort(port);
 
     return (servedPtr == NULL) ? 0 : servedPtr->sending;
 }
@@ -597,10 +719,7 @@ NotServer(
 void
 SsServeForget(void)
 {
-    if (firstServedPtr != NULL) {
-	inheritedPtr = firstServedPtr;
-	firstServedPtr = NULL;
-    }
+    firstServedPtr = NULL;
     pthread_mutex_init(&asking, NULL);
 }
 

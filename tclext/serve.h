@@ -10,19 +10,27 @@
 #define SS_SERVE_H
 
 #include "boundary.h"
+#include "ports.h"
 
 #include <tcl.h>
 
+/*
+ * A listener that is wanted.
+ */
+
 typedef struct SsServeOptions {
-    const char *addresses;	/* Numeric, separated by commas; "": all, IPv6
+    char where[SS_NAME_SIZE];	/* What is written before its port. */
+    char addresses[SS_ADDRESSES_SIZE];
+				/* Numeric, separated by commas; "": all, IPv6
 				 * and IPv4 alike. */
+    int each;			/* Not 0: this machine must have all of them. */
     int port;			/* 0 takes a free one. */
     int backlog;
     int reusePort;		/* Not 0: SO_REUSEPORT. */
 } SsServeOptions;
 
 /*
- * What the server has counted for a port since it began.
+ * What the server has counted for a queue since it began.
  */
 
 typedef struct SsServeCounts {
@@ -40,10 +48,13 @@ typedef struct SsServeCounts {
 /*
  * All of these leave a message in the interpreter after TCL_ERROR.
  *
- * SsServe listens, unless the port is served already, and sets *portPtr.  The
- * interpreter hears of trouble as a background error.
+ * SsServe makes a queue that the listeners feed, unless they are served
+ * already, and sets *portPtr to the first one's port.  All of them listen or,
+ * after an error, none.  The interpreter hears of trouble as a background
+ * error.
  *
- * SsServeClose stops listening; what is queued is still served.
+ * SsServeClose stops listening with all of them; what is queued is still
+ * served.
  *
  * SsServeRenew makes a second queue, which processes forked from now on and
  * new requests in this one receive from, while the first is still fed; sets
@@ -62,8 +73,8 @@ typedef struct SsServeCounts {
  * SsServeForget: in a forked child, safe between fork and exec.
  */
 
-int		SsServe(Tcl_Interp *interp, const SsServeOptions *optionsPtr,
-		    int *portPtr);
+int		SsServe(Tcl_Interp *interp, const SsServeOptions *wanted,
+		    int count, int *portPtr);
 int		SsServeClose(Tcl_Interp *interp, int port);
 int		SsServeRenew(Tcl_Interp *interp, int port, int *queuePtr);
 int		SsServeSwitch(Tcl_Interp *interp, int port);

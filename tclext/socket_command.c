@@ -7,11 +7,11 @@
 
 #include "commands.h"
 #include "accept.h"
-#include "address.h"
 #include "arguments.h"
 #include "connection.h"
 #include "fork.h"
 #include "limit.h"
+#include "listener.h"
 #include "queue.h"
 #include "request.h"
 #include "result.h"
@@ -21,14 +21,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DEFAULT_BACKLOG 4096	/* The system cuts it to what it allows. */
-
 /*
  * The options of the subcommands that take a connection.
  */
 
 typedef struct TakeOptions {
-    int port;			/* 0: the first. */
+    Tcl_Obj *portPtr;		/* NULL: the first. */
     int timeout;		/* Milliseconds; -1: none. */
     Tcl_Obj *closedPtr;		/* NULL: not given. */
 } TakeOptions;
@@ -53,16 +51,16 @@ const SsSubcommand ssSocketSubcommands[] = {
     { NULL, NULL, 0, 0, NULL }
 };
 
-static int	GetServerOption(Tcl_Interp *interp, Tcl_Obj *namePtr,
-		    Tcl_Obj *valuePtr, SsServeOptions *requestPtr,
-		    Tcl_Obj **addressPtr);
 static int	GetTakeOptions(Tcl_Interp *interp, int count,
 		    Tcl_Obj *const objv[], const char *const *names,
 		    TakeOptions *optionsPtr);
 static SsPort *	UsePort(Tcl_Interp *interp, int count,
 		    Tcl_Obj *const objv[], const char *const *names,
 		    TakeOptions *optionsPtr);
+static SsPort *	UseNamed(Tcl_Interp *interp, Tcl_Obj *namePtr);
+static Tcl_Obj *NamesOf(Tcl_Interp *interp, int number);
 static void	DropPort(SsPort *portPtr);
+static void	AddOnce(Tcl_Obj *listPtr, int number);
 static int	CheckOpen(Tcl_Interp *interp, const SsPort *portPtr,
 		    Tcl_Obj *closedPtr);
 
@@ -91,64 +89,15 @@ ServerSubcommand(
     int objc,
     Tcl_Obj *const objv[])
 {
-    SsServeOptions request = { .addresses = "", .backlog = DEFAULT_BACKLOG };
-    Tcl_Obj *addressPtr = NULL;
-    char addresses[SS_ADDRESSES_SIZE] = "";
-    int i, port;
+    SsServeOptions wanted;
+    int port;
 
-    for (i = 2; i < objc - 1; i += 2) {
-	if (GetServerOption(interp, objv[i], objv[i + 1], &request,
-		&addressPtr) != TCL_OK) {
-	    return TCL_ERROR;
-	}
-    }
-    if (SsGetNumber(interp, objv[objc - 1], "port", 0, 65535, &request.port)
-	    != TCL_OK) {
-	return TCL_ERROR;
-    }
-    if (addressPtr != NULL && SsResolve(interp, Tcl_GetString(addressPtr),
-	    addresses) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    request.addresses = addresses;
-    if (SsServe(interp, &request, &port) != TCL_OK) {
+    if (SsListenersGet(interp, objc - 2, objv + 2, 1, &wanted) != TCL_OK
+	    || SsServe(interp, &wanted, 1, &port) != TCL_OK) {
 	return TCL_ERROR;
     }
     Tcl_SetObjResult(interp, Tcl_NewIntObj(port));
     return TCL_OK;
-}
-
-static int
-GetServerOption(
-    Tcl_Interp *interp,
-    Tcl_Obj *namePtr,		/* The option... */
-    Tcl_Obj *valuePtr,		/* ...and its value. */
-    SsServeOptions *requestPtr,	/* Set from it, or... */
-    Tcl_Obj **addressPtr)	/* ...this is. */
-{
-    static const char *const names[] = {
-	"-backlog", "-myaddr", "-reuseport", NULL
-    };
-    enum { BACKLOG, MYADDR, REUSEPORT };
-    int index;
-
-    if (SsGetIndex(interp, namePtr, names, "option", &index) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    switch (index) {
-    case BACKLOG:
-	return SsGetNumber(interp, valuePtr, "-backlog", 1, INT_MAX,
-		&requestPtr->backlog);
-    case MYADDR:
-	*addressPtr = valuePtr;
-	return TCL_OK;
-    default:
-	if (Tcl_GetBooleanFromObj(NULL, valuePtr, &requestPtr->reusePort)
-		!= TCL_OK) {
-	    return SsBadValue(interp, valuePtr, "-reuseport", "a boolean");
-	}
-	return TCL_OK;
-    }
 }
 
 /*
@@ -267,16 +216,15 @@ GetTakeOptions(
     int i, index;
     Tcl_Size length;
 
-    optionsPtr->port = 0;
+    optionsPtr->portPtr = NULL;
     optionsPtr->timeout = -1;
     optionsPtr->closedPtr = NULL;
     for (i = 0; i < count; i += 2) {
 	if (SsGetIndex(interp, objv[i], names, "option", &index) != TCL_OK) {
 	    return TCL_ERROR;
 	}
-	if (index == PORT && SsGetNumber(interp, objv[i + 1], "-port", 1, 65535,
-		&optionsPtr->port) != TCL_OK) {
-	    return TCL_ERROR;
+	if (index == PORT) {
+	    optionsPtr->portPtr = objv[i + 1];
 	}
 	if (index == TIMEOUT && SsGetNumber(interp, objv[i + 1], "-timeout", 0,
 		INT_MAX, &optionsPtr->timeout) != TCL_OK) {
@@ -322,27 +270,86 @@ UsePort(
     TakeOptions *optionsPtr)	/* ...which sets this. */
 {
     SsPort *portPtr;
-    int number;
 
     if (GetTakeOptions(interp, count, objv, names, optionsPtr) != TCL_OK) {
 	return NULL;
     }
-    number = optionsPtr->port;
+    if (optionsPtr->portPtr != NULL) {
+	return UseNamed(interp, optionsPtr->portPtr);
+    }
     SsForkLock();
-    portPtr = SsPortFindLocked(number);
+    portPtr = SsPortFindLocked(0);
     if (portPtr != NULL) {
 	SsPortUseLocked(portPtr);
     }
     SsForkUnlock();
-    if (portPtr == NULL && number == 0) {
+    if (portPtr == NULL) {
 	SsErrorOurs(interp, "NOPORT", "no port is served: call"
 		" \"::socketserver::socket server\" before the fork");
+    }
+    return portPtr;
+}
+
+static SsPort *
+UseNamed(
+    Tcl_Interp *interp,
+    Tcl_Obj *namePtr)		/* What -port says. */
+{
+    const char *name = Tcl_GetString(namePtr);
+    SsPort *portPtr;
+    int number = 0, count;
+
+    if (strchr(name, ':') == NULL && SsGetNumber(interp, namePtr, "-port", 1,
+	    65535, &number) != TCL_OK) {
+	return NULL;
+    }
+    SsForkLock();
+    portPtr = SsPortNamedLocked(name, number, &count);
+    if (portPtr != NULL) {
+	SsPortUseLocked(portPtr);
+    }
+    SsForkUnlock();
+    if (portPtr == NULL && count > 0) {
+	SsErrorOurs(interp, "USAGE", "port %d has %d listeners: give the"
+		" name of one of %s", number, count,
+		Tcl_GetString(NamesOf(interp, number)));
+    } else if (portPtr == NULL && number == 0) {
+	SsErrorOurs(interp, "NOPORT", "listener \"%.100s\" is not served:"
+		" serve it before the fork", name);
     } else if (portPtr == NULL) {
 	SsErrorOurs(interp, "NOPORT", "port %d is not served: call"
 		" \"::socketserver::socket server %d\" before the fork",
 		number, number);
     }
     return portPtr;
+}
+
+/*
+ * The names of all listeners of a port, kept as the interpreter's result.
+ */
+
+static Tcl_Obj *
+NamesOf(
+    Tcl_Interp *interp,
+    int number)
+{
+    Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
+    SsPort *portPtr;
+    int i;
+
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	for (i = 0; portPtr->serving && i < portPtr->numListeners; i++) {
+	    if (portPtr->listeners[i].port == number) {
+		Tcl_ListObjAppendElement(NULL, listPtr, Tcl_NewStringObj(
+			portPtr->listeners[i].name, -1));
+	    }
+	}
+    }
+    SsForkUnlock();
+    Tcl_SetObjResult(interp, listPtr);
+    return listPtr;
 }
 
 static void
@@ -455,6 +462,7 @@ PortsSubcommand(
 {
     Tcl_Obj *listPtr;
     SsPort *portPtr, *nextPtr;
+    int i;
 
     (void) objc;
     (void) objv;
@@ -462,15 +470,36 @@ PortsSubcommand(
     SsForkLock();
     for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
 	nextPtr = portPtr->nextPtr;
-	if (SsPortServedHere(portPtr) || (SsPortInherited(portPtr)
-		&& portPtr->serving && !SsPortAtEndLocked(portPtr))) {
-	    Tcl_ListObjAppendElement(NULL, listPtr,
-		    Tcl_NewIntObj(portPtr->number));
+	if (!SsPortServedHere(portPtr) && (!SsPortInherited(portPtr)
+		|| !portPtr->serving || SsPortAtEndLocked(portPtr))) {
+	    continue;
+	}
+	for (i = 0; i < portPtr->numListeners; i++) {
+	    AddOnce(listPtr, portPtr->listeners[i].port);
 	}
     }
     SsForkUnlock();
     Tcl_SetObjResult(interp, listPtr);
     return TCL_OK;
+}
+
+static void
+AddOnce(
+    Tcl_Obj *listPtr,		/* Of numbers. */
+    int number)
+{
+    Tcl_Obj **words;
+    Tcl_Size i, count;
+    int known;
+
+    Tcl_ListObjGetElements(NULL, listPtr, &count, &words);
+    for (i = 0; i < count; i++) {
+	if (Tcl_GetIntFromObj(NULL, words[i], &known) == TCL_OK
+		&& known == number) {
+	    return;
+	}
+    }
+    Tcl_ListObjAppendElement(NULL, listPtr, Tcl_NewIntObj(number));
 }
 
 /*
@@ -522,6 +551,8 @@ StatusSubcommand(
     SsPutNumber(dictPtr, "queued",
 	    portPtr->ended ? 0 : SsQueueLength(portPtr->queueFd));
     if (serving) {
+	Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj("listeners", -1),
+		SsListenersDescribe(portPtr));
 	SsPutNumber(dictPtr, "accepted", counts.accepted);
 	SsPutNumber(dictPtr, "handedOver", counts.handedOver);
 	SsPutNumber(dictPtr, "held", counts.held);

@@ -428,6 +428,9 @@ Check(
     if (entryPtr->peerPort < 0 || entryPtr->peerPort > 65535) {
 	entryPtr->peerPort = 0;
     }
+    if (entryPtr->listener < 0 || entryPtr->listener > UINT16_MAX) {
+	entryPtr->listener = 0;
+    }
     CheckText(entryPtr->peer, sizeof(entryPtr->peer));
     CheckText(entryPtr->handler, sizeof(entryPtr->handler));
     CheckText(entryPtr->note, sizeof(entryPtr->note));
@@ -493,10 +496,11 @@ SsBoardShowLocked(
     if (oldestPtr != NULL) {
 	entryPtr->since = oldestPtr->since;
 	entryPtr->peerPort = oldestPtr->port;
+	entryPtr->listener = oldestPtr->listener;
 	CopyText(entryPtr->peer, oldestPtr->address, sizeof(entryPtr->peer));
     } else {
 	entryPtr->since = SsMilliseconds();
-	entryPtr->peerPort = 0;
+	entryPtr->peerPort = entryPtr->listener = 0;
 	entryPtr->peer[0] = '\0';
     }
 

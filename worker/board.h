@@ -39,7 +39,8 @@ typedef struct SsBoardEntry {
 				 * connection: when the oldest came. */
     uint64_t served;		/* How many are closed. */
     int32_t dismissed;		/* Whether it took a message to retire. */
-    int32_t peerPort;		/* The peer of the oldest open one, 0... */
+    int32_t listener;		/* By which the oldest open one came, 0... */
+    int32_t peerPort;		/* ...its peer, 0... */
     char peer[SS_ADDRESS_SIZE];	/* ...and "": none is open. */
     char handler[SS_HANDLER_SIZE];
 				/* Who serves: the beginning of it. */
@@ -49,7 +50,8 @@ typedef struct SsBoardEntry {
 typedef struct SsBoardPeer {
     const char *address;	/* The peer's, numeric. */
     int port;
-    int64_t since;		/* When its connection came. */
+    int64_t since;		/* When its connection came... */
+    int listener;		/* ...and by which listener. */
 } SsBoardPeer;
 
 /*

@@ -65,6 +65,7 @@ static void	Closed(SsConnection *connectionPtr);
 static int	DoubtProc(int fd);
 static void	SettleProc(int fd);
 static int	IsOpen(SsConnection *connectionPtr);
+static SsConnection *NamedLocked(const char *name);
 static int	WritesOn(Tcl_Channel channel);
 
 void
@@ -104,6 +105,7 @@ SsConnectionOpen(
     memcpy(connectionPtr->address, arrivalPtr->address,
 	    sizeof(connectionPtr->address));
     connectionPtr->port = arrivalPtr->port;
+    connectionPtr->listener = arrivalPtr->listener;
     NoteOpened(connectionPtr);
     SsEngage();
     SsLingerWatch(SsConnectionsNote, SsConnectionsSweep);
@@ -361,6 +363,7 @@ ShowLocked(void)
     peer.address = oldestPtr->address;
     peer.port = oldestPtr->port;
     peer.since = oldestPtr->since;
+    peer.listener = oldestPtr->listener;
     SsBoardShowLocked(open, closed, &peer);
 }
 
@@ -470,22 +473,44 @@ WritesOn(
 }
 
 int
+SsConnectionListener(
+    const char *name)
+{
+    SsConnection *connectionPtr;
+    int listener;
+
+    SsForkLock();
+    connectionPtr = NamedLocked(name);
+    listener = (connectionPtr == NULL) ? -1 : connectionPtr->listener;
+    SsForkUnlock();
+    return listener;
+}
+
+int
 SsConnectionCut(
     const char *name)
 {
     SsConnection *connectionPtr;
-    int found = 0;
 
     SsForkLock();
-    for (connectionPtr = newestPtr; connectionPtr != NULL && !found;
-	    connectionPtr = connectionPtr->olderPtr) {
-	found = (strcmp(connectionPtr->name, name) == 0);
-	if (found && IsOpen(connectionPtr)) {
-	    shutdown(connectionPtr->fd, SHUT_RDWR);
-	}
+    connectionPtr = NamedLocked(name);
+    if (connectionPtr != NULL && IsOpen(connectionPtr)) {
+	shutdown(connectionPtr->fd, SHUT_RDWR);
     }
     SsForkUnlock();
-    return found ? 0 : -1;
+    return (connectionPtr != NULL) ? 0 : -1;
+}
+
+static SsConnection *
+NamedLocked(
+    const char *name)
+{
+    SsConnection *connectionPtr = newestPtr;
+
+    while (connectionPtr != NULL && strcmp(connectionPtr->name, name) != 0) {
+	connectionPtr = connectionPtr->olderPtr;
+    }
+    return connectionPtr;
 }
 
 void

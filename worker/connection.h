@@ -31,6 +31,7 @@ typedef struct SsConnection {
     char address[SS_ADDRESS_SIZE];
 				/* The peer's... */
     int port;			/* ...and its port. */
+    int listener;		/* By which of its queue's it came. */
     int64_t since;		/* When it came: SsMilliseconds. */
 } SsConnection;
 
@@ -66,6 +67,13 @@ void		SsConnectionRelease(SsConnection *connectionPtr);
 
 int		SsConnectionWhenClosed(Tcl_Channel channel,
 		    Tcl_CloseProc *closedProc, void *closedData);
+
+/*
+ * The number of the listener by which the connection of that channel's name
+ * came, from 0; -1: there is none of that name.
+ */
+
+int		SsConnectionListener(const char *name);
 
 /*
  * When a channel is closed while it writes in the background, Tcl 8.6 closes it

@@ -32,7 +32,8 @@ typedef struct SsMessage {
     uint8_t family;		/* Of the peer's address: 4, 6, or 0: none. */
     uint8_t flags;		/* None defined: 0. */
     uint16_t port;		/* The peer's. */
-    uint16_t reserved;		/* 0. */
+    uint16_t listener;		/* By which of the queue's listeners it came,
+				 * from 0. */
     uint64_t accepted;		/* When: nanoseconds of CLOCK_MONOTONIC. */
     uint8_t address[16];	/* The peer's, network byte order; an IPv4
 				 * address takes the first four bytes. */

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef struct SsPortUse {
@@ -22,6 +23,8 @@ typedef struct SsPortUse {
 static SsPort *firstPortPtr = NULL;
 static int lastQueue = 0;
 
+static int	Rank(const SsPort *portPtr, const SsListener *listenerPtr,
+		    const char *name, int number);
 static SsPortUse *OwnUse(const SsPort *portPtr);
 static SsPort **PlaceLocked(int number);
 static void	TidyLocked(SsPort *portPtr);
@@ -48,15 +51,25 @@ static void	TidyLocked(SsPort *portPtr);
 
 SsPort *
 SsPortAddLocked(
-    int number,
+    const SsListener *listeners,
+    int numListeners,
     int queueFd)		/* Becomes the port's. */
 {
     SsPort *portPtr, *olderPtr, **linkPtr;
+    int number = listeners[0].port;
 
     portPtr = calloc(1, sizeof(SsPort));
     if (portPtr == NULL) {
 	return NULL;
     }
+    portPtr->listeners = calloc((size_t) numListeners, sizeof(SsListener));
+    if (portPtr->listeners == NULL) {
+	free(portPtr);
+	return NULL;
+    }
+    memcpy(portPtr->listeners, listeners,
+	    (size_t) numListeners * sizeof(SsListener));
+    portPtr->numListeners = numListeners;
     portPtr->number = number;
     portPtr->queue = ++lastQueue;
     portPtr->queueFd = queueFd;
@@ -109,6 +122,61 @@ SsPortFindLocked(
 	}
     }
     return (number == 0) ? firstPortPtr : foundPtr;
+}
+
+SsPort *
+SsPortNamedLocked(
+    const char *name,
+    int number,
+    int *countPtr)		/* Set to how many listeners are meant. */
+{
+    SsPort *portPtr, *foundPtr = NULL;
+    int i, rank, best = 0, found = 0;
+
+    *countPtr = 0;
+    for (portPtr = firstPortPtr; portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	for (i = 0; i < portPtr->numListeners; i++) {
+	    rank = Rank(portPtr, &portPtr->listeners[i], name, number);
+	    if (rank > best) {
+		best = rank;
+		*countPtr = 0;
+	    }
+
+	    /*
+	     * Of a second queue it is the same one.
+	     */
+
+	    if (rank == 0 || rank < best || (*countPtr > 0 && found == i
+		    && foundPtr->number == portPtr->number)) {
+		continue;
+	    }
+	    foundPtr = portPtr;
+	    found = i;
+	    ++*countPtr;
+	}
+    }
+    return (*countPtr == 1) ? SsPortFindLocked(foundPtr->number) : NULL;
+}
+
+/*
+ * How well a listener is what is looked for; 0: it isn't.  A name says more
+ * than a number.
+ */
+
+static int
+Rank(
+    const SsPort *portPtr,
+    const SsListener *listenerPtr,
+    const char *name,
+    int number)
+{
+    int state = portPtr->ended ? 0 : portPtr->serving ? 2 : 1;
+
+    if (strcmp(name, listenerPtr->name) == 0) {
+	return 2 * state + 2;
+    }
+    return (number != 0 && number == listenerPtr->port) ? 2 * state + 1 : 0;
 }
 
 SsPort *
@@ -381,6 +449,7 @@ TidyLocked(
 	/* To the link that leads to it. */
     }
     *linkPtr = portPtr->nextPtr;
+    free(portPtr->listeners);
     free(portPtr);
 }
 

@@ -2,15 +2,34 @@
  * ports.h --
  *
  *	The ports that this process knows: those that it serves and those that
- *	were served when it was forked.  Nothing here knows Tcl.
+ *	were served when it was forked.  A port stands for a queue and all
+ *	listeners that feed it; its number is the first one's.  Nothing here
+ *	knows Tcl.
  */
 
 #ifndef SS_PORTS_H
 #define SS_PORTS_H
 
+#define SS_LISTENERS_MOST 64	/* Of a queue. */
+#define SS_ADDRESSES_SIZE 512	/* Eight numeric addresses and commas. */
+#define SS_NAME_SIZE	  256
+
+typedef struct SsListener {
+    int port;			/* The TCP port. */
+    char name[SS_NAME_SIZE];	/* As the user wrote it, 0 replaced by the
+				 * port that it got. */
+    char asked[SS_ADDRESSES_SIZE];
+				/* Where it was to listen; "": everywhere. */
+    char bound[SS_ADDRESSES_SIZE];
+				/* What of that this machine has; "" where
+				 * that isn't known. */
+} SsListener;
+
 typedef struct SsPort {
     struct SsPort *nextPtr;	/* In the order in which they were served. */
-    int number;			/* The TCP port. */
+    int number;			/* The first listener's TCP port. */
+    SsListener *listeners;	/* In the order of their numbers. */
+    int numListeners;
     int queue;			/* Tells its queues apart: higher is newer. */
     int queueFd;		/* The queue's receive end; -1 once it ended
 				 * and nobody uses it. */
@@ -30,14 +49,22 @@ typedef struct SsPort {
  *
  * SsPortAddLocked --
  *
- *	Makes a port known, which takes over the descriptor.  NULL without
- *	memory; the descriptor is then still the caller's.
+ *	Makes a port known, which takes over the descriptor and copies the
+ *	listeners.  NULL without memory; the descriptor is then still the
+ *	caller's.
  *
  * SsPortFindLocked --
  *
  *	The port of this number, with the newest of its queues that have not
  *	ended, or else of all; with 0 the first port that was served and has
  *	not ended, or else the first.  NULL when there is none.
+ *
+ * SsPortNamedLocked --
+ *
+ *	The port with a listener of this name, or else of this number, 0 being
+ *	nobody's; one that ends only if there is no other.  NULL when there is
+ *	none, or the number is that of several listeners: *countPtr tells how
+ *	many.
  *
  * SsPortQueueLocked --
  *
@@ -82,8 +109,10 @@ typedef struct SsPort {
  * Process: both.
  */
 
-SsPort *	SsPortAddLocked(int number, int queueFd);
+SsPort *	SsPortAddLocked(const SsListener *listeners, int numListeners,
+		    int queueFd);
 SsPort *	SsPortFindLocked(int number);
+SsPort *	SsPortNamedLocked(const char *name, int number, int *countPtr);
 SsPort *	SsPortQueueLocked(int number, int queue);
 void		SsPortUseLocked(SsPort *portPtr);
 void		SsPortDropLocked(SsPort *portPtr);

@@ -251,6 +251,7 @@ SsMessageDecode(
 	return SS_RECEIVE_REJECTED;
     }
     arrivalPtr->port = message.port;
+    arrivalPtr->listener = message.listener;
     arrivalPtr->accepted = message.accepted;
     return SS_RECEIVE_GOT;
 }

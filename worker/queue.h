@@ -21,6 +21,8 @@ typedef struct SsArrival {
     int fd;			/* The connection, 3 or above, close-on-exec.
 				 * It belongs to whoever holds the arrival. */
     int port;			/* The peer's port. */
+    int listener;		/* By which of the queue's listeners it came,
+				 * from 0. */
     uint64_t accepted;		/* When the server accepted it: nanoseconds of
 				 * CLOCK_MONOTONIC. */
     char address[SS_ADDRESS_SIZE];

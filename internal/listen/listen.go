@@ -20,6 +20,7 @@ const freePortTries = 16
 // Options says where to listen.
 type Options struct {
 	Addresses []netip.Addr // Each that this machine has; none: [::], IPv4 included.
+	Each      bool         // It must have all of them.
 	Port      int          // 0: a free one, the same for each address.
 	Backlog   int          // Of each socket.
 	ReusePort bool         // SO_REUSEPORT.
@@ -79,7 +80,7 @@ func listenOnEach(options Options) (fds []int, port int, err error) {
 		switch {
 		case failed == nil:
 			fds, port = append(fds, fd), bound
-		case isNotHere(failed):
+		case isNotHere(failed) && !options.Each:
 			err = cmp.Or(err, failed)
 		default:
 			descriptor.Close(fds...)

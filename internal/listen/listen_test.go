@@ -146,6 +146,16 @@ func TestAddressesOfOneName(t *testing.T) {
 	}
 }
 
+func TestEachAddressMustBeHere(t *testing.T) {
+	leaktest.Check(t)
+	fds, _, err := Listen(Options{
+		Addresses: addresses("127.0.0.1", "192.0.2.1"), Each: true, Backlog: 8,
+	})
+	if !errors.Is(err, unix.EADDRNOTAVAIL) || fds != nil {
+		t.Errorf("got %v, %v", fds, err)
+	}
+}
+
 func TestReusePort(t *testing.T) {
 	_, port := opened(t, Options{Backlog: 8, ReusePort: true})
 	opened(t, Options{Port: port, Backlog: 8, ReusePort: true})

@@ -35,6 +35,7 @@ const (
 	offsetKind     = 1
 	offsetFamily   = 2
 	offsetPort     = 4
+	offsetListener = 6
 	offsetAccepted = 8
 	offsetAddress  = 16
 	offsetScope    = 32
@@ -53,6 +54,7 @@ type Message struct {
 	Kind     uint8    // KindConnection, KindRetire or KindNudge.
 	Family   uint8    // Of the peer's address: 4, 6, or 0: none.
 	Port     uint16   // The peer's.
+	Listener uint16   // By which of the queue's listeners it came, from 0.
 	Accepted uint64   // When: nanoseconds of CLOCK_MONOTONIC.
 	Address  [16]byte // The peer's; an IPv4 address takes the first four.
 	Scope    uint32   // Interface of an IPv6 link-local address, 0: none.
@@ -66,6 +68,7 @@ func (m *Message) Encode(to *[Size]byte) {
 	to[offsetKind] = m.Kind
 	to[offsetFamily] = m.Family
 	binary.NativeEndian.PutUint16(to[offsetPort:], m.Port)
+	binary.NativeEndian.PutUint16(to[offsetListener:], m.Listener)
 	binary.NativeEndian.PutUint64(to[offsetAccepted:], m.Accepted)
 	copy(to[offsetAddress:], m.Address[:])
 	binary.NativeEndian.PutUint32(to[offsetScope:], m.Scope)
@@ -102,6 +105,7 @@ func Decode(from []byte) (Message, error) {
 		return Message{}, fmt.Errorf("family %d: %w", m.Family, ErrFamily)
 	}
 	m.Port = binary.NativeEndian.Uint16(from[offsetPort:])
+	m.Listener = binary.NativeEndian.Uint16(from[offsetListener:])
 	m.Accepted = binary.NativeEndian.Uint64(from[offsetAccepted:])
 	copy(m.Address[:], from[offsetAddress:])
 	m.Scope = binary.NativeEndian.Uint32(from[offsetScope:])

@@ -17,17 +17,20 @@ type arrival struct {
 	message    queue.Message
 }
 
-// listener is a listening socket that feeds a service's queue.
+// listener is a listening socket that feeds a service's queue. A listener of
+// the user's has one for each of its addresses, all with its number.
 type listener struct {
 	service *service
 	fd      int
+	number  uint16
+	backlog int
 	pace    pace
 	resume  deadline // Set while it pauses.
 	batch   int      // How many are taken next time.
 }
 
-func newListener(s *service, fd int) *listener {
-	l := &listener{service: s, fd: fd, batch: 1}
+func newListener(s *service, fd, number, backlog int) *listener {
+	l := &listener{service: s, fd: fd, number: uint16(number), backlog: backlog, batch: 1}
 	l.resume.due, l.resume.owner = l.listen, l
 	return l
 }
@@ -102,6 +105,7 @@ func (l *listener) accept(a *arrival) unix.Errno {
 	}
 	a.connection = fd
 	a.message.Kind = queue.KindConnection
+	a.message.Listener = l.number
 	a.message.Accepted = r.sys.now()
 	l.service.counts.Accepted++
 	l.pace.reset()
@@ -113,7 +117,7 @@ func (l *listener) accept(a *arrival) unix.Errno {
 func (l *listener) drain() {
 	// No more than a backlog: under load one that is drained fills at the
 	// same time.
-	for n := 0; n <= l.service.backlog && l.drainOne(); n++ {
+	for n := 0; n <= l.backlog && l.drainOne(); n++ {
 	}
 }
 

@@ -122,8 +122,9 @@ func (f *fake) wait(events []unix.EpollEvent, milliseconds int) (int, unix.Errno
 
 // service begins a service with the fake.
 func (f *fake) service() *service {
-	s := f.r.newService([]int{fakeListener}, fakeQueue)
-	s.backlog, s.port = 8, 80
+	s := f.r.newService(fakeQueue)
+	s.port = 80
+	s.addListener([]int{fakeListener}, 8)
 	return s
 }
 
@@ -404,7 +405,8 @@ func TestOthersAreServedWhileOneQueueIsFull(t *testing.T) {
 	f.accepts, f.sends = repeat(0, 1), repeat(unix.EAGAIN, 1)
 	full := f.service()
 	full.begin()
-	other := f.r.newService([]int{listener}, second)
+	other := f.r.newService(second)
+	other.addListener([]int{listener}, 8)
 	f.accepts = repeat(0, 5)
 	other.begin()
 	for range 3 {
@@ -437,7 +439,7 @@ func TestCloseOfABusyServiceEnds(t *testing.T) {
 	s.begin()
 	f.accepts = repeat(0, 1000)
 	s.close()
-	if s.counts.Accepted != uint64(s.backlog)+1 {
+	if s.counts.Accepted != 8+1 {
 		t.Errorf("no more than the backlog can hold, but %+v", s.counts)
 	}
 	f.holds()

@@ -126,7 +126,7 @@ type served struct {
 
 func (a *asker) serve(backlog int64) *served {
 	a.t.Helper()
-	m := a.done("serve", "127.0.0.1", 0, backlog)
+	m := a.done("serve", "127.0.0.1", 0, 0, backlog)
 	if len(m.Fds) != 2 {
 		a.t.Fatalf("descriptors %v", m.Fds)
 	}
@@ -198,6 +198,53 @@ func TestConnectionReachesTheQueue(t *testing.T) {
 	}
 	s.a.done("close", "", s.handle)
 	s.ends()
+	if conn, err := net.Dial("tcp", s.address); err == nil {
+		conn.Close()
+		t.Error("still listens")
+	}
+}
+
+func TestMessagesSayByWhichListener(t *testing.T) {
+	a := begin(t)
+	m := a.done("serve", "127.0.0.1", 0, 0, 8, 0, 1)
+	s := &served{a: a, handle: m.Numbers[0], queue: m.Fds[0]}
+	ports := []int64{m.Numbers[1]}
+	fds := m.Fds
+	m = a.done("listen", "127.0.0.2,127.0.0.3", s.handle, 0, 8, 0, 0)
+	ports, fds = append(ports, m.Numbers[1]), append(fds, m.Fds...)
+	t.Cleanup(func() { descriptor.Close(fds...) })
+	if len(fds) != 4 {
+		t.Errorf("descriptors %v", fds)
+	}
+	for i, host := range []string{"127.0.0.2", "127.0.0.1", "127.0.0.3"} {
+		want := []uint16{1, 0, 1}[i]
+		s.address = net.JoinHostPort(host, strconv.FormatInt(ports[want], 10))
+		s.dial()
+		got, came := s.receive()
+		descriptor.Close(came...)
+		if got.Listener != want {
+			t.Errorf("%s: got %+v", host, got)
+		}
+	}
+	a.done("close", "", s.handle)
+	s.ends()
+}
+
+func TestNothingIsAcceptedBeforeTheLastListener(t *testing.T) {
+	a := begin(t)
+	m := a.done("serve", "127.0.0.1", 0, 0, 8, 0, 1)
+	t.Cleanup(func() { descriptor.Close(m.Fds...) })
+	s := &served{a: a, handle: m.Numbers[0], queue: m.Fds[0]}
+	s.address = net.JoinHostPort("127.0.0.1", strconv.FormatInt(m.Numbers[1], 10))
+	s.dial()
+	got := a.ask("listen", "127.0.0.1", s.handle, m.Numbers[1], 8, 0, 0)
+	if got.Errno != unix.EADDRINUSE {
+		t.Errorf("got %+v", got)
+	}
+	if got := a.done("status", "", s.handle); got.Numbers[0] != 0 {
+		t.Errorf("counted %v", got.Numbers)
+	}
+	a.done("close", "", s.handle)
 	if conn, err := net.Dial("tcp", s.address); err == nil {
 		conn.Close()
 		t.Error("still listens")
@@ -283,9 +330,9 @@ func TestErrorsComeBack(t *testing.T) {
 		errno  unix.Errno
 		says   string
 	}{
-		{a.ask("serve", "127.0.0.1", port, 8), unix.EADDRINUSE, "can't listen on " + s.address + ": address already in use"},
-		{a.ask("serve", "nonsense", 0, 8), 0, "not a numeric address"},
-		{a.ask("serve", strings.Repeat("127.0.0.1,", 9), 0, 8), 0, "the limit is 8"},
+		{a.ask("serve", "127.0.0.1", 0, port, 8), unix.EADDRINUSE, "can't listen on " + s.address + ": address already in use"},
+		{a.ask("serve", "nonsense", 0, 0, 8), 0, "not a numeric address"},
+		{a.ask("serve", strings.Repeat("127.0.0.1,", 9), 0, 0, 8), 0, "the limit is 8"},
 		{a.ask("close", "", 99), unix.EBADF, "no such service"},
 		{a.ask("status", "", 0), unix.EBADF, "no such service"},
 		{a.ask("nonsense", ""), 0, `no such request: "nonsense"`},
@@ -371,7 +418,7 @@ func TestFewDescriptors(t *testing.T) {
 	for few.Cur = 3; few.Cur < 100; few.Cur++ {
 		// Here there must be room for what the answer brings.
 		a.lastID++
-		m := control.Message{ID: a.lastID, Name: "serve", Text: []byte("127.0.0.1"), Numbers: control.Numbers{0, 8}}
+		m := control.Message{ID: a.lastID, Name: "serve", Text: []byte("127.0.0.1"), Numbers: control.Numbers{0, 0, 8}}
 		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &few)
 		err := control.NewBuffer().Send(a.fd, &m)
 		look := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}

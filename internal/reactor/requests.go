@@ -16,8 +16,8 @@ import (
 	"socketserver/internal/signals"
 )
 
-// maxListeners is how many addresses a service may listen on.
-const maxListeners = 8
+// maxAddresses is how many addresses a listener may have.
+const maxAddresses = 8
 
 // reply is the answer to a request.
 type reply struct {
@@ -30,6 +30,7 @@ type reply struct {
 // But for "serve", the first number is the handle of a service.
 var requests = map[string]func(*Reactor, *client, *control.Message) reply{
 	"serve":   (*Reactor).serve,
+	"listen":  of((*service).listenRequest),
 	"close":   of((*service).closeRequest),
 	"renew":   of((*service).renewRequest),
 	"switch":  of((*service).switchRequest),
@@ -107,12 +108,13 @@ func (c *client) answerWith(find Answerer) {
 	find(&c.request, &c.beside)
 }
 
-// serve: port, backlog, whether SO_REUSEPORT; numeric addresses with commas, or
-// "" for all. Answers handle and port; the queue's receive end and copies of
-// the listening sockets.
-func (r *Reactor) serve(c *client, m *control.Message) reply {
-	options := listen.Options{
-		Port: int(m.Numbers[0]), Backlog: int(m.Numbers[1]), ReusePort: m.Numbers[2] != 0,
+// listenOptions are what both of "serve" and "listen" say: port, backlog,
+// whether SO_REUSEPORT, from the second number on, and behind the fifth whether
+// each address must be there; numeric addresses with commas, or "" for all.
+func listenOptions(m *control.Message) (options listen.Options, err error) {
+	options = listen.Options{
+		Port: int(m.Numbers[1]), Backlog: int(m.Numbers[2]), ReusePort: m.Numbers[3] != 0,
+		Each: m.Numbers[5] != 0,
 	}
 	for item := range strings.SplitSeq(string(m.Text), ",") {
 		if item == "" {
@@ -120,23 +122,61 @@ func (r *Reactor) serve(c *client, m *control.Message) reply {
 		}
 		address, err := netip.ParseAddr(strings.TrimSpace(item))
 		if err != nil {
-			return failure("SERVER", fmt.Errorf("can't listen on %q: not a numeric address", item))
+			return options, fmt.Errorf("can't listen on %q: not a numeric address", item)
 		}
 		options.Addresses = append(options.Addresses, address)
 	}
-	if len(options.Addresses) > maxListeners {
-		return failure("SERVER", fmt.Errorf("can't listen on %d addresses: the limit is %d",
-			len(options.Addresses), maxListeners))
+	if len(options.Addresses) > maxAddresses {
+		return options, fmt.Errorf("can't listen on %d addresses: the limit is %d",
+			len(options.Addresses), maxAddresses)
+	}
+	return options, nil
+}
+
+// serve: 0, what listenOptions reads, and how many listeners follow with
+// "listen"; the service begins with the last of them. Answers handle and port;
+// the queue's receive end and copies of the listening sockets.
+func (r *Reactor) serve(c *client, m *control.Message) reply {
+	options, err := listenOptions(m)
+	if err != nil {
+		return failure("SERVER", err)
 	}
 	s, receive, err := r.open(options, c)
 	if err != nil {
 		return failure("SERVER", err)
 	}
-	answer := control.Message{Numbers: control.Numbers{int64(s.handle), int64(s.port)}, Fds: []int{receive}}
-	for _, l := range s.listeners {
+	answer := s.listening(0, s.port, m)
+	answer.Fds = append([]int{receive}, answer.Fds...)
+	answer.sent = []int{receive}
+	return answer
+}
+
+// listen: one more listener, as in serve.
+func (s *service) listenRequest(m *control.Message) reply {
+	options, err := listenOptions(m)
+	if err != nil {
+		return failure("SERVER", err)
+	}
+	fds, port, err := listen.Listen(options)
+	if err != nil {
+		return failure("SERVER", err)
+	}
+	before := len(s.listeners)
+	s.addListener(fds, options.Backlog)
+	return s.listening(before, port, m)
+}
+
+// listening answers with the port and sockets of the latest listener.
+func (s *service) listening(first, port int, m *control.Message) reply {
+	var answer reply
+	answer.Numbers = control.Numbers{int64(s.handle), int64(port)}
+	for _, l := range s.listeners[first:] {
 		answer.Fds = append(answer.Fds, l.fd)
 	}
-	return reply{answer, []int{receive}, s.begin}
+	if m.Numbers[4] == 0 {
+		answer.then = s.begin
+	}
+	return answer
 }
 
 // close answers when nobody listens any more; what was accepted is still

@@ -32,11 +32,11 @@ type service struct {
 	reactor *Reactor
 	handle  int     // Names it in requests; none is ever used again.
 	owner   *client // Hears of trouble; nil: nobody does.
-	port    int
-	backlog int
+	port    int     // Of its first listener.
 	state   state
 
-	listeners []*listener // None any more once they are closed.
+	listeners []*listener // Their sockets; none any more once they are closed.
+	groups    int         // How many listeners there are, of a socket for each address.
 	queue     int         // The queue's send end.
 	next      int         // That of a second queue; -1: there is none.
 	back      *back       // What workers send, or nil.
@@ -68,24 +68,31 @@ func (r *Reactor) open(options listen.Options, owner *client) (s *service, recei
 		descriptor.Close(fds...)
 		return nil, -1, err
 	}
-	s = r.newService(fds, send)
-	s.owner, s.port, s.backlog = owner, port, options.Backlog
+	s = r.newService(send)
+	s.owner, s.port = owner, port
+	s.addListener(fds, options.Backlog)
 	return s, receive, nil
 }
 
-// newService owns the descriptors.
-func (r *Reactor) newService(fds []int, send int) *service {
+// newService owns the queue's end. It has no listener yet.
+func (r *Reactor) newService(send int) *service {
 	r.lastHandle++
 	s := &service{reactor: r, handle: r.lastHandle, queue: send, next: -1}
 	s.current.connection = queue.NoConnection
 	s.pending.all = make([]arrival, 0, 1)
 	s.later.due, s.later.owner = s.flush, s
 	s.nudger.next.due, s.nudger.next.owner = s.sendNudge, s
-	for _, fd := range fds {
-		s.listeners = append(s.listeners, newListener(s, fd))
-	}
 	r.services[s.handle] = s
 	return s
+}
+
+// addListener gives a service that hasn't begun one more listener, whose sockets
+// it owns.
+func (s *service) addListener(fds []int, backlog int) {
+	for _, fd := range fds {
+		s.listeners = append(s.listeners, newListener(s, fd, s.groups, backlog))
+	}
+	s.groups++
 }
 
 // begin looks at once whether the listeners accept: what will never work is

@@ -42,6 +42,7 @@ const (
 type Arrival struct {
 	Fd       int
 	Port     int
+	Listener int
 	Accepted uint64
 	Address  string
 }
@@ -71,6 +72,7 @@ func convert(arrival *C.SsArrival, status Status) Arrival {
 	return Arrival{
 		Fd:       int(arrival.fd),
 		Port:     int(arrival.port),
+		Listener: int(arrival.listener),
 		Accepted: uint64(arrival.accepted),
 		Address:  C.GoString(&arrival.address[0]),
 	}

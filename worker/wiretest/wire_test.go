@@ -96,6 +96,21 @@ func TestRetire(t *testing.T) {
 	wantThenEmpty(t, receive, Retire)
 }
 
+func TestListener(t *testing.T) {
+	for _, number := range []uint16{0, 1, 0x1234, 0xffff} {
+		m := queue.Message{Kind: queue.KindConnection, Port: 1234, Listener: number}
+		var bytes [queue.Size]byte
+		m.Encode(&bytes)
+		arrival, status := Decode(bytes[:])
+		if status != Got || arrival.Listener != int(number) || arrival.Port != 1234 {
+			t.Errorf("%d: got %d, %+v", number, status, arrival)
+		}
+		if got, err := queue.Decode(bytes[:]); err != nil || got != m {
+			t.Errorf("%d: got %+v, %v", number, got, err)
+		}
+	}
+}
+
 func TestGarbageOfEachLength(t *testing.T) {
 	send, receive := newQueue(t)
 	for length := 0; length <= 2*queue.Size; length++ {
@@ -211,7 +226,7 @@ func serve(t *testing.T, where string) (receive, port int) {
 	}
 	sendRaw(t, door[0], []byte{0}, asking[1])
 	descriptor.Close(door[1], asking[1])
-	m := control.Message{ID: 1, Name: "serve", Text: []byte(where), Numbers: control.Numbers{0, 8}}
+	m := control.Message{ID: 1, Name: "serve", Text: []byte(where), Numbers: control.Numbers{0, 0, 8}}
 	if err := control.NewBuffer().Send(asking[0], &m); err != nil {
 		t.Fatal(err)
 	}
