@@ -8,37 +8,49 @@ namespace eval ::socketserver::pool {
     namespace export names of start
     namespace ensemble create -unknown ::socketserver::pool::Unknown
     variable counter 0	;# Names pools.
-    variable ports {}	;# Ports that have one: the pool's command and process.
+    variable ports {}	;# First ports of those that have one: the pool's
+			;# command, process and listeners.
 }
 
-# ?option value ...? port handlerProc: listens and starts workers. The pool, a
-# command.
+# ?option value ...? listener handlerProc ?listener handlerProc ...?: listens
+# and starts workers. The pool, a command.
 
 proc ::socketserver::pool::start {args} {
     variable counter
 
-    if {[llength $args] < 2} {
-        return -code error -errorcode {SOCKETSERVER USAGE} "wrong # args:\
-                should be \"::socketserver::pool start ?option value ...?\
-                port handlerProc\""
-    }
-    set handler [lindex $args end]
-    set port [lindex $args end-1]
     ::socketserver::options::Plainly {
+        lassign [Words "::socketserver::pool start" $args] pairs served
         set options [::socketserver::options::Read \
-                [::socketserver::options::Default] [lrange $args 0 end-2]]
-        CheckHandler $handler $options
+                [::socketserver::options::Default] $pairs]
+        foreach {listener handler} $served {
+            CheckHandler $handler $options
+        }
         if {[dict get $options -user] ne {}} {
             ::socketserver::Process account [dict get $options -user] \
                     [dict get $options -group]
         }
-        set port [Listen $port $options]
         ::socketserver::Pool create ::socketserver::pool[incr counter] \
-                $port $handler $options
+                [Listen $served $options] $options
     }
 }
 
-# The pools of this process; the one of a port.
+# The options, and the listeners with their handlers, among a command's words.
+
+proc ::socketserver::pool::Words {command words} {
+    set last [expr {[llength $words] - 2}]
+    for {set i 0} {$i < $last} {incr i 2} {
+        if {![string match {-[a-z]*} [lindex $words $i]]} break
+    }
+    set served [lrange $words $i end]
+    if {[llength $served] % 2 || [llength $served] == 0} {
+        ::socketserver::options::Usage "wrong # args: should be\
+                \"$command ?option value ...? listener handlerProc\
+                ?listener handlerProc ...?\""
+    }
+    list [lrange $words 0 $i-1] $served
+}
+
+# The pools of this process; the one of a listener.
 
 proc ::socketserver::pool::names {} {
     variable ports
@@ -49,20 +61,40 @@ proc ::socketserver::pool::names {} {
     }
 }
 
-proc ::socketserver::pool::of {port} {
-    variable ports
-    if {[string is integer -strict $port]} {
-        set port [expr {$port + 0}]
+proc ::socketserver::pool::of {listener} {
+    if {[string is integer -strict $listener]} {
+        set listener [expr {$listener + 0}]
     }
-    if {[dict exists $ports $port]} {
-        lassign [dict get $ports $port] pool process
-        if {$process == [pid]} {
-            return $pool
+    foreach key {name port} {
+        set found [Find $key $listener]
+        if {[dict size $found] == 1} {
+            return [lindex [dict values $found] 0]
         }
     }
-    return -code error -errorcode {SOCKETSERVER NOPOOL} "port \"$port\" has\
-            no pool in this process: \"::socketserver::pool names\" tells\
+    if {[dict size $found] > 1} {
+        ::socketserver::options::Usage "port $listener has several listeners:\
+                give the name of one of [dict keys $found]"
+    }
+    return -code error -errorcode {SOCKETSERVER NOPOOL} "port \"$listener\"\
+            has no pool in this process: \"::socketserver::pool names\" tells\
             which there are"
+}
+
+# The pools of this process by the names of their listeners, of those whose name
+# or port this is.
+
+proc ::socketserver::pool::Find {key value} {
+    variable ports
+    set found {}
+    foreach entry [dict values $ports] {
+        lassign $entry pool process listeners
+        foreach listener $listeners {
+            if {$process == [pid] && [dict get $listener $key] eq $value} {
+                dict set found [dict get $listener name] $pool
+            }
+        }
+    }
+    return $found
 }
 
 # An ensemble's handler for what it doesn't know answers with what to call
@@ -89,21 +121,26 @@ proc ::socketserver::pool::CheckHandler {handler options} {
     }
 }
 
-# Serves a port that has no pool yet. To serve again what is served changes
-# nothing, and tells the port's number however it was written.
+# Listens, where there is no pool yet. To serve again what is served changes
+# nothing. A list of dicts: name, port, addresses, handler.
 
-proc ::socketserver::pool::Listen {port options} {
+proc ::socketserver::pool::Listen {served options} {
     variable ports
 
-    set port [::socketserver::socket server \
-            {*}[::socketserver::options::Listening $options] $port]
+    set port [::socketserver::Queue serve [lmap {listener -} $served {
+        set listener
+    }] [::socketserver::options::Listening $options]]
+    set listeners [::socketserver::Queue listeners $port]
     if {[dict exists $ports $port]
             && ([lindex [dict get $ports $port] 1] eq [pid]
-            || ![dict get [::socketserver::socket status -port $port] serving])} {
+            || ![dict get [::socketserver::socket status -port \
+                    [dict get [lindex $listeners 0] name]] serving])} {
         return -code error -errorcode {SOCKETSERVER USAGE} "port $port has\
                 a pool already: stop it, or add workers to it"
     }
-    return $port
+    lmap listener $listeners {- handler} $served {
+        dict set listener handler $handler
+    }
 }
 
 # What a step leaves to be done when it is over, because the application's
@@ -140,8 +177,8 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 
 ::oo::class create ::socketserver::Pool {
     # options	a dict of all of them
-    # handler	command prefix
-    # port	the port
+    # listeners	dicts: name, port, addresses, handler
+    # port	the first one's
     # owner	this process; forked children have a copy that is dead
     # supervisor board
     #		what Supervise and Board returned
@@ -161,13 +198,13 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # over	set then
     # asked	whether it has been asked to stop
     # failure	why it ended without that: {reason message}
-    variable options handler port owner supervisor board \
+    variable options listeners port owner supervisor board \
             slots children queues seen afterwards standing timer counts accepted \
             samples whyNot lastError last over asked failure
 
-    constructor {givenPort givenHandler givenOptions} {
-        set port $givenPort
-        set handler $givenHandler
+    constructor {givenListeners givenOptions} {
+        set listeners $givenListeners
+        set port [dict get [lindex $listeners 0] port]
         set options $givenOptions
         set owner [pid]
         set over 0
@@ -194,9 +231,9 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         my Room $most
         set standing [dict create phase running generation 1 \
                 wanted $least minworkers $least maxworkers $most]
-        dict set ::socketserver::pool::ports $port [list [self] $owner]
-        my Tell info \
-                "port $port is served on [my Where], $least workers start"
+        dict set ::socketserver::pool::ports $port \
+                [list [self] $owner $listeners]
+        my Tell info "[my Where], $least workers start"
 
         # What this leaves to be done is for the event loop: none of the
         # application's commands meets a pool that is being made.
@@ -206,7 +243,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 
     destructor {
         if {[info exists over] && !$over && [pid] == $owner} {
-            catch {::socketserver::socket close -port $port}
+            catch {::socketserver::socket close -port [my Name]}
             foreach pid [dict keys $children] {
                 # Nobody wants to hear of it, but somebody has to reap it.
                 catch {::socketserver::Process unwatch $pid}
@@ -333,6 +370,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         }
         set counted [my Counted $served]
         dict create port $port \
+                listeners $listeners \
                 state [dict get $standing phase] \
                 generation [dict get $standing generation] \
                 wanted [dict get $standing wanted] \
@@ -405,8 +443,34 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # Where it listens, for people.
 
     method Where {} {
-        set addresses [dict get $options -myaddr]
-        expr {$addresses eq {} ? "all addresses" : $addresses}
+        set all [lmap listener $listeners {
+            set addresses [join [dict get $listener addresses] {, }]
+            set text "port [dict get $listener port] is served on"
+            append text " " [expr {$addresses eq {} ? "all addresses"
+                    : $addresses}]
+        }]
+        join $all {, }
+    }
+
+    # A name that finds its queue.
+
+    method Name {} {
+        dict get [lindex $listeners 0] name
+    }
+
+    # What the board says, with the handler of the listener by which the oldest
+    # connection came.
+
+    method Entry {entry} {
+        if {![dict exists $entry listener]} {
+            return $entry
+        }
+        set listener [lindex $listeners [dict get $entry listener]]
+        if {$listener ne {}} {
+            dict set entry handler \
+                    [string range [dict get $listener handler] 0 63]
+        }
+        dict remove $entry listener
     }
 
     # Room for a generation, the one that replaces it, and older ones that
@@ -456,7 +520,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
             incr queued $length
         }
         if {![catch {
-            ::socketserver::socket status -port $port
+            ::socketserver::socket status -port [my Name]
         } socket] && [dict exists $socket accepted]} {
             set accepted [dict get $socket accepted]
         } else {
@@ -476,6 +540,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 
     method Workers {} {
         lmap entry [::socketserver::Board read $board] {
+            set entry [my Entry $entry]
             foreach key {started since age} {
                 dict set entry $key [expr {[dict get $entry $key] / 1000.0}]
             }

@@ -123,7 +123,10 @@
         }
         if {[catch {
             ::socketserver::Process spawn [list ::socketserver::worker::Run \
-                    [dict create options $options handler $handler port $port \
+                    [dict create options $options \
+                    handlers [lmap listener $listeners {
+                        dict get $listener handler
+                    }] port $port listener [my Name] \
                     queue $queue board $board slot $slot \
                     generation $generation]]
         } pid problem]} {
@@ -206,7 +209,7 @@
 
     method Named {slot} {
         ::socketserver::log::Worker $port \
-                [::socketserver::Board read $board $slot]
+                [my Entry [::socketserver::Board read $board $slot]]
     }
 
     # A reload begins: -reloadcmd first.
@@ -268,7 +271,7 @@
             return
         }
         my Try "can't close port $port" {
-            ::socketserver::socket close -port $port
+            ::socketserver::socket close -port [my Name]
         }
     }
 
@@ -397,7 +400,7 @@
         }
         set child [dict get $children $pid]
         set slot [dict get $child slot]
-        set entry [::socketserver::Board read $board $slot]
+        set entry [my Entry [::socketserver::Board read $board $slot]]
         dict unset children $pid
         ::socketserver::Board release $board $slot
         set clean [my Clean $entry $how]

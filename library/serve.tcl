@@ -8,21 +8,18 @@ namespace eval ::socketserver::server {
     variable process {}	;# Which one serves; children have a copy.
 }
 
-# ?option value ...? port handlerProc: listens, keeps workers, obeys signals and
-# runs the event loop. Returns when the server has been stopped.
+# ?option value ...? listener handlerProc ?listener handlerProc ...?: listens,
+# keeps workers, obeys signals and runs the event loop. Returns when the server
+# has been stopped.
 
 proc ::socketserver::serve {args} {
-    if {[llength $args] < 2} {
-        return -code error -errorcode {SOCKETSERVER USAGE} "wrong # args:\
-                should be \"::socketserver::serve ?option value ...? port\
-                handlerProc\""
-    }
     if {$server::process eq [pid]} {
         return -code error -errorcode {SOCKETSERVER USAGE} "this process\
                 serves already: start a pool for another port, with\
                 ::socketserver::pool start"
     }
     ::socketserver::options::Plainly {
+        pool::Words ::socketserver::serve $args
         server::Serve -logcmd ::socketserver::log::Print {*}$args
     }
     return

@@ -6,8 +6,8 @@
 namespace eval ::socketserver::worker {
     variable options	;# Of the pool.
     variable settings	;# What else Run was given.
-    variable handler	;# Command prefix...
-    variable words	;# ...and how many words it takes: 1 or 3.
+    variable handlers	;# Of each listener: command prefix, and how many words
+			;# it takes: 1 or 3.
     variable left	;# Connections still to take; -1: no bound.
     variable open 0	;# Connections open in the event loop.
     variable clients	;# Their peers, by channel...
@@ -27,14 +27,15 @@ namespace eval ::socketserver::worker {
 #
 # given: a dict:
 #	options			those of the pool
-#	handler			command prefix
-#	port queue		where connections come from
+#	handlers		command prefixes, in the order of the listeners
+#	port listener queue	where connections come from: the first listener's
+#				port and name
 #	board slot generation	where to show what it does
 
 proc ::socketserver::worker::Run {given} {
     variable options [dict get $given options]
-    variable handler [dict get $given handler]
-    variable settings [dict remove $given options handler]
+    variable handlers [dict get $given handlers]
+    variable settings [dict remove $given options handlers]
 
     try {
         if {![Begin]} {
@@ -57,7 +58,7 @@ proc ::socketserver::worker::Run {given} {
 
 proc ::socketserver::worker::Begin {} {
     variable settings
-    variable handler
+    variable handlers
 
     Forget
     ::socketserver::Signals worker ::socketserver::worker::Leave
@@ -66,7 +67,8 @@ proc ::socketserver::worker::Begin {} {
     expr {srand(([clock microseconds] ^ ([pid] << 12)) & 0x7fffffff)}
     dict with settings {
         ::socketserver::Process title worker:$port
-        ::socketserver::Board take $board $slot $generation $handler
+        ::socketserver::Board take $board $slot $generation \
+                [lindex $handlers 0]
         try {
             ::socketserver::Queue use $port $queue
         } trap {SOCKETSERVER NOQUEUE} {} {
@@ -161,8 +163,7 @@ proc ::socketserver::worker::Has {chan option} {
 proc ::socketserver::worker::Prepare {} {
     variable options
     variable settings
-    variable handler
-    variable words
+    variable handlers
 
     try {
         if {[dict get $options -user] ne {}} {
@@ -170,7 +171,9 @@ proc ::socketserver::worker::Prepare {} {
                     [dict get $options -group]
         }
         Script -initcmd
-        set words [Words $handler]
+        set handlers [lmap handler $handlers {
+            list $handler [Words $handler]
+        }]
     } on error {message problem} {
         Tell error "worker [pid] can't begin: $message" $problem
         dict with settings {
@@ -230,12 +233,12 @@ proc ::socketserver::worker::AcceptLoop {} {
 
     variable patience
 
-    set port [dict get $settings port]
+    set listener [dict get $settings listener]
     set trouble {}
     set failures 0
     while {$left != 0} {
         try {
-            ::socketserver::socket accept -port $port \
+            ::socketserver::socket accept -port $listener \
                     -closed ::socketserver::worker::Closed
         } on error {message problem} {
             # Told once; other workers take the connections meanwhile.
@@ -258,20 +261,29 @@ proc ::socketserver::worker::AcceptLoop {} {
             set failures 0
             incr left -1
             lassign $connection sock address peerPort
-            Handle $sock $address $peerPort
+            Handle [HandlerOf $sock] $sock $address $peerPort
             Close $sock $address $peerPort
         }
     }
     Retiring
 }
 
+# The handler of the listener by which a connection came, and how many words it
+# takes.
+
+proc ::socketserver::worker::HandlerOf {sock} {
+    variable handlers
+    if {[llength $handlers] == 1} {
+        return [lindex $handlers 0]
+    }
+    lindex $handlers [::socketserver::Queue listener $sock]
+}
+
 # Calls the handler with a connection. An error is told, and the
 # connection closed.
 
-proc ::socketserver::worker::Handle {sock address peerPort} {
-    variable handler
-    variable words
-
+proc ::socketserver::worker::Handle {how sock address peerPort} {
+    lassign $how handler words
     set call $handler
     if {$words == 1} {
         lappend call $sock
@@ -279,7 +291,7 @@ proc ::socketserver::worker::Handle {sock address peerPort} {
         lappend call $sock $address $peerPort
     }
     if {[catch {uplevel #0 $call} message problem] == 1} {
-        Failed $sock $address $peerPort $message $problem
+        Failed $handler $sock $address $peerPort $message $problem
         catch {chan close $sock}
     }
 }
@@ -287,9 +299,9 @@ proc ::socketserver::worker::Handle {sock address peerPort} {
 # Tells of an error of the handler. That the client went away in the
 # middle of it is no error of anybody's.
 
-proc ::socketserver::worker::Failed {sock address peerPort message problem} {
-    variable handler
-
+proc ::socketserver::worker::Failed {
+    handler sock address peerPort message problem
+} {
     if {[Gone $sock [dict get $problem -errorcode]]} {
         Tell info "$address port $peerPort went away: $message"
         return
@@ -372,7 +384,7 @@ proc ::socketserver::worker::Ask {} {
         return
     }
     if {!$asked && $open < [::socketserver::options::Concurrency $options]} {
-        ::socketserver::socket client -port [dict get $settings port] \
+        ::socketserver::socket client -port [dict get $settings listener] \
                 -closed ::socketserver::worker::Ended \
                 ::socketserver::worker::Take
         set asked 1
@@ -389,6 +401,7 @@ proc ::socketserver::worker::Take {sock address peerPort} {
     variable clients
     variable timers
 
+    set how [HandlerOf $sock]
     incr open
     set clients($sock) "$address port $peerPort"
     incr left [expr {$left > 0 ? -1 : 0}]
@@ -397,9 +410,10 @@ proc ::socketserver::worker::Take {sock address peerPort} {
             [dict get $options -timeout]]
     if {$limit > 0} {
         set timers($sock) [::socketserver::Timer start $limit \
-                [list ::socketserver::worker::Late $sock $address $peerPort]]
+                [list ::socketserver::worker::Late [lindex $how 0] $sock \
+                $address $peerPort]]
     }
-    Handle $sock $address $peerPort
+    Handle $how $sock $address $peerPort
     Ask
 }
 
@@ -422,9 +436,8 @@ proc ::socketserver::worker::Given {sock} {
 # A connection has taken too long. Only where the event loop doesn't run
 # has the supervisor to kill for that.
 
-proc ::socketserver::worker::Late {sock address peerPort} {
+proc ::socketserver::worker::Late {handler sock address peerPort} {
     variable options
-    variable handler
     variable timers
 
     unset -nocomplain timers($sock)
