@@ -1,9 +1,3 @@
-/*
- * connection.c --
- *
- *	A received connection as a Tcl channel.
- */
-
 #include "connection.h"
 #include "board.h"
 #include "clock.h"
@@ -37,9 +31,7 @@
 				/* Of a connection's number. */
 #define SWEPT 8			/* How many SsConnectionsSweep looks at. */
 
-/*
- * All guarded by the fork lock.
- */
+/* All guarded by the fork lock. */
 
 static uint64_t received = 0;
 static uint64_t discarded = 0;
@@ -115,10 +107,7 @@ SsConnectionOpen(
     return connectionPtr;
 }
 
-/*
- * A limit of the process may not let it be any higher.
- */
-
+/* A limit of the process may not let it be any higher. */
 static int
 Raise(
     int fd)			/* The result replaces it. */
@@ -136,7 +125,6 @@ Raise(
  * The channel is being closed, by whichever thread has it now.  A forked child
  * that closes its copy finds no connection of that number.
  */
-
 static void
 ClosedProc(
     void *clientData)		/* The connection's number. */
@@ -160,7 +148,6 @@ ClosedProc(
  * Tells who wants to know that a connection is closed, and may let the worker
  * end.
  */
-
 static void
 Closed(
     SsConnection *connectionPtr)	/* No longer in the list, whose use of
@@ -181,7 +168,6 @@ Closed(
  * whose handler is deleted may be closed in a moment: what it is is noted now,
  * and looked for when the thread that closes it waits next.
  */
-
 static int
 DoubtProc(
     int fd)
@@ -249,7 +235,6 @@ SsConnectionsSweep(void)
  * got the same number.  Notes which socket it is when it is asked for the first
  * time.
  */
-
 static int
 IsOpen(
     SsConnection *connectionPtr)
@@ -271,7 +256,6 @@ IsOpen(
  * Keep the list of open connections, and show on the scoreboard how many there
  * are and which is the oldest.
  */
-
 static void
 NoteOpened(
     SsConnection *connectionPtr)
@@ -299,7 +283,6 @@ NoteOpened(
 /*
  * Returns one that had this descriptor, and so must have been closed, or NULL.
  */
-
 static SsConnection *
 PlaceLocked(
     SsConnection *connectionPtr)
@@ -430,10 +413,7 @@ SsConnectionsNote(void)
     return open;
 }
 
-/*
- * Tcl closes one a moment after nothing is buffered any more.
- */
-
+/* Tcl closes one a moment after nothing is buffered any more. */
 int
 SsConnectionsLingering(void)
 {

@@ -1,12 +1,10 @@
 /*
- * message.h --
- *
- *	One message of a queue, as it stands on the wire between the reactor
- *	(Go, internal/queue) and the workers (C, queue.c).  One message
- *	hands over one connection, whose descriptor travels beside it as
- *	SCM_RIGHTS.  Both ends run on one machine, so integers are in host
- *	byte order.  internal/queue/message.go states the same layout;
- *	worker/wiretest holds the two together.
+ * One message of a queue, as it stands on the wire between the reactor (Go,
+ * internal/queue) and the workers (C, queue.c).  One message hands over one
+ * connection, whose descriptor travels beside it as SCM_RIGHTS.  Both ends run
+ * on one machine, so integers are in host byte order.
+ * internal/queue/message.go states the same layout; worker/wiretest holds the
+ * two together.
  */
 
 #ifndef SS_MESSAGE_H
@@ -16,9 +14,7 @@
 
 #define SS_MESSAGE_VERSION 1
 
-/*
- * What a message asks of the worker that receives it.
- */
+/* What a message asks of the worker that receives it. */
 
 #define SS_KIND_CONNECTION 1	/* Serve the connection that comes along. */
 #define SS_KIND_RETIRE	   2	/* Ask for nothing more; no descriptor. */

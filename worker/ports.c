@@ -1,9 +1,3 @@
-/*
- * ports.c --
- *
- *	The ports that this process knows.
- */
-
 #include "ports.h"
 #include "fork.h"
 #include "queue.h"
@@ -23,32 +17,60 @@ typedef struct SsPortUse {
 static SsPort *firstPortPtr = NULL;
 static int lastQueue = 0;
 
-static int	Rank(const SsPort *portPtr, const SsListener *listenerPtr,
-		    const char *name, int number);
-static SsPortUse *OwnUse(const SsPort *portPtr);
-static SsPort **PlaceLocked(int number);
-static void	TidyLocked(SsPort *portPtr);
+/*
+ * Closes the receive end of a queue that ended when nobody uses it, and frees
+ * the port if another one has its number.  Otherwise it stays, so that who asks
+ * for it hears that it was closed.
+ */
+static void
+TidyLocked(
+    SsPort *portPtr)
+{
+    SsPort **linkPtr;
+
+    if (!portPtr->ended || portPtr->uses > 0) {
+	return;
+    }
+    if (portPtr->queueFd >= 0) {
+	SsWaitsLeaveLocked(portPtr->queueFd);
+	close(portPtr->queueFd);
+	portPtr->queueFd = -1;
+    }
+    if (SsPortFindLocked(portPtr->number) == portPtr) {
+	return;
+    }
+    for (linkPtr = &firstPortPtr; *linkPtr != portPtr;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	/* To the link that leads to it. */
+    }
+    *linkPtr = portPtr->nextPtr;
+    free(portPtr->listeners);
+    free(portPtr);
+}
 
 /*
- *----------------------------------------------------------------------
- *
- * SsPortAddLocked --
- *
- *	See ports.h.  One that ended under the same number gives way; one
- *	whose queue still holds connections stays before it until it ends.
- *
- * Results:
- *	The port, or NULL.
- *
- * Side effects:
- *	The list grows.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
+ * The link that is to lead to a new port: behind those of its number that have
+ * not ended, so that a second queue leaves the order as it is, or at the end.
  */
+static SsPort **
+PlaceLocked(
+    int number)
+{
+    SsPort **linkPtr, **placePtr = NULL;
 
+    for (linkPtr = &firstPortPtr; *linkPtr != NULL;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	if ((*linkPtr)->number == number && !(*linkPtr)->ended) {
+	    placePtr = &(*linkPtr)->nextPtr;
+	}
+    }
+    return (placePtr != NULL) ? placePtr : linkPtr;
+}
+
+/*
+ * One that ended under the same number gives way; one whose queue still holds
+ * connections stays before it until it ends.
+ */
 SsPort *
 SsPortAddLocked(
     const SsListener *listeners,
@@ -86,25 +108,6 @@ SsPortAddLocked(
     return portPtr;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsPortFindLocked, SsPortQueueLocked, SsPortsFirstLocked --
- *
- *	See ports.h.
- *
- * Results:
- *	A port or NULL.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
 SsPort *
 SsPortFindLocked(
     int number)			/* 0: the first. */
@@ -122,6 +125,25 @@ SsPortFindLocked(
 	}
     }
     return (number == 0) ? firstPortPtr : foundPtr;
+}
+
+/*
+ * How well a listener is what is looked for; 0: it isn't.  A name says more
+ * than a number.
+ */
+static int
+Rank(
+    const SsPort *portPtr,
+    const SsListener *listenerPtr,
+    const char *name,
+    int number)
+{
+    int state = portPtr->ended ? 0 : portPtr->serving ? 2 : 1;
+
+    if (strcmp(name, listenerPtr->name) == 0) {
+	return 2 * state + 2;
+    }
+    return (number != 0 && number == listenerPtr->port) ? 2 * state + 1 : 0;
 }
 
 SsPort *
@@ -143,10 +165,7 @@ SsPortNamedLocked(
 		*countPtr = 0;
 	    }
 
-	    /*
-	     * Of a second queue it is the same one.
-	     */
-
+	    /* Of a second queue it is the same one. */
 	    if (rank == 0 || rank < best || (*countPtr > 0 && found == i
 		    && foundPtr->number == portPtr->number)) {
 		continue;
@@ -157,26 +176,6 @@ SsPortNamedLocked(
 	}
     }
     return (*countPtr == 1) ? SsPortFindLocked(foundPtr->number) : NULL;
-}
-
-/*
- * How well a listener is what is looked for; 0: it isn't.  A name says more
- * than a number.
- */
-
-static int
-Rank(
-    const SsPort *portPtr,
-    const SsListener *listenerPtr,
-    const char *name,
-    int number)
-{
-    int state = portPtr->ended ? 0 : portPtr->serving ? 2 : 1;
-
-    if (strcmp(name, listenerPtr->name) == 0) {
-	return 2 * state + 2;
-    }
-    return (number != 0 && number == listenerPtr->port) ? 2 * state + 1 : 0;
 }
 
 SsPort *
@@ -201,24 +200,20 @@ SsPortsFirstLocked(void)
     return firstPortPtr;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsPortUseLocked, SsPortDropLocked --
- *
- *	See ports.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	May close the queue's receive end and free the port.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
+static SsPortUse *
+OwnUse(
+    const SsPort *portPtr)
+{
+    SsPortUse *usePtr;
+
+    for (usePtr = portPtr->firstUsePtr; usePtr != NULL;
+	    usePtr = usePtr->nextPtr) {
+	if (pthread_equal(usePtr->thread, pthread_self())) {
+	    break;
+	}
+    }
+    return usePtr;
+}
 
 void
 SsPortUseLocked(
@@ -237,42 +232,6 @@ SsPortUseLocked(
 	portPtr->firstUsePtr = usePtr;
     }
     usePtr->count++;
-}
-
-static SsPortUse *
-OwnUse(
-    const SsPort *portPtr)
-{
-    SsPortUse *usePtr;
-
-    for (usePtr = portPtr->firstUsePtr; usePtr != NULL;
-	    usePtr = usePtr->nextPtr) {
-	if (pthread_equal(usePtr->thread, pthread_self())) {
-	    break;
-	}
-    }
-    return usePtr;
-}
-
-/*
- * Not freed: perhaps exec comes next.
- */
-
-void
-SsPortsForget(void)
-{
-    SsPort *portPtr;
-    SsPortUse *usePtr;
-
-    for (portPtr = firstPortPtr; portPtr != NULL;
-	    portPtr = portPtr->nextPtr) {
-	usePtr = OwnUse(portPtr);
-	if (usePtr != NULL) {
-	    usePtr->nextPtr = NULL;
-	}
-	portPtr->firstUsePtr = usePtr;
-	portPtr->uses = (usePtr == NULL) ? 0 : usePtr->count;
-    }
 }
 
 void
@@ -294,24 +253,23 @@ SsPortDropLocked(
     TidyLocked(portPtr);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsPortAtEndLocked, SsPortEndLocked --
- *
- *	See ports.h.
- *
- * Results:
- *	The first: 1 or 0.
- *
- * Side effects:
- *	May close the queue's receive end and free the port.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
+/* Not freed: perhaps exec comes next. */
+void
+SsPortsForget(void)
+{
+    SsPort *portPtr;
+    SsPortUse *usePtr;
+
+    for (portPtr = firstPortPtr; portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	usePtr = OwnUse(portPtr);
+	if (usePtr != NULL) {
+	    usePtr->nextPtr = NULL;
+	}
+	portPtr->firstUsePtr = usePtr;
+	portPtr->uses = (usePtr == NULL) ? 0 : usePtr->count;
+    }
+}
 
 int
 SsPortAtEndLocked(
@@ -331,25 +289,6 @@ SsPortEndLocked(
     portPtr->ended = 1;
     TidyLocked(portPtr);
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * SsPortGiveUpLocked, SsPortKeepLocked --
- *
- *	See ports.h.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	May close receive ends and free ports.
- *
- * Process:
- *	Server; worker.
- *
- *----------------------------------------------------------------------
- */
 
 void
 SsPortGiveUpLocked(
@@ -373,25 +312,6 @@ SsPortKeepLocked(
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * SsPortServedHere, SsPortInherited --
- *
- *	See ports.h.
- *
- * Results:
- *	1 or 0.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
 int
 SsPortServedHere(
     const SsPort *portPtr)
@@ -404,87 +324,4 @@ SsPortInherited(
     const SsPort *portPtr)
 {
     return portPtr->server != SsForkCount();
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * TidyLocked --
- *
- *	Closes the receive end of a queue that ended when nobody uses it, and
- *	forgets the port if another one has its number.  Otherwise it stays,
- *	so that who asks for it hears that it was closed.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	May free the port.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-static void
-TidyLocked(
-    SsPort *portPtr)
-{
-    SsPort **linkPtr;
-
-    if (!portPtr->ended || portPtr->uses > 0) {
-	return;
-    }
-    if (portPtr->queueFd >= 0) {
-	SsWaitsLeaveLocked(portPtr->queueFd);
-	close(portPtr->queueFd);
-	portPtr->queueFd = -1;
-    }
-    if (SsPortFindLocked(portPtr->number) == portPtr) {
-	return;
-    }
-    for (linkPtr = &firstPortPtr; *linkPtr != portPtr;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	/* To the link that leads to it. */
-    }
-    *linkPtr = portPtr->nextPtr;
-    free(portPtr->listeners);
-    free(portPtr);
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * PlaceLocked --
- *
- *	Finds the place of a new port: behind those of its number that have
- *	not ended, so that a second queue leaves the order as it is, or at the
- *	end.
- *
- * Results:
- *	The link that is to lead to it.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
-static SsPort **
-PlaceLocked(
-    int number)
-{
-    SsPort **linkPtr, **placePtr = NULL;
-
-    for (linkPtr = &firstPortPtr; *linkPtr != NULL;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	if ((*linkPtr)->number == number && !(*linkPtr)->ended) {
-	    placePtr = &(*linkPtr)->nextPtr;
-	}
-    }
-    return (placePtr != NULL) ? placePtr : linkPtr;
 }

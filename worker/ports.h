@@ -1,10 +1,7 @@
 /*
- * ports.h --
- *
- *	The ports that this process knows: those that it serves and those that
- *	were served when it was forked.  A port stands for a queue and all
- *	listeners that feed it; its number is the first one's.  Nothing here
- *	knows Tcl.
+ * The ports that this process knows: those that it serves and those that were
+ * served when it was forked.  A port stands for a queue and all listeners that
+ * feed it; its number is the first one's.  Nothing here knows Tcl.
  */
 
 #ifndef SS_PORTS_H
@@ -44,85 +41,67 @@ typedef struct SsPort {
 				 * note is only counted. */
 } SsPort;
 
-/*
- * All of these want the fork lock held.
- *
- * SsPortAddLocked --
- *
- *	Makes a port known, which takes over the descriptor and copies the
- *	listeners.  NULL without memory; the descriptor is then still the
- *	caller's.
- *
- * SsPortFindLocked --
- *
- *	The port of this number, with the newest of its queues that have not
- *	ended, or else of all; with 0 the first port that was served and has
- *	not ended, or else the first.  NULL when there is none.
- *
- * SsPortNamedLocked --
- *
- *	The port with a listener of this name, or else of this number, 0 being
- *	nobody's; one that ends only if there is no other.  NULL when there is
- *	none, or the number is that of several listeners: *countPtr tells how
- *	many.
- *
- * SsPortQueueLocked --
- *
- *	The port of this number with that queue, or NULL.
- *
- * SsPortUseLocked, SsPortDropLocked --
- *
- *	Keep its descriptor open; the last to drop a port that ended closes
- *	it.
- *
- * SsPortAtEndLocked --
- *
- *	Whether the server is gone and nothing is queued any more; notes it.
- *
- * SsPortEndLocked --
- *
- *	Notes that the queue's end was received.
- *
- * SsPortGiveUpLocked --
- *
- *	Ends a queue that came to nothing; the one before is the newest again.
- *
- * SsPortKeepLocked --
- *
- *	This process wants no other queue of this port's number.
- *
- * SsPortServedHere --
- *
- *	Whether it is this process that listens.
- *
- * SsPortInherited --
- *
- *	Whether this process was forked from the one that served it.
- *
- * SsPortsFirstLocked --
- *
- *	The list.
- *
- * SsPortsForget: in a forked child, between fork and exec perhaps.  What other
- * threads of the parent use is used no more.
- *
- * Process: both.
- */
+/* All of these want the fork lock held, but SsPortsForget. */
 
+/*
+ * Makes a port known, which takes over the descriptor and copies the listeners.
+ * NULL without memory; the descriptor is then still the caller's.
+ */
 SsPort *	SsPortAddLocked(const SsListener *listeners, int numListeners,
 		    int queueFd);
+
+/*
+ * The port of this number, with the newest of its queues that have not ended,
+ * or else of all; with 0 the first port that was served and has not ended, or
+ * else the first.  NULL when there is none.
+ */
 SsPort *	SsPortFindLocked(int number);
+
+/*
+ * The port with a listener of this name, or else of this number, 0 being
+ * nobody's; one that ends only if there is no other.  NULL when there is none,
+ * or the number is that of several listeners: *countPtr tells how many.
+ */
 SsPort *	SsPortNamedLocked(const char *name, int number, int *countPtr);
+
+/* The port of this number with that queue, or NULL. */
 SsPort *	SsPortQueueLocked(int number, int queue);
+
+/* The list. */
+SsPort *	SsPortsFirstLocked(void);
+
+/*
+ * Keep its descriptor open; the last to drop a port that ended closes it, and
+ * frees the port if another one has its number.
+ */
 void		SsPortUseLocked(SsPort *portPtr);
 void		SsPortDropLocked(SsPort *portPtr);
-int		SsPortAtEndLocked(SsPort *portPtr);
+
+/*
+ * Notes that the queue's end was received.  If nobody uses the port, its
+ * descriptor is closed, and it may be freed; so it is with the next three.
+ */
 void		SsPortEndLocked(SsPort *portPtr);
+
+/* Whether the server is gone and nothing is queued any more; notes it. */
+int		SsPortAtEndLocked(SsPort *portPtr);
+
+/* Ends a queue that came to nothing; the one before is the newest again. */
 void		SsPortGiveUpLocked(SsPort *portPtr);
+
+/* This process wants no other queue of this port's number. */
 void		SsPortKeepLocked(SsPort *portPtr);
+
+/* Whether it is this process that listens. */
 int		SsPortServedHere(const SsPort *portPtr);
+
+/* Whether this process was forked from the one that served it. */
 int		SsPortInherited(const SsPort *portPtr);
-SsPort *	SsPortsFirstLocked(void);
+
+/*
+ * In a forked child, between fork and exec perhaps.  What other threads of the
+ * parent use is used no more.
+ */
 void		SsPortsForget(void);
 
 #endif /* SS_PORTS_H */

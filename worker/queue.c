@@ -1,9 +1,6 @@
 /*
- * queue.c --
- *
- *	Receiving from a queue.  Several processes share its receive end, so
- *	nothing here changes the socket itself: O_NONBLOCK or shutdown would
- *	count for all of them.
+ * Several processes share a queue's receive end, so nothing here changes the
+ * socket itself: O_NONBLOCK or shutdown would count for all of them.
  */
 
 #include "queue.h"
@@ -13,8 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -24,55 +21,147 @@
 #   include <linux/sockios.h>
 #endif
 
-/*
- * Room for one descriptor; alignment makes the kernel see room for two.
- */
+/* Room for one descriptor; alignment makes the kernel see room for two. */
 
 typedef union Control {
     struct cmsghdr header;	/* Aligns the bytes. */
     char bytes[CMSG_SPACE(sizeof(int))];
 } Control;
 
-static SsReceiveStatus ReceiveOne(int queueFd, SsArrival *arrivalPtr);
-static int	TakeDescriptors(struct msghdr *messagePtr);
-static int	FormatAddress(const SsMessage *messagePtr,
-		    SsArrival *arrivalPtr);
-static void	CloseKeepingErrno(int fd);
-
-/*
- *----------------------------------------------------------------------
- *
- * SsQueueReceive, ReceiveOne --
- *
- *	See queue.h; take one message.
- *
- * Results:
- *	A status; with SS_RECEIVE_GOT the arrival's descriptor is the
- *	caller's.
- *
- * Side effects:
- *	Takes a message off the queue.  With any status but GOT, what came
- *	with it is closed.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-SsReceiveStatus
-SsQueueReceive(
-    int queueFd,		/* The queue's receive end. */
-    SsArrival *arrivalPtr)	/* Filled with what came. */
+/* On a path whose errno is still to be read; -1: there is nothing to close. */
+static void
+CloseKeepingErrno(
+    int fd)
 {
-    SsReceiveStatus status;
+    int saved = errno;
 
-    do {
-	status = ReceiveOne(queueFd, arrivalPtr);
-    } while (status == SS_RECEIVE_NUDGE);
-    return status;
+    if (fd >= 0) {
+	close(fd);
+    }
+    errno = saved;
 }
 
+/*
+ * The first is wanted and is the caller's, -1: none; whatever else came is
+ * closed.
+ */
+static int
+TakeDescriptors(
+    struct msghdr *messagePtr)	/* As recvmsg left it. */
+{
+    struct cmsghdr *partPtr;
+    size_t i, count;
+    int fd, wanted = -1;
+
+    for (partPtr = CMSG_FIRSTHDR(messagePtr); partPtr != NULL;
+	    partPtr = CMSG_NXTHDR(messagePtr, partPtr)) {
+	if (partPtr->cmsg_level != SOL_SOCKET
+		|| partPtr->cmsg_type != SCM_RIGHTS) {
+	    continue;
+	}
+	count = (partPtr->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (i = 0; i < count; i++) {
+	    memcpy(&fd, CMSG_DATA(partPtr) + i * sizeof(int), sizeof(int));
+	    if (wanted < 0) {
+		wanted = fd;
+	    } else {
+		CloseKeepingErrno(fd);
+	    }
+	}
+    }
+    return wanted;
+}
+
+/* Returns 0 when the family is none that we know. */
+static int
+FormatAddress(
+    const SsMessage *messagePtr,
+    SsArrival *arrivalPtr)
+{
+    char interface[IF_NAMESIZE];
+    size_t used;
+
+    arrivalPtr->address[0] = '\0';
+    switch (messagePtr->family) {
+    case 0:
+	return 1;
+    case 4:
+	inet_ntop(AF_INET, messagePtr->address, arrivalPtr->address,
+		sizeof(arrivalPtr->address));
+	return 1;
+    case 6:
+	inet_ntop(AF_INET6, messagePtr->address, arrivalPtr->address,
+		sizeof(arrivalPtr->address));
+	break;
+    default:
+	return 0;
+    }
+    if (messagePtr->scope != 0) {
+	used = strlen(arrivalPtr->address);
+	if (if_indextoname(messagePtr->scope, interface) == NULL) {
+	    snprintf(interface, sizeof(interface), "%u",
+		    (unsigned) messagePtr->scope);
+	}
+	snprintf(arrivalPtr->address + used,
+		sizeof(arrivalPtr->address) - used, "%%%s", interface);
+    }
+    return 1;
+}
+
+SsReceiveStatus
+SsMessageDecode(
+    const void *bytes,		/* What was received. */
+    size_t length,		/* How many. */
+    SsArrival *arrivalPtr)	/* Filled but for its descriptor. */
+{
+    static const uint8_t nudge[SS_NUDGE_SIZE] = {
+	SS_MESSAGE_VERSION, SS_KIND_NUDGE
+    };
+    SsMessage message;
+
+    if (length == sizeof(nudge) && memcmp(bytes, nudge, length) == 0) {
+	return SS_RECEIVE_NUDGE;
+    }
+    if (length != sizeof(message)) {
+	return SS_RECEIVE_REJECTED;
+    }
+    memcpy(&message, bytes, sizeof(message));
+    if (message.version != SS_MESSAGE_VERSION) {
+	return SS_RECEIVE_REJECTED;
+    }
+    if (message.kind == SS_KIND_RETIRE) {
+	return SS_RECEIVE_RETIRE;
+    }
+    if (message.kind != SS_KIND_CONNECTION
+	    || !FormatAddress(&message, arrivalPtr)) {
+	return SS_RECEIVE_REJECTED;
+    }
+    arrivalPtr->port = message.port;
+    arrivalPtr->listener = message.listener;
+    arrivalPtr->accepted = message.accepted;
+    return SS_RECEIVE_GOT;
+}
+
+/*
+ * A daemon may have closed its standard channels.  A connection that took the
+ * number of one would become the standard input or output of the programs that
+ * a handler starts.
+ */
+int
+SsAboveStdio(
+    int fd)			/* Owned by the caller. */
+{
+    int moved;
+
+    if (fd < 0 || fd >= 3) {
+	return fd;
+    }
+    moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    CloseKeepingErrno(fd);
+    return moved;
+}
+
+/* With any status but SS_RECEIVE_GOT, what came with the message is closed. */
 static SsReceiveStatus
 ReceiveOne(
     int queueFd,
@@ -120,214 +209,18 @@ ReceiveOne(
     return (arrivalPtr->fd < 0) ? SS_RECEIVE_LOST : SS_RECEIVE_GOT;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * TakeDescriptors --
- *
- *	Takes the descriptors out of a received message: the first is wanted,
- *	whatever else came is closed.
- *
- * Results:
- *	A descriptor that the caller owns, or -1.
- *
- * Side effects:
- *	Surplus descriptors are closed.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-TakeDescriptors(
-    struct msghdr *messagePtr)	/* As recvmsg left it. */
-{
-    struct cmsghdr *partPtr;
-    size_t i, count;
-    int fd, wanted = -1;
-
-    for (partPtr = CMSG_FIRSTHDR(messagePtr); partPtr != NULL;
-	    partPtr = CMSG_NXTHDR(messagePtr, partPtr)) {
-	if (partPtr->cmsg_level != SOL_SOCKET
-		|| partPtr->cmsg_type != SCM_RIGHTS) {
-	    continue;
-	}
-	count = (partPtr->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	for (i = 0; i < count; i++) {
-	    memcpy(&fd, CMSG_DATA(partPtr) + i * sizeof(int), sizeof(int));
-	    if (wanted < 0) {
-		wanted = fd;
-	    } else {
-		CloseKeepingErrno(fd);
-	    }
-	}
-    }
-    return wanted;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsAboveStdio --
- *
- *	See queue.h.  A daemon may have closed its standard channels.  A
- *	connection that took the number of one would become the standard input
- *	or output of the programs that a handler starts.
- *
- * Results:
- *	The descriptor, 3 or above, or -1.
- *
- * Side effects:
- *	A descriptor below 3 is closed.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsAboveStdio(
-    int fd)			/* Owned by the caller. */
-{
-    int moved;
-
-    if (fd < 0 || fd >= 3) {
-	return fd;
-    }
-    moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    CloseKeepingErrno(fd);
-    return moved;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsMessageDecode --
- *
- *	See queue.h.
- *
- * Results:
- *	SS_RECEIVE_GOT, SS_RECEIVE_RETIRE, SS_RECEIVE_NUDGE or
- *	SS_RECEIVE_REJECTED.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 SsReceiveStatus
-SsMessageDecode(
-    const void *bytes,		/* What was received. */
-    size_t length,		/* How many. */
-    SsArrival *arrivalPtr)	/* Filled but for its descriptor. */
+SsQueueReceive(
+    int queueFd,		/* The queue's receive end. */
+    SsArrival *arrivalPtr)	/* Filled with what came. */
 {
-    static const uint8_t nudge[SS_NUDGE_SIZE] = {
-	SS_MESSAGE_VERSION, SS_KIND_NUDGE
-    };
-    SsMessage message;
+    SsReceiveStatus status;
 
-    if (length == sizeof(nudge) && memcmp(bytes, nudge, length) == 0) {
-	return SS_RECEIVE_NUDGE;
-    }
-    if (length != sizeof(message)) {
-	return SS_RECEIVE_REJECTED;
-    }
-    memcpy(&message, bytes, sizeof(message));
-    if (message.version != SS_MESSAGE_VERSION) {
-	return SS_RECEIVE_REJECTED;
-    }
-    if (message.kind == SS_KIND_RETIRE) {
-	return SS_RECEIVE_RETIRE;
-    }
-    if (message.kind != SS_KIND_CONNECTION
-	    || !FormatAddress(&message, arrivalPtr)) {
-	return SS_RECEIVE_REJECTED;
-    }
-    arrivalPtr->port = message.port;
-    arrivalPtr->listener = message.listener;
-    arrivalPtr->accepted = message.accepted;
-    return SS_RECEIVE_GOT;
+    do {
+	status = ReceiveOne(queueFd, arrivalPtr);
+    } while (status == SS_RECEIVE_NUDGE);
+    return status;
 }
-
-/*
- *----------------------------------------------------------------------
- *
- * FormatAddress --
- *
- *	Writes the peer's address as text.
- *
- * Results:
- *	1, or 0 when the family is none that we know.
- *
- * Side effects:
- *	Fills the arrival's address.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-FormatAddress(
-    const SsMessage *messagePtr,
-    SsArrival *arrivalPtr)
-{
-    char interface[IF_NAMESIZE];
-    size_t used;
-
-    arrivalPtr->address[0] = '\0';
-    switch (messagePtr->family) {
-    case 0:
-	return 1;
-    case 4:
-	inet_ntop(AF_INET, messagePtr->address, arrivalPtr->address,
-		sizeof(arrivalPtr->address));
-	return 1;
-    case 6:
-	inet_ntop(AF_INET6, messagePtr->address, arrivalPtr->address,
-		sizeof(arrivalPtr->address));
-	break;
-    default:
-	return 0;
-    }
-    if (messagePtr->scope != 0) {
-	used = strlen(arrivalPtr->address);
-	if (if_indextoname(messagePtr->scope, interface) == NULL) {
-	    snprintf(interface, sizeof(interface), "%u",
-		    (unsigned) messagePtr->scope);
-	}
-	snprintf(arrivalPtr->address + used,
-		sizeof(arrivalPtr->address) - used, "%%%s", interface);
-    }
-    return 1;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsQueueLength --
- *
- *	See queue.h.
- *
- * Results:
- *	A number of messages, or -1.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
 
 int
 SsQueueLength(
@@ -339,39 +232,10 @@ SsQueueLength(
      * For a sequenced-packet socket this is the sum over all messages that
      * are queued (Linux, net/unix/af_unix.c).
      */
-
     if (ioctl(queueFd, FIONREAD, &bytes) < 0) {
 	return -1;
     }
     return bytes / (int) sizeof(SsMessage);
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * SsQueueIsEmpty, SsQueueAtEnd --
- *
- *	See queue.h.
- *
- * Results:
- *	1 or 0.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-int
-SsQueueIsEmpty(
-    int queueFd)		/* The queue's receive end. */
-{
-    struct pollfd look = { .fd = queueFd, .events = POLLIN };
-
-    return poll(&look, 1, 0) == 0;
 }
 
 int
@@ -385,41 +249,7 @@ SsQueueAtEnd(
 	return 1;
     }
 
-    /*
-     * A nudge may be left over.
-     */
-
+    /* A nudge may be left over. */
     return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP)
 	    && SsQueueLength(queueFd) == 0;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * CloseKeepingErrno --
- *
- *	Closes a descriptor on a path whose errno is still to be read.
- *
- * Results:
- *	None.
- *
- * Side effects:
- *	The descriptor is closed; -1 is none.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static void
-CloseKeepingErrno(
-    int fd)
-{
-    int saved = errno;
-
-    if (fd >= 0) {
-	close(fd);
-    }
-    errno = saved;
 }

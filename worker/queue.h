@@ -1,8 +1,5 @@
 /*
- * queue.h --
- *
- *	Receiving from a queue: one message, one connection.  Nothing here
- *	knows Tcl.
+ * Receiving from a queue: one message, one connection.  Nothing here knows Tcl.
  */
 
 #ifndef SS_QUEUE_H
@@ -11,11 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * A connection as it came from the queue.
- */
-
 #define SS_ADDRESS_SIZE 64	/* An IPv6 address, '%', an interface, NUL. */
+
+/* A connection as it came from the queue. */
 
 typedef struct SsArrival {
     int fd;			/* The connection, 3 or above, close-on-exec.
@@ -44,69 +39,34 @@ typedef enum SsReceiveStatus {
 } SsReceiveStatus;
 
 /*
- * SsQueueReceive --
- *
- *	Takes the next message off a queue without waiting.  Have a descriptor
- *	free before (see room.h): recvmsg drops the connection otherwise.
- *
- * Process: worker.
+ * Takes the next message off a queue without waiting.  Have a descriptor free
+ * before (see room.h): recvmsg drops the connection otherwise.
  */
-
-SsReceiveStatus SsQueueReceive(int queueFd, SsArrival *arrivalPtr);
+SsReceiveStatus	SsQueueReceive(int queueFd, SsArrival *arrivalPtr);
 
 /*
- * SsMessageDecode --
- *
- *	Reads a message's bytes.  GOT fills all of the arrival but fd; the
- *	others are RETIRE, NUDGE and REJECTED.
- *
- * Process: worker.
+ * Reads a message's bytes.  SS_RECEIVE_GOT fills all of the arrival but fd; the
+ * others are SS_RECEIVE_RETIRE, SS_RECEIVE_NUDGE and SS_RECEIVE_REJECTED.
  */
-
-SsReceiveStatus SsMessageDecode(const void *bytes, size_t length,
-	SsArrival *arrivalPtr);
+SsReceiveStatus	SsMessageDecode(const void *bytes, size_t length,
+		    SsArrival *arrivalPtr);
 
 /*
- * SsQueueLength --
- *
- *	The number of messages that wait in a queue; -1 with errno set when
- *	the system doesn't say.
- *
- * Process: both.
+ * How many messages wait in a queue; -1 with errno set when the system doesn't
+ * say.
  */
-
-int SsQueueLength(int queueFd);
+int		SsQueueLength(int queueFd);
 
 /*
- * SsQueueIsEmpty --
- *
- *	Whether nothing is queued, not even the end.
- *
- * Process: both.
+ * Whether nothing is queued, but for nudges, and nothing will come: the server
+ * is gone.  Takes nothing off the queue.
  */
-
-int SsQueueIsEmpty(int queueFd);
+int		SsQueueAtEnd(int queueFd);
 
 /*
- * SsQueueAtEnd --
- *
- *	Whether nothing is queued, but for nudges, and nothing will come: the
- *	server is gone.  Takes nothing off the queue.
- *
- * Process: both.
+ * Moves a descriptor to 3 or above, close-on-exec.  It owns fd (-1: none): the
+ * result replaces it, -1 with errno set when there is none.
  */
-
-int SsQueueAtEnd(int queueFd);
-
-/*
- * SsAboveStdio --
- *
- *	Moves a descriptor to 3 or above, close-on-exec.  It owns fd (-1:
- *	none): the result replaces it, -1 with errno set when there is none.
- *
- * Process: both.
- */
-
-int SsAboveStdio(int fd);
+int		SsAboveStdio(int fd);
 
 #endif /* SS_QUEUE_H */

@@ -1,13 +1,9 @@
 /*
- * request.c --
- *
- *	"socket client": a request for one connection, to be served from the
- *	event loop.
- *
- *	Asking only notes it.  Before the event loop waits, the request's event
- *	source has it watch the queue; what the watch tells is received then,
- *	once, from an event.  So a worker takes a connection only when it has
- *	come back to its event loop, and in turn with its files and timers.
+ * A request for one connection, to be served from the event loop.  Asking only
+ * notes it.  Before the event loop waits, the request's event source has it
+ * watch the queue; what the watch tells is received then, once, from an event.
+ * So a worker takes a connection only when it has come back to its event loop,
+ * and in turn with its files and timers.
  */
 
 #include "request.h"
@@ -110,10 +106,7 @@ SsRequest(
     return TCL_OK;
 }
 
-/*
- * A connection that woke this worker woke nobody else.
- */
-
+/* A connection that woke this worker woke nobody else. */
 int
 SsRequestWithdraw(
     Tcl_Interp *interp,
@@ -158,7 +151,6 @@ SsRequestWithdraw(
  * Finds or makes an interpreter's request for a port, which lasts as long as
  * the interpreter or the port's queue.
  */
-
 static Request *
 GetRequest(
     Tcl_Interp *interp,
@@ -192,7 +184,6 @@ GetRequest(
  * Forgets an interpreter's requests that ask for nothing, of ports that have
  * ended.
  */
-
 static void
 Sweep(
     Tcl_Interp *interp)
@@ -232,7 +223,6 @@ SetObj(
  * Whether there is room for what the first request of a process needs; true for
  * all that follow.
  */
-
 static int
 HasRoom(
     int queueFd)		/* Any open descriptor. */
@@ -257,10 +247,7 @@ HasRoom(
     return 1;
 }
 
-/*
- * A request that waits engages the process.
- */
-
+/* A request that waits engages the process. */
 static int
 IsAsked(
     const Request *requestPtr)
@@ -273,7 +260,6 @@ IsAsked(
  * runs the event loop a request first receives without waiting, as long as
  * files and timers needn't wait for that too long.
  */
-
 static void
 Ask(
     Request *requestPtr)	/* Not asked. */
@@ -303,7 +289,6 @@ Answered(
  * caches.  One with open connections goes behind the others each time it asks,
  * or the first would end up with all that stay open.
  */
-
 static void
 SetupProc(
     void *clientData,		/* The request. */
@@ -334,7 +319,6 @@ CheckProc(
     void *clientData,		/* The request. */
     int flags)
 {
-    (void) flags;
     if (!SsLoopIsOurs()) {
 	((Request *) clientData)->looked = SsMilliseconds();
     }
@@ -362,7 +346,6 @@ LookTimerProc(
  * Looks whether there is a connection for a request, and does what is to be
  * done.  Being called once too often does no harm.
  */
-
 static void
 Look(
     void *clientData)		/* The request. */
@@ -376,7 +359,6 @@ Look(
      * Of an interpreter that is deleted inside its own event loop nobody
      * would close the connection.
      */
-
     if (!IsAsked(requestPtr) || Tcl_InterpDeleted(requestPtr->interp)) {
 	return;
     }
@@ -392,7 +374,6 @@ Look(
  * Tries to receive a connection without waiting.  With SS_RECEIVE_GOT the
  * arrival is the caller's, with SS_RECEIVE_FAILED the error is set.
  */
-
 static SsReceiveStatus
 Receive(
     Request *requestPtr,
@@ -456,7 +437,6 @@ Act(
  * Tells the application once why this worker takes no connections; the others
  * do meanwhile.
  */
-
 static void
 Report(
     Request *requestPtr,
@@ -482,10 +462,7 @@ Report(
     Tcl_BackgroundException(interp, TCL_ERROR);
 }
 
-/*
- * The queue has ended, or this worker is asked to retire.
- */
-
+/* The queue has ended, or this worker is asked to retire. */
 static void
 Ended(
     Request *requestPtr,	/* Asked, preserved. */
@@ -548,10 +525,7 @@ DeleteRequest(
     Tcl_EventuallyFree(requestPtr, TCL_DYNAMIC);
 }
 
-/*
- * An interpreter goes away.
- */
-
+/* An interpreter goes away. */
 static void
 DeleteRequests(
     void *clientData,		/* The interpreter's first request. */
