@@ -13,36 +13,34 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static int	Resolve(Tcl_Interp *interp, const char *name,
-		    char addresses[SS_ADDRESSES_SIZE], int *countPtr);
-static int	Append(char addresses[SS_ADDRESSES_SIZE],
-		    const struct sockaddr *addressPtr, socklen_t length);
-static int	AllIn(const char *some, const char *all);
-
-int
-SsResolve(
-    Tcl_Interp *interp,
-    Tcl_Obj *listPtr,
-    char addresses[SS_ADDRESSES_SIZE])
+/* Returns 0 where there is no room, or no such family. */
+static int
+Append(
+    char addresses[SS_ADDRESSES_SIZE],
+    const struct sockaddr *addressPtr,
+    socklen_t length)
 {
-    Tcl_Obj **names;
-    Tcl_Size i, numNames;
-    int count = 0;
+    static const char mapped[] = "::ffff:";
+    char numeric[NI_MAXHOST];
+    const char *plain = numeric;
+    size_t used = strlen(addresses);
 
-    addresses[0] = '\0';
-    if (Tcl_ListObjGetElements(NULL, listPtr, &numNames, &names) != TCL_OK) {
-	return SsBadValue(interp, listPtr, "-myaddr", "a list of addresses");
+    if (getnameinfo(addressPtr, length, numeric, sizeof(numeric), NULL, 0,
+	    NI_NUMERICHOST) != 0) {
+	return 0;
     }
-    if (numNames == 0) {
-	return Resolve(interp, "", addresses, &count);
+    if (strncmp(numeric, mapped, strlen(mapped)) == 0
+	    && strchr(numeric, '.') != NULL) {
+	plain += strlen(mapped);
     }
-    for (i = 0; i < numNames; i++) {
-	if (Resolve(interp, Tcl_GetString(names[i]), addresses, &count)
-		!= TCL_OK) {
-	    return TCL_ERROR;
-	}
+    if (used + strlen(plain) + 2 > SS_ADDRESSES_SIZE) {
+	return 0;
     }
-    return TCL_OK;
+    if (used > 0) {
+	addresses[used++] = ',';
+    }
+    strcpy(addresses + used, plain);
+    return 1;
 }
 
 static int
@@ -86,6 +84,32 @@ Resolve(
     return TCL_OK;
 }
 
+int
+SsResolve(
+    Tcl_Interp *interp,
+    Tcl_Obj *listPtr,
+    char addresses[SS_ADDRESSES_SIZE])
+{
+    Tcl_Obj **names;
+    Tcl_Size i, numNames;
+    int count = 0;
+
+    addresses[0] = '\0';
+    if (Tcl_ListObjGetElements(NULL, listPtr, &numNames, &names) != TCL_OK) {
+	return SsBadValue(interp, listPtr, "-myaddr", "a list of addresses");
+    }
+    if (numNames == 0) {
+	return Resolve(interp, "", addresses, &count);
+    }
+    for (i = 0; i < numNames; i++) {
+	if (Resolve(interp, Tcl_GetString(names[i]), addresses, &count)
+		!= TCL_OK) {
+	    return TCL_ERROR;
+	}
+    }
+    return TCL_OK;
+}
+
 void
 SsAddressesBound(
     int count,
@@ -103,47 +127,6 @@ SsAddressesBound(
 	    Append(addresses, (struct sockaddr *) &address, length);
 	}
     }
-}
-
-int
-SsAddressesSame(
-    const char *first,
-    const char *second)
-{
-    return AllIn(first, second) && AllIn(second, first);
-}
-
-/*
- * Returns 0 where there is no room, or no such family.
- */
-
-static int
-Append(
-    char addresses[SS_ADDRESSES_SIZE],
-    const struct sockaddr *addressPtr,
-    socklen_t length)
-{
-    static const char mapped[] = "::ffff:";
-    char numeric[NI_MAXHOST];
-    const char *plain = numeric;
-    size_t used = strlen(addresses);
-
-    if (getnameinfo(addressPtr, length, numeric, sizeof(numeric), NULL, 0,
-	    NI_NUMERICHOST) != 0) {
-	return 0;
-    }
-    if (strncmp(numeric, mapped, strlen(mapped)) == 0
-	    && strchr(numeric, '.') != NULL) {
-	plain += strlen(mapped);
-    }
-    if (used + strlen(plain) + 2 > SS_ADDRESSES_SIZE) {
-	return 0;
-    }
-    if (used > 0) {
-	addresses[used++] = ',';
-    }
-    strcpy(addresses + used, plain);
-    return 1;
 }
 
 static int
@@ -165,4 +148,12 @@ AllIn(
 	}
     }
     return 1;
+}
+
+int
+SsAddressesSame(
+    const char *first,
+    const char *second)
+{
+    return AllIn(first, second) && AllIn(second, first);
 }

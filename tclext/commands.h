@@ -36,7 +36,6 @@ extern const SsSubcommand ssSocketSubcommands[];
  *	lines id -> served text			The children's, for the
  *						supervisor.
  */
-
 extern const SsSubcommand ssBoardSubcommands[];
 
 /*
@@ -58,7 +57,6 @@ extern const SsSubcommand ssBoardSubcommands[];
  *	limit ?wanted? -> dict			Raises that of descriptors;
  *						limit, open.
  */
-
 extern const SsSubcommand ssProcessSubcommands[];
 
 /*
@@ -84,7 +82,6 @@ extern const SsSubcommand ssProcessSubcommands[];
  *	use port number				In a worker: this one alone.
  *	withdraw port				In a worker: undo "client".
  */
-
 extern const SsSubcommand ssQueueSubcommands[];
 
 /*
@@ -95,7 +92,6 @@ extern const SsSubcommand ssQueueSubcommands[];
  *	stopping				Whether TERM came.
  *	restore
  */
-
 extern const SsSubcommand ssSignalsSubcommands[];
 
 /*
@@ -106,7 +102,6 @@ extern const SsSubcommand ssSignalsSubcommands[];
  *	step id snapshot -> what to do
  *	end id
  */
-
 extern const SsSubcommand ssSuperviseSubcommands[];
 
 /*
@@ -115,7 +110,6 @@ extern const SsSubcommand ssSuperviseSubcommands[];
  *	start ms cmdPrefix -> id
  *	cancel id
  */
-
 extern const SsSubcommand ssTimerSubcommands[];
 
 /*
@@ -127,7 +121,6 @@ extern const SsSubcommand ssTimerSubcommands[];
  * Cut name, in a worker: ends a connection whatever Tcl still writes to it;
  * its channel may be closed already.  Whether there was one.
  */
-
 Tcl_ObjCmdProc SsForkObjCmd;
 Tcl_ObjCmdProc SsClosingObjCmd;
 Tcl_ObjCmdProc SsCutObjCmd;
@@ -137,7 +130,6 @@ Tcl_ObjCmdProc SsCutObjCmd;
  * global level, of which it never returns: its result is the exit status.
  * TCL_ERROR leaves a message in the interpreter.
  */
-
 int		SsSpawn(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
 		    pid_t *pidPtr);
 

@@ -14,9 +14,7 @@
 
 #define DEFAULT_BACKLOG 4096	/* The system cuts it to what it allows. */
 
-/*
- * What the options of a command or of one listener say.
- */
+/* What the options of a command or of one listener say. */
 
 typedef struct Options {
     int backlog;
@@ -24,58 +22,14 @@ typedef struct Options {
     Tcl_Obj *addressPtr;	/* NULL: all addresses. */
 } Options;
 
-static int	GetOption(Tcl_Interp *interp, Tcl_Obj *namePtr,
-		    Tcl_Obj *valuePtr, Options *optionsPtr);
-static int	GetListener(Tcl_Interp *interp, Tcl_Obj *objPtr,
-		    Options options, SsServeOptions *listenerPtr);
-static int	GetOptions(Tcl_Interp *interp, int count,
-		    Tcl_Obj *const words[], Options *optionsPtr);
-static int	GetPlace(Tcl_Interp *interp, Tcl_Obj *objPtr,
-		    Options *optionsPtr, SsServeOptions *listenerPtr);
-static int	GetAddress(const char *text, const char *colon,
-		    Tcl_Obj **addressPtr);
-static int	CheckKind(Tcl_Interp *interp, const char *text);
-static int	BadListener(Tcl_Interp *interp, const char *text,
-		    const char *why);
-
-int
-SsListenersGet(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[],
-    int count,
-    SsServeOptions *listeners)
-{
-    Options options = { .backlog = DEFAULT_BACKLOG };
-    int i;
-
-    if (GetOptions(interp, objc - count, objv, &options) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    for (i = 0; i < count; i++) {
-	if (GetListener(interp, objv[objc - count + i], options,
-		&listeners[i]) != TCL_OK) {
-	    return TCL_ERROR;
-	}
-    }
-    return TCL_OK;
-}
-
 static int
-GetOptions(
+BadListener(
     Tcl_Interp *interp,
-    int count,			/* An even number. */
-    Tcl_Obj *const words[],
-    Options *optionsPtr)
+    const char *text,
+    const char *why)
 {
-    int i;
-
-    for (i = 0; i < count; i += 2) {
-	if (GetOption(interp, words[i], words[i + 1], optionsPtr) != TCL_OK) {
-	    return TCL_ERROR;
-	}
-    }
-    return TCL_OK;
+    return SsErrorOurs(interp, "USAGE", "bad listener \"%.100s\": %s", text,
+	    why);
 }
 
 static int
@@ -108,6 +62,109 @@ GetOption(
 	}
 	return TCL_OK;
     }
+}
+
+static int
+GetOptions(
+    Tcl_Interp *interp,
+    int count,			/* An even number. */
+    Tcl_Obj *const words[],
+    Options *optionsPtr)
+{
+    int i;
+
+    for (i = 0; i < count; i += 2) {
+	if (GetOption(interp, words[i], words[i + 1], optionsPtr) != TCL_OK) {
+	    return TCL_ERROR;
+	}
+    }
+    return TCL_OK;
+}
+
+/* Kinds that there will be. */
+static int
+CheckKind(
+    Tcl_Interp *interp,
+    const char *text)
+{
+    if (strncmp(text, "unix:", 5) == 0) {
+	return BadListener(interp, text,
+		"Unix sockets can't be listened on yet: give a port");
+    }
+    if (strncmp(text, "fd:", 3) == 0) {
+	return BadListener(interp, text,
+		"sockets that were passed in can't be used yet: give a port");
+    }
+    return TCL_OK;
+}
+
+/*
+ * Takes the address out of address:port or [address]:port.  Returns 0 where
+ * there is none.
+ */
+static int
+GetAddress(
+    const char *text,
+    const char *colon,		/* That before the port. */
+    Tcl_Obj **addressPtr)	/* Set to a new value. */
+{
+    const char *end = colon;
+
+    if (text[0] == '[') {
+	text++;
+	end--;
+	if (end <= text || *end != ']') {
+	    return 0;
+	}
+    } else if (memchr(text, ':', (size_t) (end - text)) != NULL) {
+	return 0;
+    }
+    if (end == text) {
+	return 0;
+    }
+    *addressPtr = Tcl_NewStringObj(text, (int) (end - text));
+    return 1;
+}
+
+/* Reads a listener without its options. */
+static int
+GetPlace(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    Options *optionsPtr,	/* Its own; an address that is part of it is
+				 * set, a new value. */
+    SsServeOptions *listenerPtr)
+{
+    const char *text = Tcl_GetString(objPtr);
+    const char *colon = strrchr(text, ':');
+    Tcl_Obj *portPtr, *addressPtr;
+    int code;
+
+    if (colon == NULL) {
+	return SsGetNumber(interp, objPtr, "port", 0, 65535,
+		&listenerPtr->port);
+    }
+    if (CheckKind(interp, text) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    if (optionsPtr->addressPtr != NULL) {
+	return BadListener(interp, text, "it says -myaddr, too");
+    }
+    if ((size_t) (colon - text) + sizeof(":65535") > SS_NAME_SIZE) {
+	return BadListener(interp, text, "too long");
+    }
+    if (!GetAddress(text, colon, &addressPtr)) {
+	return BadListener(interp, text, "write address:port, an IPv6 address"
+		" in brackets");
+    }
+    memcpy(listenerPtr->where, text, (size_t) (colon + 1 - text));
+    optionsPtr->addressPtr = Tcl_NewListObj(1, &addressPtr);
+    portPtr = Tcl_NewStringObj(colon + 1, -1);
+    Tcl_IncrRefCount(portPtr);
+    code = SsGetNumber(interp, portPtr, "port", 0, 65535,
+	    &listenerPtr->port);
+    Tcl_DecrRefCount(portPtr);
+    return code;
 }
 
 static int
@@ -159,97 +216,27 @@ GetListener(
     return code;
 }
 
-/*
- * Reads a listener without its options.
- */
-
-static int
-GetPlace(
+int
+SsListenersGet(
     Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    Options *optionsPtr,	/* Its own; an address that is part of it is
-				 * set, a new value. */
-    SsServeOptions *listenerPtr)
+    int objc,
+    Tcl_Obj *const objv[],
+    int count,
+    SsServeOptions *listeners)
 {
-    const char *text = Tcl_GetString(objPtr);
-    const char *colon = strrchr(text, ':');
-    Tcl_Obj *portPtr, *addressPtr;
-    int code;
+    Options options = { .backlog = DEFAULT_BACKLOG };
+    int i;
 
-    if (colon == NULL) {
-	return SsGetNumber(interp, objPtr, "port", 0, 65535,
-		&listenerPtr->port);
-    }
-    if (CheckKind(interp, text) != TCL_OK) {
+    if (GetOptions(interp, objc - count, objv, &options) != TCL_OK) {
 	return TCL_ERROR;
     }
-    if (optionsPtr->addressPtr != NULL) {
-	return BadListener(interp, text, "it says -myaddr, too");
-    }
-    if ((size_t) (colon - text) + sizeof(":65535") > SS_NAME_SIZE) {
-	return BadListener(interp, text, "too long");
-    }
-    if (!GetAddress(text, colon, &addressPtr)) {
-	return BadListener(interp, text, "write address:port, an IPv6 address"
-		" in brackets");
-    }
-    memcpy(listenerPtr->where, text, (size_t) (colon + 1 - text));
-    optionsPtr->addressPtr = Tcl_NewListObj(1, &addressPtr);
-    portPtr = Tcl_NewStringObj(colon + 1, -1);
-    Tcl_IncrRefCount(portPtr);
-    code = SsGetNumber(interp, portPtr, "port", 0, 65535,
-	    &listenerPtr->port);
-    Tcl_DecrRefCount(portPtr);
-    return code;
-}
-
-/*
- * Kinds that there will be.
- */
-
-static int
-CheckKind(
-    Tcl_Interp *interp,
-    const char *text)
-{
-    if (strncmp(text, "unix:", 5) == 0) {
-	return BadListener(interp, text,
-		"Unix sockets can't be listened on yet: give a port");
-    }
-    if (strncmp(text, "fd:", 3) == 0) {
-	return BadListener(interp, text,
-		"sockets that were passed in can't be used yet: give a port");
+    for (i = 0; i < count; i++) {
+	if (GetListener(interp, objv[objc - count + i], options,
+		&listeners[i]) != TCL_OK) {
+	    return TCL_ERROR;
+	}
     }
     return TCL_OK;
-}
-
-/*
- * Takes the address out of address:port or [address]:port.  Returns 0 where
- * there is none.
- */
-
-static int
-GetAddress(
-    const char *text,
-    const char *colon,		/* That before the port. */
-    Tcl_Obj **addressPtr)	/* Set to a new value. */
-{
-    const char *end = colon;
-
-    if (text[0] == '[') {
-	text++;
-	end--;
-	if (end <= text || *end != ']') {
-	    return 0;
-	}
-    } else if (memchr(text, ':', (size_t) (end - text)) != NULL) {
-	return 0;
-    }
-    if (end == text) {
-	return 0;
-    }
-    *addressPtr = Tcl_NewStringObj(text, (int) (end - text));
-    return 1;
 }
 
 Tcl_Obj *
@@ -281,14 +268,4 @@ SsListenersDescribe(
 	Tcl_ListObjAppendElement(NULL, listPtr, dictPtr);
     }
     return listPtr;
-}
-
-static int
-BadListener(
-    Tcl_Interp *interp,
-    const char *text,
-    const char *why)
-{
-    return SsErrorOurs(interp, "USAGE", "bad listener \"%.100s\": %s", text,
-	    why);
 }

@@ -13,16 +13,15 @@
 #include <tcl.h>
 
 /*
- * SsListenersGet reads the words of a command: options and their values, which
- * are all listeners', then count listeners, which are set.  TCL_ERROR leaves a
- * message in the interpreter.
- *
- * SsListenersDescribe: a new list of dicts name, port, addresses ({}: all).
+ * Reads the words of a command: options and their values, which are all
+ * listeners', then count listeners, which are set.  TCL_ERROR leaves a message
+ * in the interpreter.
  */
-
 int		SsListenersGet(Tcl_Interp *interp, int objc,
 		    Tcl_Obj *const objv[], int count,
 		    SsServeOptions *listeners);
+
+/* A new list of dicts name, port, addresses ({}: all). */
 Tcl_Obj *	SsListenersDescribe(const SsPort *portPtr);
 
 #endif /* SS_LISTENER_H */

@@ -20,51 +20,42 @@
 #include <string.h>
 #include <unistd.h>
 
-static SsSubcommandProc AbandonSubcommand;
-static SsSubcommandProc DiscardSubcommand;
-static SsSubcommandProc LengthSubcommand;
-static SsSubcommandProc ListSubcommand;
-static SsSubcommandProc ListenerSubcommand;
-static SsSubcommandProc ListenersSubcommand;
-static SsSubcommandProc NumberSubcommand;
-static SsSubcommandProc RenewSubcommand;
-static SsSubcommandProc RetireSubcommand;
-static SsSubcommandProc ReturnSubcommand;
-static SsSubcommandProc ReturnedSubcommand;
-static SsSubcommandProc ServeSubcommand;
-static SsSubcommandProc SwitchSubcommand;
-static SsSubcommandProc TellSubcommand;
-static SsSubcommandProc UseSubcommand;
-static SsSubcommandProc WithdrawSubcommand;
-
-const SsSubcommand ssQueueSubcommands[] = {
-    { "abandon", AbandonSubcommand, 1, 1, "port" },
-    { "discard", DiscardSubcommand, 1, 1, "port" },
-    { "length", LengthSubcommand, 1, 1, "port" },
-    { "list", ListSubcommand, 1, 1, "port" },
-    { "listener", ListenerSubcommand, 1, 1, "channel" },
-    { "listeners", ListenersSubcommand, 1, 1, "port" },
-    { "number", NumberSubcommand, 1, 1, "port" },
-    { "renew", RenewSubcommand, 1, 1, "port" },
-    { "retire", RetireSubcommand, 1, 2, "port ?n?" },
-    { "return", ReturnSubcommand, 1, 1, "port" },
-    { "returned", ReturnedSubcommand, 1, 1, "port" },
-    { "serve", ServeSubcommand, 1, 2, "listeners ?options?" },
-    { "switch", SwitchSubcommand, 1, 1, "port" },
-    { "tell", TellSubcommand, 2, 2, "port n" },
-    { "use", UseSubcommand, 2, 2, "port number" },
-    { "withdraw", WithdrawSubcommand, 1, 1, "port" },
-    { NULL, NULL, 0, 0, NULL }
-};
-
 #define MOST_RETIRED 65535	/* At once. */
 
-static int	DiscardLocked(SsPort *portPtr);
-static int	GetPort(Tcl_Interp *interp, Tcl_Obj *objPtr, int *portPtr);
-static int	QueueLengthLocked(SsPort *portPtr);
+static int
+GetPort(
+    Tcl_Interp *interp,
+    Tcl_Obj *objPtr,
+    int *portPtr)		/* Set. */
+{
+    int known;
 
-/* Queue serve listeners ?options?: as "socket server", a list of each. */
+    if (SsGetNumber(interp, objPtr, "port", 1, 65535, portPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    known = (SsPortFindLocked(*portPtr) != NULL);
+    SsForkUnlock();
+    if (!known) {
+	return SsErrorOurs(interp, "NOPORT", "port %d is not served",
+		*portPtr);
+    }
+    return TCL_OK;
+}
 
+/* -1: the queue has ended; then it is closed, and the port may be freed. */
+static int
+QueueLengthLocked(
+    SsPort *portPtr)
+{
+    if (portPtr->ended
+	    || (!portPtr->serving && SsPortAtEndLocked(portPtr))) {
+	return -1;
+    }
+    return SsQueueLength(portPtr->queueFd);
+}
+
+/* As "socket server", with a list of each. */
 static int
 ServeSubcommand(
     Tcl_Interp *interp,
@@ -105,8 +96,6 @@ ServeSubcommand(
     return code;
 }
 
-/* Queue listener channel; Queue listeners port */
-
 static int
 ListenerSubcommand(
     Tcl_Interp *interp,
@@ -115,7 +104,6 @@ ListenerSubcommand(
 {
     int number = SsConnectionListener(Tcl_GetString(objv[2]));
 
-    (void) objc;
     if (number < 0) {
 	return SsErrorOurs(interp, "USAGE", "channel \"%s\" is no open"
 		" connection", Tcl_GetString(objv[2]));
@@ -133,7 +121,6 @@ ListenersSubcommand(
     Tcl_Obj *listPtr;
     int port;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -144,26 +131,6 @@ ListenersSubcommand(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * RenewSubcommand, SwitchSubcommand, AbandonSubcommand, RetireSubcommand --
- *
- *	Queue renew port; Queue switch port; Queue abandon port; Queue retire
- *	port ?n?
- *
- * Results:
- *	TCL_OK, the first with the queue's number as result, or TCL_ERROR.
- *
- * Side effects:
- *	See serve.h.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
 static int
 RenewSubcommand(
     Tcl_Interp *interp,
@@ -172,7 +139,6 @@ RenewSubcommand(
 {
     int port, queue;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK
 	    || SsServeRenew(interp, port, &queue) != TCL_OK) {
 	return TCL_ERROR;
@@ -189,7 +155,6 @@ SwitchSubcommand(
 {
     int port;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -204,7 +169,6 @@ AbandonSubcommand(
 {
     int port;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -235,7 +199,6 @@ ReturnSubcommand(
 {
     int port;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -252,7 +215,6 @@ ReturnedSubcommand(
     int64_t got, refused;
     int port;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK
 	    || SsServeReturned(interp, port, &got, &refused) != TCL_OK) {
 	return TCL_ERROR;
@@ -272,7 +234,6 @@ TellSubcommand(
 {
     int port, number, error;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK
 	    || SsGetNumber(interp, objv[3], "number", 0, INT_MAX, &number)
 		    != TCL_OK) {
@@ -287,24 +248,9 @@ TellSubcommand(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * LengthSubcommand, ListSubcommand --
- *
- *	Queue length port; Queue list port
- *
- * Results:
- *	TCL_OK with a dict, or TCL_ERROR.
- *
- * Side effects:
- *	Queues that are found to have ended are closed.
- *
- * Process:
- *	Both; in a worker the newest queue counts as the current.
- *
- *----------------------------------------------------------------------
+ * In a worker, which doesn't know which one is fed, the newest queue counts as
+ * the current.
  */
-
 static int
 LengthSubcommand(
     Tcl_Interp *interp,
@@ -316,7 +262,6 @@ LengthSubcommand(
     Tcl_WideInt current = 0, old = 0;
     int port, sending, queue, length;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -354,7 +299,6 @@ ListSubcommand(
     Tcl_Obj *dictPtr;
     int port, queue, length;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -378,50 +322,9 @@ ListSubcommand(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * DiscardSubcommand, DiscardLocked --
- *
- *	Queue discard port
- *
- * Results:
- *	TCL_OK with the number of connections as result, or TCL_ERROR.
- *
- * Side effects:
- *	Closes what is queued, in all queues of the port.  A descriptor for
- *	which there is no room the system closes itself.
- *
- * Process:
- *	Server, of a port that it has closed.
- *
- *----------------------------------------------------------------------
+ * Closes what is queued.  A descriptor for which there is no room the system
+ * closes itself.
  */
-
-static int
-DiscardSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    SsPort *portPtr, *nextPtr;
-    int port, count = 0;
-
-    (void) objc;
-    if (GetPort(interp, objv[2], &port) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    SsForkLock();
-    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
-	nextPtr = portPtr->nextPtr;
-	if (portPtr->number == port && !portPtr->ended) {
-	    count += DiscardLocked(portPtr);
-	}
-    }
-    SsForkUnlock();
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(count));
-    return TCL_OK;
-}
-
 static int
 DiscardLocked(
     SsPort *portPtr)		/* Freed if its queue has ended. */
@@ -450,24 +353,29 @@ DiscardLocked(
     }
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * NumberSubcommand, UseSubcommand --
- *
- *	Queue number port; Queue use port number
- *
- * Results:
- *	TCL_OK, the first with a queue's number as result, or TCL_ERROR.
- *
- * Side effects:
- *	The second closes this process's copies of the port's other queues.
- *
- * Process:
- *	Both; worker.
- *
- *----------------------------------------------------------------------
- */
+static int
+DiscardSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    SsPort *portPtr, *nextPtr;
+    int port, count = 0;
+
+    if (GetPort(interp, objv[2], &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	if (portPtr->number == port && !portPtr->ended) {
+	    count += DiscardLocked(portPtr);
+	}
+    }
+    SsForkUnlock();
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(count));
+    return TCL_OK;
+}
 
 static int
 NumberSubcommand(
@@ -477,7 +385,6 @@ NumberSubcommand(
 {
     int port, queue;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -497,7 +404,6 @@ UseSubcommand(
     SsPort *portPtr;
     int port, queue, inherited = 1;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK
 	    || SsGetNumber(interp, objv[3], "queue", 1, INT_MAX, &queue)
 		    != TCL_OK) {
@@ -524,26 +430,6 @@ UseSubcommand(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * WithdrawSubcommand --
- *
- *	Queue withdraw port
- *
- * Results:
- *	TCL_OK with 1 or, when the handler was called, 0 as result; or
- *	TCL_ERROR.
- *
- * Side effects:
- *	See request.h.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
 static int
 WithdrawSubcommand(
     Tcl_Interp *interp,
@@ -552,7 +438,6 @@ WithdrawSubcommand(
 {
     int port, withdrawn;
 
-    (void) objc;
     if (GetPort(interp, objv[2], &port) != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -561,54 +446,22 @@ WithdrawSubcommand(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * GetPort, QueueLengthLocked --
- *
- *	Read the number of a port that this process knows; ask how many
- *	messages wait in a queue.
- *
- * Results:
- *	TCL_OK or TCL_ERROR; a number, or -1 when the queue has ended.
- *
- * Side effects:
- *	The second closes a queue that has ended, and may free its port.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-GetPort(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    int *portPtr)		/* Set. */
-{
-    int known;
-
-    if (SsGetNumber(interp, objPtr, "port", 1, 65535, portPtr) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    SsForkLock();
-    known = (SsPortFindLocked(*portPtr) != NULL);
-    SsForkUnlock();
-    if (!known) {
-	return SsErrorOurs(interp, "NOPORT", "port %d is not served",
-		*portPtr);
-    }
-    return TCL_OK;
-}
-
-static int
-QueueLengthLocked(
-    SsPort *portPtr)
-{
-    if (portPtr->ended
-	    || (!portPtr->serving && SsPortAtEndLocked(portPtr))) {
-	return -1;
-    }
-    return SsQueueLength(portPtr->queueFd);
-}
+const SsSubcommand ssQueueSubcommands[] = {
+    { "abandon", AbandonSubcommand, 1, 1, "port" },
+    { "discard", DiscardSubcommand, 1, 1, "port" },
+    { "length", LengthSubcommand, 1, 1, "port" },
+    { "list", ListSubcommand, 1, 1, "port" },
+    { "listener", ListenerSubcommand, 1, 1, "channel" },
+    { "listeners", ListenersSubcommand, 1, 1, "port" },
+    { "number", NumberSubcommand, 1, 1, "port" },
+    { "renew", RenewSubcommand, 1, 1, "port" },
+    { "retire", RetireSubcommand, 1, 2, "port ?n?" },
+    { "return", ReturnSubcommand, 1, 1, "port" },
+    { "returned", ReturnedSubcommand, 1, 1, "port" },
+    { "serve", ServeSubcommand, 1, 2, "listeners ?options?" },
+    { "switch", SwitchSubcommand, 1, 1, "port" },
+    { "tell", TellSubcommand, 2, 2, "port n" },
+    { "use", UseSubcommand, 2, 2, "port number" },
+    { "withdraw", WithdrawSubcommand, 1, 1, "port" },
+    { NULL, NULL, 0, 0, NULL }
+};

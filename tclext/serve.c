@@ -21,9 +21,7 @@
 
 #define PROBLEM_SIZE 512
 
-/*
- * A queue that this process feeds.
- */
+/* A queue that this process feeds. */
 
 typedef struct Served {
     struct Served *nextPtr;
@@ -110,7 +108,6 @@ SsServe(
  * To serve again what this process or a living one that it was forked from
  * serves changes nothing; TCL_CONTINUE: none of it is served.
  */
-
 static int
 AlreadyServed(
     Tcl_Interp *interp,
@@ -164,7 +161,6 @@ ServedLocked(
  * Another set of listeners than those that are served is an error, and so is an
  * address that one of them doesn't listen on.
  */
-
 static int
 CompareLocked(
     const SsPort *portPtr,
@@ -205,7 +201,6 @@ CompareLocked(
  * Has the server listen, with one after the other, and notes the service, which
  * owns the descriptors of the answers.  After an error nothing of it is left.
  */
-
 static int
 Serve(
     Tcl_Interp *interp,
@@ -245,10 +240,7 @@ Serve(
     return code;
 }
 
-/*
- * The first listener makes the service; it begins to accept with the last.
- */
-
+/* The first listener makes the service; it begins to accept with the last. */
 static int
 Listen(
     Tcl_Interp *interp,
@@ -340,7 +332,6 @@ NoMemory(
  * Makes a port, or one more queue of it, known.  Returns the queue's number; 0
  * without memory, and the descriptor is still the caller's.
  */
-
 static int
 AddPortLocked(
     const SsListener *listeners,
@@ -398,7 +389,6 @@ SsServeClose(
  * The port counts as not served and is free when this returns; its queue ends
  * when the server has put on it what it had accepted.
  */
-
 static int
 Close(
     Tcl_Interp *interp,		/* NULL: nobody hears of an error. */
@@ -492,7 +482,6 @@ CloseLocked(
  * Asks something of the server of a port, which another thread may close
  * meanwhile.
  */
-
 static int
 Change(
     Tcl_Interp *interp,
@@ -540,7 +529,6 @@ SsServeRenew(
  * Notes the second queue of a port.  Returns its number, or 0 without memory:
  * then its descriptor is closed.
  */
-
 static int
 AddQueue(
     int port,
@@ -728,7 +716,6 @@ SsServeForget(void)
  * that has failed the copies are closed at once; the rest can wait for the
  * event loop.
  */
-
 static void
 Notice(
     const char *name,
@@ -756,7 +743,6 @@ Notice(
  * Reports a notice, if the service and its interpreter still exist.  In a
  * forked child that got a copy of the event there is no such service.
  */
-
 static int
 NoticeEventProc(
     Tcl_Event *evPtr,
@@ -812,7 +798,6 @@ Explain(
  * A port is served on when the interpreter that began it is deleted; its
  * troubles are then only counted.
  */
-
 static void
 ForgetOwner(
     void *clientData,
@@ -820,7 +805,6 @@ ForgetOwner(
 {
     Served *servedPtr;
 
-    (void) clientData;
     SsForkLock();
     for (servedPtr = firstServedPtr; servedPtr != NULL;
 	    servedPtr = servedPtr->nextPtr) {
@@ -835,7 +819,6 @@ ForgetOwner(
  * A process that serves but doesn't work never receives the end of a queue that
  * it closed: closes the receive ends of those that are empty and closed.
  */
-
 static void
 TidyPorts(void)
 {

@@ -21,9 +21,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/*
- * The options of the subcommands that take a connection.
- */
+/* The options of the subcommands that take a connection. */
 
 typedef struct TakeOptions {
     Tcl_Obj *portPtr;		/* NULL: the first. */
@@ -31,178 +29,7 @@ typedef struct TakeOptions {
     Tcl_Obj *closedPtr;		/* NULL: not given. */
 } TakeOptions;
 
-static SsSubcommandProc AcceptSubcommand;
-static SsSubcommandProc ClientSubcommand;
-static SsSubcommandProc CloseSubcommand;
-static SsSubcommandProc PortsSubcommand;
-static SsSubcommandProc ServerSubcommand;
-static SsSubcommandProc StatusSubcommand;
-
-const SsSubcommand ssSocketSubcommands[] = {
-    { "accept", AcceptSubcommand, 0, SS_OPTIONS,
-	"?-port port? ?-timeout ms? ?-closed cmd?" },
-    { "client", ClientSubcommand, 1, SS_OPTIONS,
-	"?-port port? ?-closed cmd? handlerProc" },
-    { "close", CloseSubcommand, 0, SS_OPTIONS, "?-port port?" },
-    { "ports", PortsSubcommand, 0, 0, "" },
-    { "server", ServerSubcommand, 1, SS_OPTIONS,
-	"?-myaddr addr? ?-backlog n? ?-reuseport bool? port" },
-    { "status", StatusSubcommand, 0, SS_OPTIONS, "?-port port?" },
-    { NULL, NULL, 0, 0, NULL }
-};
-
-static int	GetTakeOptions(Tcl_Interp *interp, int count,
-		    Tcl_Obj *const objv[], const char *const *names,
-		    TakeOptions *optionsPtr);
-static SsPort *	UsePort(Tcl_Interp *interp, int count,
-		    Tcl_Obj *const objv[], const char *const *names,
-		    TakeOptions *optionsPtr);
-static SsPort *	UseNamed(Tcl_Interp *interp, Tcl_Obj *namePtr);
-static Tcl_Obj *NamesOf(Tcl_Interp *interp, int number);
-static void	DropPort(SsPort *portPtr);
-static void	AddOnce(Tcl_Obj *listPtr, int number);
-static int	CheckOpen(Tcl_Interp *interp, const SsPort *portPtr,
-		    Tcl_Obj *closedPtr);
-
-/*
- *----------------------------------------------------------------------
- *
- * ServerSubcommand --
- *
- *	socket server ?-myaddr addr? ?-backlog n? ?-reuseport bool? port
- *
- * Results:
- *	TCL_OK with the port as result, or TCL_ERROR.
- *
- * Side effects:
- *	The process listens.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-ServerSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    SsServeOptions wanted;
-    int port;
-
-    if (SsListenersGet(interp, objc - 2, objv + 2, 1, &wanted) != TCL_OK
-	    || SsServe(interp, &wanted, 1, &port) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(port));
-    return TCL_OK;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * ClientSubcommand --
- *
- *	socket client ?-port port? ?-closed cmd? handlerProc
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The handler is called from the event loop when a connection comes.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-ClientSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    static const char *const names[] = { "-port", "-closed", NULL };
-    TakeOptions options;
-    SsPort *portPtr;
-    int code;
-
-    portPtr = UsePort(interp, objc - 3, objv + 2, names, &options);
-    if (portPtr == NULL) {
-	return TCL_ERROR;
-    }
-    code = CheckOpen(interp, portPtr, options.closedPtr);
-    if (code == TCL_OK) {
-	code = SsRequest(interp, portPtr, objv[objc - 1], options.closedPtr);
-    }
-    DropPort(portPtr);
-    return code;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * AcceptSubcommand --
- *
- *	socket accept ?-port port? ?-timeout ms? ?-closed cmd?
- *
- * Results:
- *	TCL_OK with {channel address port} or {} as result, or another
- *	completion code.
- *
- * Side effects:
- *	The interpreter has one more channel.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-AcceptSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    static const char *const names[] = {
-	"-port", "-closed", "-timeout", NULL
-    };
-    TakeOptions options;
-    SsPort *portPtr;
-    int code;
-
-    portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
-    if (portPtr == NULL) {
-	return TCL_ERROR;
-    }
-    code = SsAccept(interp, portPtr, options.timeout, options.closedPtr);
-    DropPort(portPtr);
-    return code;
-}
-
-/*
- *----------------------------------------------------------------------
- *
- * GetTakeOptions --
- *
- *	Reads the options of "client", "accept", "close" and "status".
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	Sets all of the options.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
+/* Sets all of the options. */
 static int
 GetTakeOptions(
     Tcl_Interp *interp,
@@ -241,53 +68,29 @@ GetTakeOptions(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * UsePort, DropPort --
- *
- *	Find the port that a command's options mean, 0 being the first, and
- *	keep it for the time of the command.
- *
- * Results:
- *	UsePort: the port, or NULL with a message in the interpreter.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
- */
-
-static SsPort *
-UsePort(
+/* The names of all listeners of a port, kept as the interpreter's result. */
+static Tcl_Obj *
+NamesOf(
     Tcl_Interp *interp,
-    int count,			/* As for GetTakeOptions... */
-    Tcl_Obj *const objv[],
-    const char *const *names,
-    TakeOptions *optionsPtr)	/* ...which sets this. */
+    int number)
 {
+    Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
     SsPort *portPtr;
+    int i;
 
-    if (GetTakeOptions(interp, count, objv, names, optionsPtr) != TCL_OK) {
-	return NULL;
-    }
-    if (optionsPtr->portPtr != NULL) {
-	return UseNamed(interp, optionsPtr->portPtr);
-    }
     SsForkLock();
-    portPtr = SsPortFindLocked(0);
-    if (portPtr != NULL) {
-	SsPortUseLocked(portPtr);
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	for (i = 0; portPtr->serving && i < portPtr->numListeners; i++) {
+	    if (portPtr->listeners[i].port == number) {
+		Tcl_ListObjAppendElement(NULL, listPtr, Tcl_NewStringObj(
+			portPtr->listeners[i].name, -1));
+	    }
+	}
     }
     SsForkUnlock();
-    if (portPtr == NULL) {
-	SsErrorOurs(interp, "NOPORT", "no port is served: call"
-		" \"::socketserver::socket server\" before the fork");
-    }
-    return portPtr;
+    Tcl_SetObjResult(interp, listPtr);
+    return listPtr;
 }
 
 static SsPort *
@@ -325,31 +128,36 @@ UseNamed(
 }
 
 /*
- * The names of all listeners of a port, kept as the interpreter's result.
+ * The port that a command's options mean, kept until DropPort; NULL leaves a
+ * message in the interpreter.
  */
-
-static Tcl_Obj *
-NamesOf(
+static SsPort *
+UsePort(
     Tcl_Interp *interp,
-    int number)
+    int count,			/* As for GetTakeOptions... */
+    Tcl_Obj *const objv[],
+    const char *const *names,
+    TakeOptions *optionsPtr)	/* ...which sets this. */
 {
-    Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
     SsPort *portPtr;
-    int i;
 
+    if (GetTakeOptions(interp, count, objv, names, optionsPtr) != TCL_OK) {
+	return NULL;
+    }
+    if (optionsPtr->portPtr != NULL) {
+	return UseNamed(interp, optionsPtr->portPtr);
+    }
     SsForkLock();
-    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
-	    portPtr = portPtr->nextPtr) {
-	for (i = 0; portPtr->serving && i < portPtr->numListeners; i++) {
-	    if (portPtr->listeners[i].port == number) {
-		Tcl_ListObjAppendElement(NULL, listPtr, Tcl_NewStringObj(
-			portPtr->listeners[i].name, -1));
-	    }
-	}
+    portPtr = SsPortFindLocked(0);
+    if (portPtr != NULL) {
+	SsPortUseLocked(portPtr);
     }
     SsForkUnlock();
-    Tcl_SetObjResult(interp, listPtr);
-    return listPtr;
+    if (portPtr == NULL) {
+	SsErrorOurs(interp, "NOPORT", "no port is served: call"
+		" \"::socketserver::socket server\" before the fork");
+    }
+    return portPtr;
 }
 
 static void
@@ -362,25 +170,9 @@ DropPort(
 }
 
 /*
- *----------------------------------------------------------------------
- *
- * CheckOpen --
- *
- *	Asking for a connection that can't come any more is an error where
- *	nobody would hear of the queue's end otherwise.
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Worker.
- *
- *----------------------------------------------------------------------
+ * Asking for a connection that can't come any more is an error where nobody
+ * would hear of the queue's end otherwise.
  */
-
 static int
 CheckOpen(
     Tcl_Interp *interp,
@@ -396,24 +188,67 @@ CheckOpen(
     return TCL_OK;
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * CloseSubcommand --
- *
- *	socket close ?-port port?
- *
- * Results:
- *	TCL_OK or TCL_ERROR.
- *
- * Side effects:
- *	The process stops listening.
- *
- * Process:
- *	Server.
- *
- *----------------------------------------------------------------------
- */
+static int
+ServerSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    SsServeOptions wanted;
+    int port;
+
+    if (SsListenersGet(interp, objc - 2, objv + 2, 1, &wanted) != TCL_OK
+	    || SsServe(interp, &wanted, 1, &port) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(port));
+    return TCL_OK;
+}
+
+static int
+ClientSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    static const char *const names[] = { "-port", "-closed", NULL };
+    TakeOptions options;
+    SsPort *portPtr;
+    int code;
+
+    portPtr = UsePort(interp, objc - 3, objv + 2, names, &options);
+    if (portPtr == NULL) {
+	return TCL_ERROR;
+    }
+    code = CheckOpen(interp, portPtr, options.closedPtr);
+    if (code == TCL_OK) {
+	code = SsRequest(interp, portPtr, objv[objc - 1], options.closedPtr);
+    }
+    DropPort(portPtr);
+    return code;
+}
+
+static int
+AcceptSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    static const char *const names[] = {
+	"-port", "-closed", "-timeout", NULL
+    };
+    TakeOptions options;
+    SsPort *portPtr;
+    int code;
+
+    portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
+    if (portPtr == NULL) {
+	return TCL_ERROR;
+    }
+    code = SsAccept(interp, portPtr, options.timeout, options.closedPtr);
+    DropPort(portPtr);
+    return code;
+}
 
 static int
 CloseSubcommand(
@@ -435,54 +270,6 @@ CloseSubcommand(
     return SsServeClose(interp, number);
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * PortsSubcommand --
- *
- *	socket ports
- *
- * Results:
- *	TCL_OK with a list of ports, in the order in which they were served.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
-
-static int
-PortsSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
-{
-    Tcl_Obj *listPtr;
-    SsPort *portPtr, *nextPtr;
-    int i;
-
-    (void) objc;
-    (void) objv;
-    listPtr = Tcl_NewListObj(0, NULL);
-    SsForkLock();
-    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
-	nextPtr = portPtr->nextPtr;
-	if (!SsPortServedHere(portPtr) && (!SsPortInherited(portPtr)
-		|| !portPtr->serving || SsPortAtEndLocked(portPtr))) {
-	    continue;
-	}
-	for (i = 0; i < portPtr->numListeners; i++) {
-	    AddOnce(listPtr, portPtr->listeners[i].port);
-	}
-    }
-    SsForkUnlock();
-    Tcl_SetObjResult(interp, listPtr);
-    return TCL_OK;
-}
-
 static void
 AddOnce(
     Tcl_Obj *listPtr,		/* Of numbers. */
@@ -502,24 +289,32 @@ AddOnce(
     Tcl_ListObjAppendElement(NULL, listPtr, Tcl_NewIntObj(number));
 }
 
-/*
- *----------------------------------------------------------------------
- *
- * StatusSubcommand --
- *
- *	socket status ?-port port?
- *
- * Results:
- *	TCL_OK with a dict, or TCL_ERROR.
- *
- * Side effects:
- *	None.
- *
- * Process:
- *	Both.
- *
- *----------------------------------------------------------------------
- */
+static int
+PortsSubcommand(
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
+{
+    Tcl_Obj *listPtr;
+    SsPort *portPtr, *nextPtr;
+    int i;
+
+    listPtr = Tcl_NewListObj(0, NULL);
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	if (!SsPortServedHere(portPtr) && (!SsPortInherited(portPtr)
+		|| !portPtr->serving || SsPortAtEndLocked(portPtr))) {
+	    continue;
+	}
+	for (i = 0; i < portPtr->numListeners; i++) {
+	    AddOnce(listPtr, portPtr->listeners[i].port);
+	}
+    }
+    SsForkUnlock();
+    Tcl_SetObjResult(interp, listPtr);
+    return TCL_OK;
+}
 
 static int
 StatusSubcommand(
@@ -572,3 +367,16 @@ StatusSubcommand(
     Tcl_SetObjResult(interp, dictPtr);
     return TCL_OK;
 }
+
+const SsSubcommand ssSocketSubcommands[] = {
+    { "accept", AcceptSubcommand, 0, SS_OPTIONS,
+	"?-port port? ?-timeout ms? ?-closed cmd?" },
+    { "client", ClientSubcommand, 1, SS_OPTIONS,
+	"?-port port? ?-closed cmd? handlerProc" },
+    { "close", CloseSubcommand, 0, SS_OPTIONS, "?-port port?" },
+    { "ports", PortsSubcommand, 0, 0, "" },
+    { "server", ServerSubcommand, 1, SS_OPTIONS,
+	"?-myaddr addr? ?-backlog n? ?-reuseport bool? port" },
+    { "status", StatusSubcommand, 0, SS_OPTIONS, "?-port port?" },
+    { NULL, NULL, 0, 0, NULL }
+};
