@@ -38,7 +38,7 @@ manpages = doc/socketserver.n doc/socketserver_pool.n
 examples = $(sort $(wildcard examples/*.tcl))
 tclfiles := $(sort $(notdir $(wildcard library/*.tcl)))
 sources := $(sort $(filter-out %_test.go,$(wildcard \
-	$(foreach dir,tclext worker internal/*,$(addprefix $(dir)/,*.go *.c *.h)))))
+	$(foreach dir,tclext worker process internal/*,$(addprefix $(dir)/,*.go *.c *.h)))))
 package = $(addprefix $(BUILD)/,libsocketserver.so pkgIndex.tcl $(tclfiles))
 setup = CC='$(CC)' GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/setup
 submake = $(MAKE) --no-print-directory

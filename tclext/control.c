@@ -7,7 +7,7 @@
 #include "control.h"
 #include "dispositions.h"
 #include "fork.h"
-#include "queue.h"
+#include "limit.h"
 #include "result.h"
 #include "start.h"
 

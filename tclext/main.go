@@ -24,13 +24,14 @@
 //
 // Dependencies run one way: *_command.c, serve.c, control.c, start.c; behind the
 // sockets internal/reactor, and on from there. What runs in workers is in
-// package worker, which is C and never calls Go.
+// package worker, what runs in any process in package process; both are C and
+// never call Go.
 //
 // Tcl's flags come from the environment: CGO_CFLAGS and CGO_LDFLAGS, which the
 // Makefile sets.
 package main
 
-// #cgo CFLAGS: -D_GNU_SOURCE -I${SRCDIR} -I${SRCDIR}/../worker
+// #cgo CFLAGS: -D_GNU_SOURCE -I${SRCDIR} -I${SRCDIR}/../worker -I${SRCDIR}/../process
 import "C"
 
 import _ "socketserver/worker"

@@ -1,6 +1,6 @@
 #include "notifier.h"
 #include "files.h"
-#include "queue.h"
+#include "limit.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -4,6 +4,7 @@
  */
 
 #include "queue.h"
+#include "limit.h"
 #include "message.h"
 
 #include <arpa/inet.h>
@@ -140,25 +141,6 @@ SsMessageDecode(
     arrivalPtr->listener = message.listener;
     arrivalPtr->accepted = message.accepted;
     return SS_RECEIVE_GOT;
-}
-
-/*
- * A daemon may have closed its standard channels.  A connection that took the
- * number of one would become the standard input or output of the programs that
- * a handler starts.
- */
-int
-SsAboveStdio(
-    int fd)			/* Owned by the caller. */
-{
-    int moved;
-
-    if (fd < 0 || fd >= 3) {
-	return fd;
-    }
-    moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    CloseKeepingErrno(fd);
-    return moved;
 }
 
 /* With any status but SS_RECEIVE_GOT, what came with the message is closed. */

@@ -5,10 +5,10 @@
 #ifndef SS_QUEUE_H
 #define SS_QUEUE_H
 
+#include "board.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-#define SS_ADDRESS_SIZE 64	/* An IPv6 address, '%', an interface, NUL. */
 
 /* A connection as it came from the queue. */
 
@@ -63,10 +63,5 @@ int		SsQueueLength(int queueFd);
  */
 int		SsQueueAtEnd(int queueFd);
 
-/*
- * Moves a descriptor to 3 or above, close-on-exec.  It owns fd (-1: none): the
- * result replaces it, -1 with errno set when there is none.
- */
-int		SsAboveStdio(int fd);
 
 #endif /* SS_QUEUE_H */

@@ -1,6 +1,6 @@
 #include "wait.h"
 #include "fork.h"
-#include "queue.h"
+#include "limit.h"
 
 #include <errno.h>
 #include <fcntl.h>

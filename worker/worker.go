@@ -6,5 +6,7 @@
 // of a cgo package would be left out. Package main imports it for that effect.
 package worker
 
-// #cgo CFLAGS: -D_GNU_SOURCE -I${SRCDIR}
+// #cgo CFLAGS: -D_GNU_SOURCE -I${SRCDIR} -I${SRCDIR}/../process
 import "C"
+
+import _ "socketserver/process"

@@ -2,7 +2,7 @@
 // C, so that both sides of the message format are held together.
 package wiretest
 
-// #cgo CFLAGS: -I${SRCDIR}/..
+// #cgo CFLAGS: -I${SRCDIR}/.. -I${SRCDIR}/../../process
 // #include <errno.h>
 // #include <string.h>
 // #include "queue.h"

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <sys/select.h>
 
 #define MOST_TRIED 65536	/* Descriptors, where no list of them is. */
@@ -68,6 +69,27 @@ SsLimitRaise(
     SsForkUnlock();
     return (code != 0) ? -1
 	    : (limit.rlim_cur > INT_MAX) ? INT_MAX : (int) limit.rlim_cur;
+}
+
+/*
+ * A daemon may have closed its standard channels.  A connection that took the
+ * number of one would become the standard input or output of the programs that
+ * a handler starts.
+ */
+int
+SsAboveStdio(
+    int fd)			/* Owned by the caller. */
+{
+    int moved, error;
+
+    if (fd < 0 || fd >= 3) {
+	return fd;
+    }
+    moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    error = errno;
+    close(fd);
+    errno = error;
+    return moved;
 }
 
 int

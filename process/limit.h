@@ -23,6 +23,12 @@ void		SsLimitPutBack(void);
  */
 int		SsLimitRaise(int wanted);
 
+/*
+ * Moves a descriptor to 3 or above, close-on-exec.  It owns fd (-1: none): the
+ * result replaces it, -1 with errno set when there is none.
+ */
+int		SsAboveStdio(int fd);
+
 /* The limit, and how many descriptors are open.  Returns 0 or an errno. */
 int		SsLimitGet(int *limitPtr, int *openPtr);
 

@@ -8,7 +8,6 @@
 #include "clock.h"
 #include "fork.h"
 #include "limit.h"
-#include "queue.h"
 
 #include <sys/timerfd.h>
 #include <tcl.h>

@@ -10,12 +10,11 @@
 #ifndef SS_BOARD_H
 #define SS_BOARD_H
 
-#include "queue.h"
-
 #include <stdint.h>
 #include <sys/types.h>
 
 #define SS_BOARD_MOST	 4096	/* Slots of a board. */
+#define SS_ADDRESS_SIZE	 64	/* An IPv6 address, '%', an interface, NUL. */
 #define SS_HANDLER_SIZE	 65	/* 64 bytes of a handler's text, NUL. */
 #define SS_NOTE_SIZE	 256
 

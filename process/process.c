@@ -12,7 +12,6 @@
 #include "callback.h"
 #include "fork.h"
 #include "limit.h"
-#include "queue.h"
 #include "result.h"
 #include "signals.h"
 

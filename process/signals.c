@@ -9,7 +9,6 @@
 #include "callback.h"
 #include "fork.h"
 #include "limit.h"
-#include "queue.h"
 #include "result.h"
 
 #include <errno.h>
