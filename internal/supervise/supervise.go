@@ -12,7 +12,7 @@ const (
 	growPause  = 100 * time.Millisecond // Between two steps of growing.
 	killPause  = time.Second            // From SIGTERM to SIGKILL.
 	settle     = time.Second            // An empty queue holds no message then.
-	maxForks   = 8                      // In one step; the event loop has other work, too.
+	maxForks   = 4                      // In one step; the event loop has other work, too.
 	message    = 100 * time.Millisecond // When to look who took a message to retire.
 	soon       = 20 * time.Millisecond  // When to look at something that is under way.
 	rarely     = time.Second            // When nothing is to be expected.
