@@ -61,19 +61,6 @@ static Board *firstBoardPtr = NULL;
 static int lastNumber = 0;
 static Slot *ownSlotPtr = NULL;	/* This process's, or NULL. */
 
-static Board *	FindLocked(int number);
-static Slot *	SlotLocked(int board, int slot);
-static const Child *ChildLocked(int board, int slot);
-static SsBoardEntry *BeginOwnLocked(int board, int slot);
-static SsBoardEntry *BeginWrite(Slot *slotPtr);
-static void	EndWrite(Slot *slotPtr);
-static void	FreeLocked(Slot *slotPtr);
-static int	ReadLocked(int board, int slot, SsBoardEntry *entryPtr);
-static void	CopyEntry(Slot *slotPtr, SsBoardEntry *entryPtr);
-static void	Check(SsBoardEntry *entryPtr, int64_t earliest);
-static void	CheckText(char *text, size_t size);
-static void	CopyText(char *to, const char *from, size_t size);
-
 int
 SsBoardCreate(
     int count)			/* How many slots, 1 or more. */
@@ -101,9 +88,38 @@ SsBoardCreate(
     return number;
 }
 
+static SsBoardEntry *
+BeginWrite(Slot *slotPtr)
+{
+    uint32_t next = slotPtr->sequence + 1;
+
+    /*
+     * Who still reads this copy must notice what was published since, before
+     * it is overwritten.
+     */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    slotPtr->copies[next % 2] = slotPtr->copies[(next - 1) % 2];
+    return &slotPtr->copies[next % 2];
+}
+
+static void
+EndWrite(Slot *slotPtr)
+{
+    __atomic_store_n(&slotPtr->sequence, slotPtr->sequence + 1,
+	    __ATOMIC_RELEASE);
+}
+
+static void
+FreeLocked(Slot *slotPtr)
+{
+    SsBoardEntry *entryPtr = BeginWrite(slotPtr);
+
+    memset(entryPtr, 0, sizeof(*entryPtr));
+    EndWrite(slotPtr);
+}
+
 int
-SsBoardDestroy(
-    int board)
+SsBoardDestroy(int board)
 {
     Board **linkPtr, *boardPtr;
 
@@ -129,23 +145,8 @@ SsBoardDestroy(
     return (boardPtr == NULL) ? -1 : 0;
 }
 
-int
-SsBoardSize(
-    int board)
-{
-    Board *boardPtr;
-    int count;
-
-    SsForkLock();
-    boardPtr = FindLocked(board);
-    count = (boardPtr == NULL) ? -1 : boardPtr->count;
-    SsForkUnlock();
-    return count;
-}
-
 static Board *
-FindLocked(
-    int number)
+FindLocked(int number)
 {
     Board *boardPtr;
 
@@ -158,11 +159,22 @@ FindLocked(
     return NULL;
 }
 
+int
+SsBoardSize(int board)
+{
+    Board *boardPtr;
+    int count;
+
+    SsForkLock();
+    boardPtr = FindLocked(board);
+    count = (boardPtr == NULL) ? -1 : boardPtr->count;
+    SsForkUnlock();
+    return count;
+}
+
 /* NULL when another thread has destroyed the board meanwhile. */
 static Slot *
-SlotLocked(
-    int board,
-    int slot)
+SlotLocked(int board, int slot)
 {
     Board *boardPtr = FindLocked(board);
 
@@ -171,9 +183,7 @@ SlotLocked(
 
 /* NULL where this process hasn't assigned the slot. */
 static const Child *
-ChildLocked(
-    int board,
-    int slot)
+ChildLocked(int board, int slot)
 {
     Board *boardPtr = FindLocked(board);
 
@@ -185,11 +195,7 @@ ChildLocked(
 }
 
 void
-SsBoardAssign(
-    int board,
-    int slot,
-    pid_t pid,
-    int generation)
+SsBoardAssign(int board, int slot, pid_t pid, int generation)
 {
     Board *boardPtr;
 
@@ -204,9 +210,7 @@ SsBoardAssign(
 }
 
 int
-SsBoardIsAssigned(
-    int board,
-    int slot)
+SsBoardIsAssigned(int board, int slot)
 {
     int assigned;
 
@@ -217,9 +221,7 @@ SsBoardIsAssigned(
 }
 
 void
-SsBoardRelease(
-    int board,
-    int slot)
+SsBoardRelease(int board, int slot)
 {
     Board *boardPtr;
 
@@ -235,14 +237,23 @@ SsBoardRelease(
     SsForkUnlock();
 }
 
+/* What there is room for, NUL included; whole characters only. */
 static void
-FreeLocked(
-    Slot *slotPtr)
+CopyText(
+    char *to,
+    const char *from,		/* UTF-8. */
+    size_t size)
 {
-    SsBoardEntry *entryPtr = BeginWrite(slotPtr);
+    size_t length = strlen(from);
 
-    memset(entryPtr, 0, sizeof(*entryPtr));
-    EndWrite(slotPtr);
+    if (length >= size) {
+	length = size - 1;
+	while (length > 0 && ((unsigned char) from[length] & 0xc0) == 0x80) {
+	    length--;
+	}
+    }
+    memcpy(to, from, length);
+    to[length] = '\0';
 }
 
 void
@@ -274,11 +285,24 @@ SsBoardTake(
     SsForkUnlock();
 }
 
+/*
+ * What stands between the two is seen by readers after EndWrite, all of it.
+ * BeginWrite returns what to change, so far the same as what is read;
+ * BeginOwnLocked NULL where the slot isn't this process's.
+ */
+static SsBoardEntry *
+BeginOwnLocked(int board, int slot)
+{
+    Slot *slotPtr = SlotLocked(board, slot);
+
+    if (slotPtr == NULL || slotPtr != ownSlotPtr) {
+	return NULL;
+    }
+    return BeginWrite(slotPtr);
+}
+
 int
-SsBoardSetState(
-    int board,
-    int slot,
-    SsBoardState state)
+SsBoardSetState(int board, int slot, SsBoardState state)
 {
     SsBoardEntry *entryPtr;
 
@@ -315,9 +339,7 @@ SsBoardSetNote(
 }
 
 int
-SsBoardSetDismissed(
-    int board,
-    int slot)
+SsBoardSetDismissed(int board, int slot)
 {
     SsBoardEntry *entryPtr;
 
@@ -331,57 +353,8 @@ SsBoardSetDismissed(
     return (entryPtr == NULL) ? -1 : 0;
 }
 
-int
-SsBoardRead(
-    int board,
-    int slot,
-    SsBoardEntry *entryPtr)
-{
-    int used;
-
-    SsForkLock();
-    used = ReadLocked(board, slot, entryPtr);
-    SsForkUnlock();
-    return used;
-}
-
-static int
-ReadLocked(
-    int board,
-    int slot,
-    SsBoardEntry *entryPtr)
-{
-    Slot *slotPtr = SlotLocked(board, slot);
-    const Child *childPtr = ChildLocked(board, slot);
-
-    memset(entryPtr, 0, sizeof(*entryPtr));
-    if (slotPtr == NULL) {
-	return 0;
-    }
-    CopyEntry(slotPtr, entryPtr);
-    if (childPtr == NULL) {
-	Check(entryPtr, 0);
-	return entryPtr->state != SS_BOARD_FREE;
-    }
-    if (entryPtr->pid != childPtr->pid) {
-	/* It hasn't got so far yet. */
-	memset(entryPtr, 0, sizeof(*entryPtr));
-	entryPtr->state = SS_BOARD_STARTING;
-	entryPtr->pid = childPtr->pid;
-    }
-    entryPtr->generation = childPtr->generation;
-    entryPtr->started = childPtr->since;
-    Check(entryPtr, childPtr->since);
-    if (entryPtr->state == SS_BOARD_STARTING) {
-	entryPtr->since = childPtr->since;
-    }
-    return 1;
-}
-
 static void
-CopyEntry(
-    Slot *slotPtr,
-    SsBoardEntry *entryPtr)
+CopyEntry(Slot *slotPtr, SsBoardEntry *entryPtr)
 {
     uint32_t before, after;
     int try;
@@ -395,6 +368,22 @@ CopyEntry(
 	    break;
 	}
 	sched_yield();
+    }
+}
+
+/* It goes into logs and to terminals. */
+static void
+CheckText(char *text, size_t size)
+{
+    unsigned char *bytes = (unsigned char *) text;
+
+    bytes[size - 1] = '\0';
+    for (; *bytes != '\0'; bytes++) {
+	if (*bytes < ' ' || *bytes == 0x7f) {
+	    *bytes = ' ';
+	} else if (*bytes == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0) {
+	    bytes[0] = bytes[1] = ' ';
+	}
     }
 }
 
@@ -436,29 +425,49 @@ Check(
     CheckText(entryPtr->note, sizeof(entryPtr->note));
 }
 
-/* It goes into logs and to terminals. */
-static void
-CheckText(
-    char *text,
-    size_t size)
+static int
+ReadLocked(int board, int slot, SsBoardEntry *entryPtr)
 {
-    unsigned char *bytes = (unsigned char *) text;
+    Slot *slotPtr = SlotLocked(board, slot);
+    const Child *childPtr = ChildLocked(board, slot);
 
-    bytes[size - 1] = '\0';
-    for (; *bytes != '\0'; bytes++) {
-	if (*bytes < ' ' || *bytes == 0x7f) {
-	    *bytes = ' ';
-	} else if (*bytes == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0) {
-	    bytes[0] = bytes[1] = ' ';
-	}
+    memset(entryPtr, 0, sizeof(*entryPtr));
+    if (slotPtr == NULL) {
+	return 0;
     }
+    CopyEntry(slotPtr, entryPtr);
+    if (childPtr == NULL) {
+	Check(entryPtr, 0);
+	return entryPtr->state != SS_BOARD_FREE;
+    }
+    if (entryPtr->pid != childPtr->pid) {
+	/* It hasn't got so far yet. */
+	memset(entryPtr, 0, sizeof(*entryPtr));
+	entryPtr->state = SS_BOARD_STARTING;
+	entryPtr->pid = childPtr->pid;
+    }
+    entryPtr->generation = childPtr->generation;
+    entryPtr->started = childPtr->since;
+    Check(entryPtr, childPtr->since);
+    if (entryPtr->state == SS_BOARD_STARTING) {
+	entryPtr->since = childPtr->since;
+    }
+    return 1;
 }
 
 int
-SsBoardKillLate(
-    int board,
-    int slot,
-    int64_t limit)
+SsBoardRead(int board, int slot, SsBoardEntry *entryPtr)
+{
+    int used;
+
+    SsForkLock();
+    used = ReadLocked(board, slot, entryPtr);
+    SsForkUnlock();
+    return used;
+}
+
+int
+SsBoardKillLate(int board, int slot, int64_t limit)
 {
     SsBoardEntry entry;
     int result = -1;
@@ -480,9 +489,7 @@ SsBoardKillLate(
 }
 
 void
-SsBoardShowLocked(
-    int connections,
-    uint64_t served,
+SsBoardShowLocked(int connections, uint64_t served,
     const SsBoardPeer *oldestPtr)
 {
     SsBoardEntry *entryPtr;
@@ -515,64 +522,4 @@ void
 SsBoardForget(void)
 {
     ownSlotPtr = NULL;
-}
-
-/*
- * What stands between the two is seen by readers after EndWrite, all of it.
- * BeginWrite returns what to change, so far the same as what is read;
- * BeginOwnLocked NULL where the slot isn't this process's.
- */
-static SsBoardEntry *
-BeginOwnLocked(
-    int board,
-    int slot)
-{
-    Slot *slotPtr = SlotLocked(board, slot);
-
-    if (slotPtr == NULL || slotPtr != ownSlotPtr) {
-	return NULL;
-    }
-    return BeginWrite(slotPtr);
-}
-
-static SsBoardEntry *
-BeginWrite(
-    Slot *slotPtr)
-{
-    uint32_t next = slotPtr->sequence + 1;
-
-    /*
-     * Who still reads this copy must notice what was published since, before
-     * it is overwritten.
-     */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    slotPtr->copies[next % 2] = slotPtr->copies[(next - 1) % 2];
-    return &slotPtr->copies[next % 2];
-}
-
-static void
-EndWrite(
-    Slot *slotPtr)
-{
-    __atomic_store_n(&slotPtr->sequence, slotPtr->sequence + 1,
-	    __ATOMIC_RELEASE);
-}
-
-/* What there is room for, NUL included; whole characters only. */
-static void
-CopyText(
-    char *to,
-    const char *from,		/* UTF-8. */
-    size_t size)
-{
-    size_t length = strlen(from);
-
-    if (length >= size) {
-	length = size - 1;
-	while (length > 0 && ((unsigned char) from[length] & 0xc0) == 0x80) {
-	    length--;
-	}
-    }
-    memcpy(to, from, length);
-    to[length] = '\0';
 }

@@ -30,10 +30,7 @@ SsCallback(
 }
 
 static void
-InBackground(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr,
-    int extraCount,
+InBackground(Tcl_Interp *interp, Tcl_Obj *prefixPtr, int extraCount,
     Tcl_Obj *const extra[])
 {
     int code;
@@ -47,18 +44,13 @@ InBackground(
 }
 
 void
-SsCallbackEvaluate(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr)
+SsCallbackEvaluate(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
 {
     InBackground(interp, prefixPtr, 0, NULL);
 }
 
 void
-SsCallbackTell(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr,
-    Tcl_Obj *wordPtr)
+SsCallbackTell(Tcl_Interp *interp, Tcl_Obj *prefixPtr, Tcl_Obj *wordPtr)
 {
     Tcl_IncrRefCount(wordPtr);
     InBackground(interp, prefixPtr, 1, &wordPtr);

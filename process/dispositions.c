@@ -144,9 +144,7 @@ SsDispositionsBefore(
 
 /* Both kinds of handler are in one union: the address tells. */
 static int
-SameHandler(
-    const struct sigaction *aPtr,
-    const struct sigaction *bPtr)
+SameHandler(const struct sigaction *aPtr, const struct sigaction *bPtr)
 {
     return (aPtr->sa_flags & SA_SIGINFO) == (bPtr->sa_flags & SA_SIGINFO)
 	    && aPtr->sa_handler == bPtr->sa_handler;

@@ -15,11 +15,27 @@ static int forkCount = 0;
 
 static void (*childLastProc)(void) = NULL;
 
-static void	InChild(void);
+/*
+ * The child has one thread, this one, and a copy of the lock, which that thread
+ * took before it forked.
+ */
+static void
+InChild(void)
+{
+    int i;
+
+    forkCount++;
+    for (i = 0; i < numServerFds; i++) {
+	close(serverFds[i]);
+    }
+    numServerFds = 0;
+    SsDispositionsGiveBack();
+    childLastProc();
+    pthread_mutex_init(&forkMutex, NULL);
+}
 
 int
-SsForkInstall(
-    void (*childProc)(void))
+SsForkInstall(void (*childProc)(void))
 {
     childLastProc = childProc;
     return pthread_atfork(SsForkLock, SsForkUnlock, InChild);
@@ -44,8 +60,7 @@ SsForkCount(void)
 }
 
 void
-SsForkCloses(
-    int fd)
+SsForkCloses(int fd)
 {
     if (numServerFds == maxServerFds) {
 	int room = 2 * maxServerFds + 16;
@@ -61,8 +76,7 @@ SsForkCloses(
 }
 
 void
-SsForkKeeps(
-    int fd)
+SsForkKeeps(int fd)
 {
     int i;
 
@@ -72,23 +86,4 @@ SsForkKeeps(
 	    return;
 	}
     }
-}
-
-/*
- * The child has one thread, this one, and a copy of the lock, which that thread
- * took before it forked.
- */
-static void
-InChild(void)
-{
-    int i;
-
-    forkCount++;
-    for (i = 0; i < numServerFds; i++) {
-	close(serverFds[i]);
-    }
-    numServerFds = 0;
-    SsDispositionsGiveBack();
-    childLastProc();
-    pthread_mutex_init(&forkMutex, NULL);
 }

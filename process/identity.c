@@ -138,8 +138,7 @@ ReadNumber(
  * process may be half changed when it fails.
  */
 static int
-Become(
-    const Identity *identityPtr)
+Become(const Identity *identityPtr)
 {
     int failed;
 
@@ -160,8 +159,7 @@ Become(
 
 /* In each respect. */
 static int
-Is(
-    const Identity *identityPtr)
+Is(const Identity *identityPtr)
 {
     uid_t user[3];
     gid_t group[3];

@@ -45,8 +45,7 @@ SsLimitPutBack(void)
 }
 
 int
-SsLimitRaise(
-    int wanted)
+SsLimitRaise(int wanted)
 {
     struct rlimit limit;
     rlim_t before;
@@ -108,8 +107,7 @@ SsLimitGet(
 }
 
 static int
-CountOpen(
-    int limit)
+CountOpen(int limit)
 {
     DIR *directory = opendir("/proc/self/fd");
     struct dirent *entry;
@@ -127,8 +125,7 @@ CountOpen(
 
 /* No descriptor is left, or there is no /proc. */
 static int
-TryOpen(
-    int limit)
+TryOpen(int limit)
 {
     int fd, count = 0;
 

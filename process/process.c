@@ -49,63 +49,68 @@ typedef struct ThreadData {
 
 static Tcl_ThreadDataKey dataKey;
 
-static ThreadData *GetData(void);
-static void	OpenEpoll(ThreadData *dataPtr);
-static void	CloseEpoll(ThreadData *dataPtr);
-static Tcl_ExitProc CloseProc;
-static Watch *	FindWatch(pid_t pid);
-static int	OpenPidfd(pid_t pid);
-static void	StartTimer(Watch *watchPtr);
-static Tcl_FileProc FileProc;
-static Tcl_TimerProc TimerProc;
 static void	Look(Watch *watchPtr);
-static Tcl_Obj *DescribeEnd(pid_t pid, int status,
-		    const struct rusage *usagePtr);
-static Tcl_Obj *DescribeLoss(Tcl_Interp *interp, pid_t pid, int error);
-static void	Tell(Watch *watchPtr, Tcl_Obj *dictPtr);
-static void	DropPidfd(Watch *watchPtr);
-static void	DeleteWatch(Watch *watchPtr);
-static Tcl_InterpDeleteProc DeleteWatches;
-static Tcl_WideInt Milliseconds(const struct timeval *timePtr);
-static void	Put(Tcl_Obj *dictPtr, const char *key, Tcl_Obj *valuePtr);
 
-int
-SsProcessWatch(
-    Tcl_Interp *interp,
-    pid_t pid,
-    Tcl_Obj *prefixPtr)
+static void
+CloseEpoll(ThreadData *dataPtr)
 {
-    ThreadData *dataPtr = GetData();
-    Watch *watchPtr;
-    siginfo_t info;
-    int isNew;
+    if (dataPtr->epollFd >= 0) {
+	Tcl_DeleteFileHandler(dataPtr->epollFd);
+	close(dataPtr->epollFd);
+	dataPtr->epollFd = -1;
+    }
+}
 
-    if (FindWatch(pid) != NULL) {
-	return SsErrorOurs(interp, "WATCHED",
-		"process %d is watched already", (int) pid);
-    }
-    if (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
-	int error = errno;
+/*
+ * A forked child may have a copy of the descriptor, so that closing it isn't
+ * enough for the epoll.
+ */
+static void
+DropPidfd(Watch *watchPtr)
+{
+    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
+	    sizeof(ThreadData));
 
-	return SsErrorPosix(interp, error, "can't watch process %d: %s",
-		(int) pid, strerror(error));
+    if (watchPtr->fd >= 0) {
+	if (dataPtr->epollFd >= 0) {
+	    epoll_ctl(dataPtr->epollFd, EPOLL_CTL_DEL, watchPtr->fd, NULL);
+	}
+	close(watchPtr->fd);
+	watchPtr->fd = -1;
     }
-    watchPtr = (Watch *) Tcl_Alloc(sizeof(Watch));
-    watchPtr->interp = interp;
-    watchPtr->prefixPtr = prefixPtr;
-    Tcl_IncrRefCount(prefixPtr);
-    watchPtr->pid = pid;
-    watchPtr->timer = NULL;
-    watchPtr->entryPtr = Tcl_CreateHashEntry(&dataPtr->watches,
-	    (void *) (intptr_t) pid, &isNew);
-    Tcl_SetHashValue(watchPtr->entryPtr, watchPtr);
-    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteWatches, NULL);
-    OpenEpoll(dataPtr);
-    watchPtr->fd = OpenPidfd(pid);
-    if (watchPtr->fd < 0) {
-	StartTimer(watchPtr);
+}
+
+static void
+DeleteWatch(Watch *watchPtr)
+{
+    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
+	    sizeof(ThreadData));
+
+    Tcl_DeleteHashEntry(watchPtr->entryPtr);
+    DropPidfd(watchPtr);
+    if (dataPtr->watches.numEntries == 0) {
+	CloseEpoll(dataPtr);
     }
-    return TCL_OK;
+    Tcl_DeleteTimerHandler(watchPtr->timer);
+    Tcl_DecrRefCount(watchPtr->prefixPtr);
+    Tcl_Free((char *) watchPtr);
+}
+
+static void
+CloseProc(
+    void *clientData)		/* The thread's data. */
+{
+    ThreadData *dataPtr = (ThreadData *) clientData;
+    Tcl_HashEntry *entryPtr;
+    Tcl_HashSearch search;
+
+    CloseEpoll(dataPtr);
+    while ((entryPtr = Tcl_FirstHashEntry(&dataPtr->watches, &search))
+	    != NULL) {
+	DeleteWatch((Watch *) Tcl_GetHashValue(entryPtr));
+    }
+    Tcl_DeleteHashTable(&dataPtr->watches);
+    dataPtr->isOpen = 0;
 }
 
 /*
@@ -132,59 +137,8 @@ GetData(void)
     return dataPtr;
 }
 
-/* Without one each child is looked for by a timer. */
-static void
-OpenEpoll(
-    ThreadData *dataPtr)
-{
-    int bound = SsDescriptorBound();
-    int fd;
-
-    if (dataPtr->epollFd >= 0) {
-	return;
-    }
-    fd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
-    if (fd >= 0 && bound > 0 && fd >= bound) {
-	close(fd);
-	return;
-    }
-    dataPtr->epollFd = fd;
-    if (fd >= 0) {
-	Tcl_CreateFileHandler(fd, TCL_READABLE, FileProc, dataPtr);
-    }
-}
-
-static void
-CloseEpoll(
-    ThreadData *dataPtr)
-{
-    if (dataPtr->epollFd >= 0) {
-	Tcl_DeleteFileHandler(dataPtr->epollFd);
-	close(dataPtr->epollFd);
-	dataPtr->epollFd = -1;
-    }
-}
-
-static void
-CloseProc(
-    void *clientData)		/* The thread's data. */
-{
-    ThreadData *dataPtr = (ThreadData *) clientData;
-    Tcl_HashEntry *entryPtr;
-    Tcl_HashSearch search;
-
-    CloseEpoll(dataPtr);
-    while ((entryPtr = Tcl_FirstHashEntry(&dataPtr->watches, &search))
-	    != NULL) {
-	DeleteWatch((Watch *) Tcl_GetHashValue(entryPtr));
-    }
-    Tcl_DeleteHashTable(&dataPtr->watches);
-    dataPtr->isOpen = 0;
-}
-
 static Watch *
-FindWatch(
-    pid_t pid)
+FindWatch(pid_t pid)
 {
     Tcl_HashEntry *entryPtr = Tcl_FindHashEntry(&GetData()->watches,
 	    (void *) (intptr_t) pid);
@@ -192,92 +146,51 @@ FindWatch(
     return (entryPtr == NULL) ? NULL : (Watch *) Tcl_GetHashValue(entryPtr);
 }
 
-/* The caller owns the descriptor: close-on-exec, in this thread's epoll. */
-static int
-OpenPidfd(
-    pid_t pid)
+static void
+DeleteWatches(
+    void *clientData,
+    Tcl_Interp *interp)		/* About to be deleted. */
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
     ThreadData *dataPtr = GetData();
-    int fd;
+    Tcl_HashEntry *entryPtr, *nextPtr;
+    Tcl_HashSearch search;
 
-    if (dataPtr->epollFd < 0) {
-	return -1;
-    }
-    fd = SsAboveStdio((int) syscall(SYS_pidfd_open, pid, 0));
-    event.data.u64 = (uint64_t) pid;
-    if (fd >= 0 && epoll_ctl(dataPtr->epollFd, EPOLL_CTL_ADD, fd, &event)
-	    < 0) {
-	close(fd);
-	return -1;
-    }
-    return fd;
-}
+    (void) clientData;
+    entryPtr = Tcl_FirstHashEntry(&dataPtr->watches, &search);
+    for (; entryPtr != NULL; entryPtr = nextPtr) {
+	Watch *watchPtr = (Watch *) Tcl_GetHashValue(entryPtr);
 
-static void
-StartTimer(
-    Watch *watchPtr)
-{
-    watchPtr->timer = Tcl_CreateTimerHandler(LOOK_DELAY, TimerProc, watchPtr);
-}
-
-static void
-TimerProc(
-    void *clientData)		/* The watch. */
-{
-    Watch *watchPtr = (Watch *) clientData;
-
-    watchPtr->timer = NULL;
-    if (FindWatch(watchPtr->pid) == watchPtr) {
-	Look(watchPtr);
-    }
-}
-
-static void
-FileProc(
-    void *clientData,		/* The thread's data. */
-    int mask)
-{
-    ThreadData *dataPtr = (ThreadData *) clientData;
-    struct epoll_event events[AT_ONCE];
-    int i, count;
-
-    (void) mask;
-    if (dataPtr->process != SsForkCount()) {
-	SsProcessesForget();
-	return;
-    }
-    count = epoll_wait(dataPtr->epollFd, events, AT_ONCE, 0);
-    for (i = 0; i < count; i++) {
-	Watch *watchPtr = FindWatch((pid_t) events[i].data.u64);
-
-	if (watchPtr != NULL) {
-	    Look(watchPtr);
+	nextPtr = Tcl_NextHashEntry(&search);
+	if (watchPtr->interp == interp) {
+	    DeleteWatch(watchPtr);
 	}
     }
 }
 
-/* Whether a child has ended, and if so, tells. */
 static void
-Look(
-    Watch *watchPtr)
+Tell(
+    Watch *watchPtr,		/* Deleted. */
+    Tcl_Obj *dictPtr)
 {
-    struct rusage usage;
-    pid_t pid;
-    int status;
+    Tcl_Interp *interp = watchPtr->interp;
+    Tcl_Obj *prefixPtr = watchPtr->prefixPtr;
 
-    do {
-	pid = wait4(watchPtr->pid, &status, WNOHANG, &usage);
-    } while (pid < 0 && errno == EINTR);
-    if (pid > 0) {
-	Tell(watchPtr, DescribeEnd(pid, status, &usage));
-    } else if (pid < 0) {
-	Tell(watchPtr, DescribeLoss(watchPtr->interp, watchPtr->pid, errno));
-    } else {
-	/* It has not, whatever the pidfd says: a debugger may hold it back. */
-	DropPidfd(watchPtr);
-	StartTimer(watchPtr);
-    }
+    Tcl_IncrRefCount(prefixPtr);
+    DeleteWatch(watchPtr);
+    SsCallbackTell(interp, prefixPtr, dictPtr);
+    Tcl_DecrRefCount(prefixPtr);
+}
+
+static void
+Put(Tcl_Obj *dictPtr, const char *key, Tcl_Obj *valuePtr)
+{
+    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj(key, -1), valuePtr);
+}
+
+static Tcl_WideInt
+Milliseconds(const struct timeval *timePtr)
+{
+    return (Tcl_WideInt) timePtr->tv_sec * 1000 + timePtr->tv_usec / 1000;
 }
 
 static Tcl_Obj *
@@ -326,40 +239,150 @@ DescribeLoss(
     return dictPtr;
 }
 
-static Tcl_WideInt
-Milliseconds(
-    const struct timeval *timePtr)
+static void
+TimerProc(
+    void *clientData)		/* The watch. */
 {
-    return (Tcl_WideInt) timePtr->tv_sec * 1000 + timePtr->tv_usec / 1000;
+    Watch *watchPtr = (Watch *) clientData;
+
+    watchPtr->timer = NULL;
+    if (FindWatch(watchPtr->pid) == watchPtr) {
+	Look(watchPtr);
+    }
 }
 
 static void
-Put(
-    Tcl_Obj *dictPtr,
-    const char *key,
-    Tcl_Obj *valuePtr)
+StartTimer(Watch *watchPtr)
 {
-    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj(key, -1), valuePtr);
+    watchPtr->timer = Tcl_CreateTimerHandler(LOOK_DELAY, TimerProc, watchPtr);
+}
+
+/* Whether a child has ended, and if so, tells. */
+static void
+Look(Watch *watchPtr)
+{
+    struct rusage usage;
+    pid_t pid;
+    int status;
+
+    do {
+	pid = wait4(watchPtr->pid, &status, WNOHANG, &usage);
+    } while (pid < 0 && errno == EINTR);
+    if (pid > 0) {
+	Tell(watchPtr, DescribeEnd(pid, status, &usage));
+    } else if (pid < 0) {
+	Tell(watchPtr, DescribeLoss(watchPtr->interp, watchPtr->pid, errno));
+    } else {
+	/* It has not, whatever the pidfd says: a debugger may hold it back. */
+	DropPidfd(watchPtr);
+	StartTimer(watchPtr);
+    }
 }
 
 static void
-Tell(
-    Watch *watchPtr,		/* Deleted. */
-    Tcl_Obj *dictPtr)
+FileProc(
+    void *clientData,		/* The thread's data. */
+    int mask)
 {
-    Tcl_Interp *interp = watchPtr->interp;
-    Tcl_Obj *prefixPtr = watchPtr->prefixPtr;
+    ThreadData *dataPtr = (ThreadData *) clientData;
+    struct epoll_event events[AT_ONCE];
+    int i, count;
 
+    (void) mask;
+    if (dataPtr->process != SsForkCount()) {
+	SsProcessesForget();
+	return;
+    }
+    count = epoll_wait(dataPtr->epollFd, events, AT_ONCE, 0);
+    for (i = 0; i < count; i++) {
+	Watch *watchPtr = FindWatch((pid_t) events[i].data.u64);
+
+	if (watchPtr != NULL) {
+	    Look(watchPtr);
+	}
+    }
+}
+
+/* Without one each child is looked for by a timer. */
+static void
+OpenEpoll(ThreadData *dataPtr)
+{
+    int bound = SsDescriptorBound();
+    int fd;
+
+    if (dataPtr->epollFd >= 0) {
+	return;
+    }
+    fd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
+    if (fd >= 0 && bound > 0 && fd >= bound) {
+	close(fd);
+	return;
+    }
+    dataPtr->epollFd = fd;
+    if (fd >= 0) {
+	Tcl_CreateFileHandler(fd, TCL_READABLE, FileProc, dataPtr);
+    }
+}
+
+/* The caller owns the descriptor: close-on-exec, in this thread's epoll. */
+static int
+OpenPidfd(pid_t pid)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
+    ThreadData *dataPtr = GetData();
+    int fd;
+
+    if (dataPtr->epollFd < 0) {
+	return -1;
+    }
+    fd = SsAboveStdio((int) syscall(SYS_pidfd_open, pid, 0));
+    event.data.u64 = (uint64_t) pid;
+    if (fd >= 0 && epoll_ctl(dataPtr->epollFd, EPOLL_CTL_ADD, fd, &event)
+	    < 0) {
+	close(fd);
+	return -1;
+    }
+    return fd;
+}
+
+int
+SsProcessWatch(Tcl_Interp *interp, pid_t pid, Tcl_Obj *prefixPtr)
+{
+    ThreadData *dataPtr = GetData();
+    Watch *watchPtr;
+    siginfo_t info;
+    int isNew;
+
+    if (FindWatch(pid) != NULL) {
+	return SsErrorOurs(interp, "WATCHED",
+		"process %d is watched already", (int) pid);
+    }
+    if (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
+	int error = errno;
+
+	return SsErrorPosix(interp, error, "can't watch process %d: %s",
+		(int) pid, strerror(error));
+    }
+    watchPtr = (Watch *) Tcl_Alloc(sizeof(Watch));
+    watchPtr->interp = interp;
+    watchPtr->prefixPtr = prefixPtr;
     Tcl_IncrRefCount(prefixPtr);
-    DeleteWatch(watchPtr);
-    SsCallbackTell(interp, prefixPtr, dictPtr);
-    Tcl_DecrRefCount(prefixPtr);
+    watchPtr->pid = pid;
+    watchPtr->timer = NULL;
+    watchPtr->entryPtr = Tcl_CreateHashEntry(&dataPtr->watches,
+	    (void *) (intptr_t) pid, &isNew);
+    Tcl_SetHashValue(watchPtr->entryPtr, watchPtr);
+    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteWatches, NULL);
+    OpenEpoll(dataPtr);
+    watchPtr->fd = OpenPidfd(pid);
+    if (watchPtr->fd < 0) {
+	StartTimer(watchPtr);
+    }
+    return TCL_OK;
 }
 
 void
-SsProcessUnwatch(
-    Tcl_Interp *interp,
-    pid_t pid)
+SsProcessUnwatch(Tcl_Interp *interp, pid_t pid)
 {
     Watch *watchPtr = FindWatch(pid);
 
@@ -372,64 +395,6 @@ void
 SsProcessesForget(void)
 {
     (void) GetData();
-}
-
-static void
-DeleteWatches(
-    void *clientData,
-    Tcl_Interp *interp)		/* About to be deleted. */
-{
-    ThreadData *dataPtr = GetData();
-    Tcl_HashEntry *entryPtr, *nextPtr;
-    Tcl_HashSearch search;
-
-    (void) clientData;
-    entryPtr = Tcl_FirstHashEntry(&dataPtr->watches, &search);
-    for (; entryPtr != NULL; entryPtr = nextPtr) {
-	Watch *watchPtr = (Watch *) Tcl_GetHashValue(entryPtr);
-
-	nextPtr = Tcl_NextHashEntry(&search);
-	if (watchPtr->interp == interp) {
-	    DeleteWatch(watchPtr);
-	}
-    }
-}
-
-/*
- * A forked child may have a copy of the descriptor, so that closing it isn't
- * enough for the epoll.
- */
-static void
-DropPidfd(
-    Watch *watchPtr)
-{
-    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
-	    sizeof(ThreadData));
-
-    if (watchPtr->fd >= 0) {
-	if (dataPtr->epollFd >= 0) {
-	    epoll_ctl(dataPtr->epollFd, EPOLL_CTL_DEL, watchPtr->fd, NULL);
-	}
-	close(watchPtr->fd);
-	watchPtr->fd = -1;
-    }
-}
-
-static void
-DeleteWatch(
-    Watch *watchPtr)
-{
-    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
-	    sizeof(ThreadData));
-
-    Tcl_DeleteHashEntry(watchPtr->entryPtr);
-    DropPidfd(watchPtr);
-    if (dataPtr->watches.numEntries == 0) {
-	CloseEpoll(dataPtr);
-    }
-    Tcl_DeleteTimerHandler(watchPtr->timer);
-    Tcl_DecrRefCount(watchPtr->prefixPtr);
-    Tcl_Free((char *) watchPtr);
 }
 
 int

@@ -40,9 +40,7 @@ SsErrorPosix(
 }
 
 int
-SsErrorClosed(
-    Tcl_Interp *interp,
-    int port)
+SsErrorClosed(Tcl_Interp *interp, int port)
 {
     return SsErrorOurs(interp, "CLOSED",
 	    "port %d is closed and its queue is empty: serve it again before"
@@ -50,9 +48,7 @@ SsErrorClosed(
 }
 
 int
-SsErrorRetired(
-    Tcl_Interp *interp,
-    int port)
+SsErrorRetired(Tcl_Interp *interp, int port)
 {
     return SsErrorOurs(interp, "RETIRED",
 	    "this process was asked to retire as a worker of port %d: ask"
@@ -60,9 +56,7 @@ SsErrorRetired(
 }
 
 int
-SsErrorMessage(
-    Tcl_Interp *interp,
-    int port)
+SsErrorMessage(Tcl_Interp *interp, int port)
 {
     return SsErrorOurs(interp, "MESSAGE",
 	    "a message on the queue of port %d is not of this version: it"
@@ -70,10 +64,7 @@ SsErrorMessage(
 }
 
 static void
-SetMessage(
-    Tcl_Interp *interp,
-    const char *format,
-    va_list args)
+SetMessage(Tcl_Interp *interp, const char *format, va_list args)
 {
     char message[512];
 

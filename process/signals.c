@@ -47,63 +47,68 @@ static volatile pid_t handlersPid = 0;
 static volatile sig_atomic_t stopping = 0;
 				/* TERM came to this worker. */
 
-static int	Begin(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
-static int	OpenPipe(int *readFdPtr);
-static void	Take(int number, void (*handler)(int), int flags);
-static int	IsOurs(int number, const struct sigaction *actionPtr);
-static void	TellHandler(int number);
-static void	StopHandler(int number);
-static void	NothingHandler(int number);
-static void	FileProc(void *clientData, int mask);
-static void	DropCatcher(Catcher *droppedPtr);
-static void	InterpDeleted(void *clientData, Tcl_Interp *interp);
-static const char *Known(int number);
-
-int
-SsSignalsCatch(
-    Tcl_Interp *interp,
-    int count,			/* How many signals... */
-    const int *numbers,		/* ...and which. */
-    Tcl_Obj *prefixPtr)
+/*
+ * Returns 0 or an errno; ERANGE: this Tcl can't wait for a descriptor so high.
+ * SsSignalsRestore closes what is open then.
+ */
+static int
+OpenPipe(
+    int *readFdPtr)		/* Set; the write end is the handlers'. */
 {
-    int i;
+    int bound = SsDescriptorBound();
+    int ends[2], error;
 
-    if (Begin(interp, prefixPtr) != TCL_OK) {
-	return TCL_ERROR;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+	return errno;
     }
-    for (i = 0; i < count; i++) {
-	Take(numbers[i], TellHandler, 0);
+    *readFdPtr = SsAboveStdio(ends[0]);
+    error = errno;
+    writeFd = SsAboveStdio(ends[1]);
+    if (*readFdPtr < 0) {
+	return error;
     }
-    return TCL_OK;
+    if (writeFd < 0) {
+	return errno;
+    }
+    return (bound > 0 && *readFdPtr >= bound) ? ERANGE : 0;
 }
 
-int
-SsSignalsWorker(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr)		/* May be NULL. */
+/*
+ * In a forked child it reads nothing, what came is the parent's, and forgets
+ * the catcher.
+ */
+static void
+FileProc(
+    void *clientData,		/* The catcher. */
+    int mask)
 {
-    static const int quiet[] = { SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1 };
-    size_t i;
+    Catcher *ownPtr = (Catcher *) clientData;
+    char name[SS_SIGNAL_NAME_SIZE];
+    unsigned char bytes[64];
+    ssize_t i, count;
 
-    if (Begin(interp, prefixPtr) != TCL_OK) {
-	return TCL_ERROR;
+    (void) mask;
+    if (ownPtr->process != SsForkCount()) {
+	SsSignalsForget();
+	return;
     }
-
-    /*
-     * Handlers, because a program that a worker starts with exec would
-     * inherit that a signal is ignored.
-     */
-    for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
-	Take(quiet[i], NothingHandler, 0);
+    Tcl_Preserve(ownPtr);
+    count = read(ownPtr->readFd, bytes, sizeof(bytes));
+    for (i = 0; i < count && catcherPtr == ownPtr; i++) {
+	SsSignalName(bytes[i], name);
+	SsCallbackTell(ownPtr->interp, ownPtr->prefixPtr,
+		Tcl_NewStringObj(name, -1));
     }
-    Take(SIGTERM, StopHandler, (int) SA_RESETHAND);
-    return TCL_OK;
+    Tcl_Release(ownPtr);
 }
 
-int
-SsSignalsStopping(void)
+static void
+InterpDeleted(
+    void *clientData,
+    Tcl_Interp *interp)		/* About to be deleted. */
 {
-    return stopping;
+    (void) clientData;
+    SsSignalsRestore(interp);
 }
 
 static int
@@ -146,32 +151,6 @@ Begin(
     return TCL_OK;
 }
 
-/*
- * Returns 0 or an errno; ERANGE: this Tcl can't wait for a descriptor so high.
- * SsSignalsRestore closes what is open then.
- */
-static int
-OpenPipe(
-    int *readFdPtr)		/* Set; the write end is the handlers'. */
-{
-    int bound = SsDescriptorBound();
-    int ends[2], error;
-
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
-	return errno;
-    }
-    *readFdPtr = SsAboveStdio(ends[0]);
-    error = errno;
-    writeFd = SsAboveStdio(ends[1]);
-    if (*readFdPtr < 0) {
-	return error;
-    }
-    if (writeFd < 0) {
-	return errno;
-    }
-    return (bound > 0 && *readFdPtr >= bound) ? ERANGE : 0;
-}
-
 static void
 Take(
     int number,
@@ -191,26 +170,9 @@ Take(
     }
 }
 
-/* TERM has its default again once StopHandler has run. */
-static int
-IsOurs(
-    int number,
-    const struct sigaction *actionPtr)
-{
-    if (actionPtr->sa_flags & SA_SIGINFO) {
-	return 0;
-    }
-    return actionPtr->sa_handler == TellHandler
-	    || actionPtr->sa_handler == StopHandler
-	    || actionPtr->sa_handler == NothingHandler
-	    || (number == SIGTERM && stopping
-		    && actionPtr->sa_handler == SIG_DFL);
-}
-
 /* A signal that finds the pipe full is the last of thousands. */
 static void
-TellHandler(
-    int number)
+TellHandler(int number)
 {
     const unsigned char byte = (unsigned char) number;
     int saved = errno;
@@ -223,9 +185,32 @@ TellHandler(
     errno = saved;
 }
 
+int
+SsSignalsCatch(
+    Tcl_Interp *interp,
+    int count,			/* How many signals... */
+    const int *numbers,		/* ...and which. */
+    Tcl_Obj *prefixPtr)
+{
+    int i;
+
+    if (Begin(interp, prefixPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    for (i = 0; i < count; i++) {
+	Take(numbers[i], TellHandler, 0);
+    }
+    return TCL_OK;
+}
+
 static void
-StopHandler(
-    int number)
+NothingHandler(int number)
+{
+    (void) number;
+}
+
+static void
+StopHandler(int number)
 {
     if (handlersPid == getpid()) {
 	stopping = 1;
@@ -233,45 +218,65 @@ StopHandler(
     TellHandler(number);
 }
 
-static void
-NothingHandler(
-    int number)
+int
+SsSignalsWorker(
+    Tcl_Interp *interp,
+    Tcl_Obj *prefixPtr)		/* May be NULL. */
 {
-    (void) number;
+    static const int quiet[] = { SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1 };
+    size_t i;
+
+    if (Begin(interp, prefixPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+
+    /*
+     * Handlers, because a program that a worker starts with exec would
+     * inherit that a signal is ignored.
+     */
+    for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
+	Take(quiet[i], NothingHandler, 0);
+    }
+    Take(SIGTERM, StopHandler, (int) SA_RESETHAND);
+    return TCL_OK;
 }
 
-/*
- * In a forked child it reads nothing, what came is the parent's, and forgets
- * the catcher.
- */
-static void
-FileProc(
-    void *clientData,		/* The catcher. */
-    int mask)
+int
+SsSignalsStopping(void)
 {
-    Catcher *ownPtr = (Catcher *) clientData;
-    char name[SS_SIGNAL_NAME_SIZE];
-    unsigned char bytes[64];
-    ssize_t i, count;
+    return stopping;
+}
 
-    (void) mask;
-    if (ownPtr->process != SsForkCount()) {
-	SsSignalsForget();
-	return;
+/* TERM has its default again once StopHandler has run. */
+static int
+IsOurs(int number, const struct sigaction *actionPtr)
+{
+    if (actionPtr->sa_flags & SA_SIGINFO) {
+	return 0;
     }
-    Tcl_Preserve(ownPtr);
-    count = read(ownPtr->readFd, bytes, sizeof(bytes));
-    for (i = 0; i < count && catcherPtr == ownPtr; i++) {
-	SsSignalName(bytes[i], name);
-	SsCallbackTell(ownPtr->interp, ownPtr->prefixPtr,
-		Tcl_NewStringObj(name, -1));
+    return actionPtr->sa_handler == TellHandler
+	    || actionPtr->sa_handler == StopHandler
+	    || actionPtr->sa_handler == NothingHandler
+	    || (number == SIGTERM && stopping
+		    && actionPtr->sa_handler == SIG_DFL);
+}
+
+static void
+DropCatcher(
+    Catcher *droppedPtr)	/* Of this thread. */
+{
+    if (droppedPtr->readFd >= 0) {
+	Tcl_DeleteFileHandler(droppedPtr->readFd);
+	close(droppedPtr->readFd);
     }
-    Tcl_Release(ownPtr);
+    if (droppedPtr->prefixPtr != NULL) {
+	Tcl_DecrRefCount(droppedPtr->prefixPtr);
+    }
+    Tcl_EventuallyFree(droppedPtr, TCL_DYNAMIC);
 }
 
 void
-SsSignalsRestore(
-    Tcl_Interp *interp)
+SsSignalsRestore(Tcl_Interp *interp)
 {
     Catcher *droppedPtr = NULL;
 
@@ -303,29 +308,6 @@ SsSignalsForget(void)
     }
 }
 
-static void
-InterpDeleted(
-    void *clientData,
-    Tcl_Interp *interp)		/* About to be deleted. */
-{
-    (void) clientData;
-    SsSignalsRestore(interp);
-}
-
-static void
-DropCatcher(
-    Catcher *droppedPtr)	/* Of this thread. */
-{
-    if (droppedPtr->readFd >= 0) {
-	Tcl_DeleteFileHandler(droppedPtr->readFd);
-	close(droppedPtr->readFd);
-    }
-    if (droppedPtr->prefixPtr != NULL) {
-	Tcl_DecrRefCount(droppedPtr->prefixPtr);
-    }
-    Tcl_EventuallyFree(droppedPtr, TCL_DYNAMIC);
-}
-
 void
 SsSignalsGiveBack(void)
 {
@@ -348,10 +330,17 @@ SsSignalsGiveBack(void)
     stopping = 0;
 }
 
+/* Tcl's name without SIG, or NULL. */
+static const char *
+Known(int number)
+{
+    const char *name = Tcl_SignalId(number);
+
+    return (strncmp(name, "SIG", 3) == 0) ? name + 3 : NULL;
+}
+
 void
-SsSignalName(
-    int number,
-    char name[SS_SIGNAL_NAME_SIZE])
+SsSignalName(int number, char name[SS_SIGNAL_NAME_SIZE])
 {
     const char *known = Known(number);
 
@@ -363,8 +352,7 @@ SsSignalName(
 }
 
 int
-SsSignalNumber(
-    const char *name)
+SsSignalNumber(const char *name)
 {
     const char *known;
     int number;
@@ -379,14 +367,4 @@ SsSignalNumber(
 	}
     }
     return 0;
-}
-
-/* Tcl's name without SIG, or NULL. */
-static const char *
-Known(
-    int number)
-{
-    const char *name = Tcl_SignalId(number);
-
-    return (strncmp(name, "SIG", 3) == 0) ? name + 3 : NULL;
 }

@@ -33,115 +33,14 @@ typedef struct ThreadData {
 
 static Tcl_ThreadDataKey dataKey;
 
-static ThreadData *GetData(void);
-static void	Open(ThreadData *dataPtr);
-static void	Close(ThreadData *dataPtr);
-static void	CloseUnused(ThreadData *dataPtr);
-static void	Arm(ThreadData *dataPtr);
-static void	Drop(SsTimer *timerPtr);
 static Tcl_FileProc FireProc;
-static Tcl_TimerProc FireWithoutProc;
-static Tcl_ExitProc CloseProc;
-
-SsTimer *
-SsTimerStart(
-    int64_t milliseconds,
-    SsTimerProc *proc,
-    void *clientData)
-{
-    ThreadData *dataPtr = GetData();
-    SsTimer *timerPtr, *beforePtr;
-
-    if (!dataPtr->isOpen) {
-	Open(dataPtr);
-    }
-    timerPtr = (SsTimer *) Tcl_Alloc(sizeof(SsTimer));
-    timerPtr->due = SsMilliseconds() + milliseconds;
-    timerPtr->number = ++dataPtr->started;
-    timerPtr->proc = proc;
-    timerPtr->clientData = clientData;
-
-    /* Most are as long as the one before, so the place is near the end. */
-    beforePtr = dataPtr->ring.previousPtr;
-    while (beforePtr != &dataPtr->ring && beforePtr->due > timerPtr->due) {
-	beforePtr = beforePtr->previousPtr;
-    }
-    timerPtr->previousPtr = beforePtr;
-    timerPtr->nextPtr = beforePtr->nextPtr;
-    timerPtr->nextPtr->previousPtr = beforePtr->nextPtr = timerPtr;
-    if (beforePtr == &dataPtr->ring) {
-	Arm(dataPtr);
-    }
-    return timerPtr;
-}
-
-void
-SsTimerCancel(
-    SsTimer *timerPtr)
-{
-    ThreadData *dataPtr = GetData();
-
-    Drop(timerPtr);
-    CloseUnused(dataPtr);
-}
-
-void
-SsTimersForget(void)
-{
-    (void) GetData();
-}
-
-/* What came through a fork is dropped here: the descriptor is the parent's. */
-static ThreadData *
-GetData(void)
-{
-    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
-	    sizeof(ThreadData));
-
-    if (dataPtr->isOpen && dataPtr->process != SsForkCount()) {
-	Close(dataPtr);
-    }
-    return dataPtr;
-}
 
 static void
-Open(
-    ThreadData *dataPtr)
+Drop(SsTimer *timerPtr)
 {
-    int bound = SsDescriptorBound();
-    int fd = SsAboveStdio(timerfd_create(CLOCK_MONOTONIC,
-	    TFD_CLOEXEC | TFD_NONBLOCK));
-
-    if (bound > 0 && fd >= bound) {
-	close(fd);
-	fd = -1;
-    }
-    dataPtr->ring.nextPtr = dataPtr->ring.previousPtr = &dataPtr->ring;
-    dataPtr->fd = fd;
-    dataPtr->token = NULL;
-    dataPtr->isOpen = 1;
-    dataPtr->process = SsForkCount();
-    if (fd >= 0) {
-	Tcl_CreateFileHandler(fd, TCL_READABLE, FireProc, dataPtr);
-    }
-    Tcl_CreateThreadExitHandler(CloseProc, dataPtr);
-}
-
-static void
-Close(
-    ThreadData *dataPtr)
-{
-    Tcl_DeleteThreadExitHandler(CloseProc, dataPtr);
-    CloseProc(dataPtr);
-}
-
-static void
-CloseUnused(
-    ThreadData *dataPtr)
-{
-    if (dataPtr->isOpen && dataPtr->ring.nextPtr == &dataPtr->ring) {
-	Close(dataPtr);
-    }
+    timerPtr->previousPtr->nextPtr = timerPtr->nextPtr;
+    timerPtr->nextPtr->previousPtr = timerPtr->previousPtr;
+    Tcl_Free((char *) timerPtr);
 }
 
 static void
@@ -161,10 +60,37 @@ CloseProc(
     }
 }
 
+static void
+Close(ThreadData *dataPtr)
+{
+    Tcl_DeleteThreadExitHandler(CloseProc, dataPtr);
+    CloseProc(dataPtr);
+}
+
+/* What came through a fork is dropped here: the descriptor is the parent's. */
+static ThreadData *
+GetData(void)
+{
+    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
+	    sizeof(ThreadData));
+
+    if (dataPtr->isOpen && dataPtr->process != SsForkCount()) {
+	Close(dataPtr);
+    }
+    return dataPtr;
+}
+
+static void
+FireWithoutProc(
+    void *clientData)		/* The thread's data. */
+{
+    ((ThreadData *) clientData)->token = NULL;
+    FireProc(clientData, 0);
+}
+
 /* Sets the descriptor to the first timer; without one it stays as it is. */
 static void
-Arm(
-    ThreadData *dataPtr)
+Arm(ThreadData *dataPtr)
 {
     struct itimerspec when = { { 0, 0 }, { 0, 0 } };
     int64_t left;
@@ -189,12 +115,11 @@ Arm(
 }
 
 static void
-Drop(
-    SsTimer *timerPtr)
+CloseUnused(ThreadData *dataPtr)
 {
-    timerPtr->previousPtr->nextPtr = timerPtr->nextPtr;
-    timerPtr->nextPtr->previousPtr = timerPtr->previousPtr;
-    Tcl_Free((char *) timerPtr);
+    if (dataPtr->isOpen && dataPtr->ring.nextPtr == &dataPtr->ring) {
+	Close(dataPtr);
+    }
 }
 
 /*
@@ -237,9 +162,67 @@ FireProc(
 }
 
 static void
-FireWithoutProc(
-    void *clientData)		/* The thread's data. */
+Open(ThreadData *dataPtr)
 {
-    ((ThreadData *) clientData)->token = NULL;
-    FireProc(clientData, 0);
+    int bound = SsDescriptorBound();
+    int fd = SsAboveStdio(timerfd_create(CLOCK_MONOTONIC,
+	    TFD_CLOEXEC | TFD_NONBLOCK));
+
+    if (bound > 0 && fd >= bound) {
+	close(fd);
+	fd = -1;
+    }
+    dataPtr->ring.nextPtr = dataPtr->ring.previousPtr = &dataPtr->ring;
+    dataPtr->fd = fd;
+    dataPtr->token = NULL;
+    dataPtr->isOpen = 1;
+    dataPtr->process = SsForkCount();
+    if (fd >= 0) {
+	Tcl_CreateFileHandler(fd, TCL_READABLE, FireProc, dataPtr);
+    }
+    Tcl_CreateThreadExitHandler(CloseProc, dataPtr);
+}
+
+SsTimer *
+SsTimerStart(int64_t milliseconds, SsTimerProc *proc, void *clientData)
+{
+    ThreadData *dataPtr = GetData();
+    SsTimer *timerPtr, *beforePtr;
+
+    if (!dataPtr->isOpen) {
+	Open(dataPtr);
+    }
+    timerPtr = (SsTimer *) Tcl_Alloc(sizeof(SsTimer));
+    timerPtr->due = SsMilliseconds() + milliseconds;
+    timerPtr->number = ++dataPtr->started;
+    timerPtr->proc = proc;
+    timerPtr->clientData = clientData;
+
+    /* Most are as long as the one before, so the place is near the end. */
+    beforePtr = dataPtr->ring.previousPtr;
+    while (beforePtr != &dataPtr->ring && beforePtr->due > timerPtr->due) {
+	beforePtr = beforePtr->previousPtr;
+    }
+    timerPtr->previousPtr = beforePtr;
+    timerPtr->nextPtr = beforePtr->nextPtr;
+    timerPtr->nextPtr->previousPtr = beforePtr->nextPtr = timerPtr;
+    if (beforePtr == &dataPtr->ring) {
+	Arm(dataPtr);
+    }
+    return timerPtr;
+}
+
+void
+SsTimerCancel(SsTimer *timerPtr)
+{
+    ThreadData *dataPtr = GetData();
+
+    Drop(timerPtr);
+    CloseUnused(dataPtr);
+}
+
+void
+SsTimersForget(void)
+{
+    (void) GetData();
 }

@@ -15,9 +15,7 @@
 
 /* Returns 0 where there is no room, or no such family. */
 static int
-Append(
-    char addresses[SS_ADDRESSES_SIZE],
-    const struct sockaddr *addressPtr,
+Append(char addresses[SS_ADDRESSES_SIZE], const struct sockaddr *addressPtr,
     socklen_t length)
 {
     static const char mapped[] = "::ffff:";
@@ -85,9 +83,7 @@ Resolve(
 }
 
 int
-SsResolve(
-    Tcl_Interp *interp,
-    Tcl_Obj *listPtr,
+SsResolve(Tcl_Interp *interp, Tcl_Obj *listPtr,
     char addresses[SS_ADDRESSES_SIZE])
 {
     Tcl_Obj **names;
@@ -130,9 +126,7 @@ SsAddressesBound(
 }
 
 static int
-AllIn(
-    const char *some,
-    const char *all)
+AllIn(const char *some, const char *all)
 {
     size_t length;
     const char *item;
@@ -151,9 +145,7 @@ AllIn(
 }
 
 int
-SsAddressesSame(
-    const char *first,
-    const char *second)
+SsAddressesSame(const char *first, const char *second)
 {
     return AllIn(first, second) && AllIn(second, first);
 }

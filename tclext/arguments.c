@@ -10,10 +10,7 @@
 #include <stdio.h>
 
 static const char *
-NameAt(
-    const void *tablePtr,
-    size_t size,
-    int index)
+NameAt(const void *tablePtr, size_t size, int index)
 {
     return *(const char *const *) ((const char *) tablePtr + index * size);
 }
@@ -78,24 +75,15 @@ SsSubcommandObjCmd(
 }
 
 int
-SsGetIndex(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const char *const *tablePtr,
-    const char *what,
-    int *indexPtr)
+SsGetIndex(Tcl_Interp *interp, Tcl_Obj *objPtr, const char *const *tablePtr,
+    const char *what, int *indexPtr)
 {
     return LookUp(interp, objPtr, tablePtr, sizeof(char *), what, indexPtr);
 }
 
 int
-SsGetNumber(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const char *what,
-    int least,
-    int most,
-    int *numberPtr)
+SsGetNumber(Tcl_Interp *interp, Tcl_Obj *objPtr, const char *what, int least,
+    int most, int *numberPtr)
 {
     char range[60];
 
@@ -108,9 +96,7 @@ SsGetNumber(
 }
 
 int
-SsCheckPrefix(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr)
+SsCheckPrefix(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
 {
     Tcl_Size count;
 
@@ -121,10 +107,7 @@ SsCheckPrefix(
 }
 
 int
-SsBadValue(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const char *what,
+SsBadValue(Tcl_Interp *interp, Tcl_Obj *objPtr, const char *what,
     const char *expected)
 {
     return SsErrorOurs(interp, "USAGE",
@@ -133,10 +116,7 @@ SsBadValue(
 }
 
 int
-SsWrongArgs(
-    Tcl_Interp *interp,
-    int count,
-    Tcl_Obj *const objv[],
+SsWrongArgs(Tcl_Interp *interp, int count, Tcl_Obj *const objv[],
     const char *usage)
 {
     Tcl_WrongNumArgs(interp, count, objv, usage[0] ? usage : NULL);
@@ -144,28 +124,21 @@ SsWrongArgs(
 }
 
 int
-SsUsageError(
-    Tcl_Interp *interp)
+SsUsageError(Tcl_Interp *interp)
 {
     Tcl_SetErrorCode(interp, "SOCKETSERVER", "USAGE", NULL);
     return TCL_ERROR;
 }
 
 void
-SsPutNumber(
-    Tcl_Obj *dictPtr,
-    const char *key,
-    Tcl_WideInt value)
+SsPutNumber(Tcl_Obj *dictPtr, const char *key, Tcl_WideInt value)
 {
     Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj(key, -1),
 	    Tcl_NewWideIntObj(value));
 }
 
 void
-SsPutText(
-    Tcl_Obj *dictPtr,
-    const char *key,
-    const char *value)
+SsPutText(Tcl_Obj *dictPtr, const char *key, const char *value)
 {
     Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj(key, -1),
 	    Tcl_NewStringObj(value, -1));

@@ -60,10 +60,7 @@ GetSlot(
 }
 
 static int
-GetGeneration(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    int *generationPtr)
+GetGeneration(Tcl_Interp *interp, Tcl_Obj *objPtr, int *generationPtr)
 {
     return SsGetNumber(interp, objPtr, "generation", 0, INT_MAX,
 	    generationPtr);
@@ -82,10 +79,7 @@ CheckOwner(
 }
 
 static int
-CreateSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+CreateSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board, count, error;
 
@@ -104,10 +98,7 @@ CreateSubcommand(
 }
 
 static int
-DestroySubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+DestroySubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board;
 
@@ -118,10 +109,7 @@ DestroySubcommand(
 }
 
 static int
-AssignSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+AssignSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board, slot, pid, generation;
 
@@ -135,10 +123,7 @@ AssignSubcommand(
 }
 
 static int
-TakeSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+TakeSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board, slot, generation;
 
@@ -152,10 +137,7 @@ TakeSubcommand(
 }
 
 static int
-StateSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+StateSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board, slot, index;
 
@@ -169,10 +151,7 @@ StateSubcommand(
 }
 
 static int
-NoteSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+NoteSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board, slot;
 
@@ -184,10 +163,7 @@ NoteSubcommand(
 }
 
 static int
-DismissedSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+DismissedSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board, slot;
 
@@ -198,10 +174,7 @@ DismissedSubcommand(
 }
 
 static int
-ReleaseSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ReleaseSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board, slot;
 
@@ -213,10 +186,7 @@ ReleaseSubcommand(
 }
 
 static int
-KillSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+KillSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int board, slot, limit, killed, error;
 
@@ -238,9 +208,7 @@ KillSubcommand(
 /* NULL: the slot is not in use. */
 
 static Tcl_Obj *
-Describe(
-    int board,
-    int slot)
+Describe(int board, int slot)
 {
     SsBoardEntry entry;
     Tcl_Obj *dictPtr;
@@ -270,10 +238,7 @@ Describe(
 }
 
 static int
-ReadSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ReadSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj *listPtr, *dictPtr;
     int board, slot, count;
@@ -308,10 +273,7 @@ ReadSubcommand(
  */
 
 static int
-LinesSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+LinesSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj *words[2], *textPtr;
     int64_t now = SsMilliseconds();

@@ -26,10 +26,7 @@ typedef struct ClosingEvent {
 } ClosingEvent;
 
 int
-SsCutObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
+SsCutObjCmd(void *clientData, Tcl_Interp *interp, int objc,
     Tcl_Obj *const objv[])
 {
     if (objc != 2) {
@@ -43,9 +40,7 @@ SsCutObjCmd(
 /* A forked child that got a copy of the event evaluates nothing. */
 
 static int
-ClosingEventProc(
-    Tcl_Event *evPtr,
-    int flags)
+ClosingEventProc(Tcl_Event *evPtr, int flags)
 {
     ClosingEvent *eventPtr = (ClosingEvent *) evPtr;
 
@@ -77,10 +72,7 @@ ClosedProc(
 }
 
 int
-SsClosingObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
+SsClosingObjCmd(void *clientData, Tcl_Interp *interp, int objc,
     Tcl_Obj *const objv[])
 {
     ClosingEvent *eventPtr;

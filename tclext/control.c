@@ -74,10 +74,7 @@ static int doorFd = -1;		/* Where the server takes control sockets,
 static SsNoticeProc *noticeProc = NULL;
 
 static int
-Fail(
-    SsGoError *errorPtr,
-    int error,
-    const char *what)
+Fail(SsGoError *errorPtr, int error, const char *what)
 {
     errorPtr->posix = error;
     snprintf(errorPtr->message, SS_ERROR_SIZE, "%s: %s", what,
@@ -91,9 +88,7 @@ Fail(
  */
 
 static void
-CloseFds(
-    const int *fds,
-    int count)
+CloseFds(const int *fds, int count)
 {
     int i;
 
@@ -113,11 +108,7 @@ CloseFds(
  */
 
 static int
-Write(
-    int to,
-    struct iovec *parts,
-    int count,
-    int fd)
+Write(int to, struct iovec *parts, int count, int fd)
 {
     Rights rights;
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
@@ -143,9 +134,7 @@ Write(
  */
 
 static int
-MemoryFileLocked(
-    const char *text,
-    size_t length)
+MemoryFileLocked(const char *text, size_t length)
 {
     int fd = memfd_create("socketserver", MFD_CLOEXEC);
     size_t done = 0;
@@ -169,10 +158,7 @@ MemoryFileLocked(
 /* Sends a request; returns 0 or an errno. */
 
 static int
-Send(
-    int fd,
-    uint32_t id,
-    const SsCall *callPtr)
+Send(int fd, uint32_t id, const SsCall *callPtr)
 {
     size_t length = (callPtr->text == NULL) ? 0 : strlen(callPtr->text);
     SsControlHeader header = { .id = id, .length = (uint32_t) length };
@@ -201,9 +187,7 @@ Send(
 }
 
 static void
-KeepRightsLocked(
-    struct msghdr *messagePtr,
-    Packet *packetPtr)
+KeepRightsLocked(struct msghdr *messagePtr, Packet *packetPtr)
 {
     struct cmsghdr *partPtr;
     size_t i, count;
@@ -229,9 +213,7 @@ KeepRightsLocked(
  */
 
 static int
-Receive(
-    int fd,
-    Packet *packetPtr)
+Receive(int fd, Packet *packetPtr)
 {
     struct iovec parts[2] = {
 	{ &packetPtr->header, sizeof(packetPtr->header) },
@@ -260,8 +242,7 @@ Receive(
 /* Passes on what isn't the answer that is waited for. */
 
 static void
-Tell(
-    Packet *packetPtr)
+Tell(Packet *packetPtr)
 {
     CloseFds(packetPtr->fds, packetPtr->numFds);
     if (packetPtr->header.id == 0 && noticeProc != NULL) {
@@ -271,8 +252,7 @@ Tell(
 }
 
 static void
-Close(
-    Control *controlPtr)
+Close(Control *controlPtr)
 {
     if (controlPtr->timer != NULL) {
 	Tcl_DeleteTimerHandler(controlPtr->timer);
@@ -287,8 +267,7 @@ Close(
 /* Hears what the server tells unasked. */
 
 static void
-Look(
-    Control *controlPtr)
+Look(Control *controlPtr)
 {
     Packet packet;
 
@@ -302,9 +281,7 @@ Look(
 }
 
 static void
-FileProc(
-    void *clientData,
-    int mask)
+FileProc(void *clientData, int mask)
 {
     Control *controlPtr = (Control *) clientData;
 
@@ -314,8 +291,7 @@ FileProc(
 }
 
 static void
-TimerProc(
-    void *clientData)
+TimerProc(void *clientData)
 {
     Control *controlPtr = (Control *) clientData;
 
@@ -330,8 +306,7 @@ TimerProc(
  */
 
 static int
-PairLocked(
-    int pair[2])
+PairLocked(int pair[2])
 {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 	return errno;
@@ -351,8 +326,7 @@ PairLocked(
  */
 
 static int
-OpenDoorLocked(
-    SsGoError *errorPtr)
+OpenDoorLocked(SsGoError *errorPtr)
 {
     SsStarted started;
     int pair[2], i, code;
@@ -382,9 +356,7 @@ OpenDoorLocked(
 /* Hands the server its end of a control socket; returns 0 or an errno. */
 
 static int
-Introduce(
-    int door,
-    int fd)
+Introduce(int door, int fd)
 {
     char byte = 0;
     struct iovec part = { &byte, 1 };
@@ -397,9 +369,7 @@ Introduce(
  */
 
 static int
-Open(
-    Control *controlPtr,
-    SsGoError *errorPtr)
+Open(Control *controlPtr, SsGoError *errorPtr)
 {
     int pair[2], door, error;
 
@@ -472,9 +442,7 @@ SsControlTidy(void)
  */
 
 static void
-SetupProc(
-    void *clientData,
-    int flags)
+SetupProc(void *clientData, int flags)
 {
     SsControlTidy();
 }
@@ -482,8 +450,7 @@ SetupProc(
 /* The calling thread ends. */
 
 static void
-Drop(
-    void *clientData)
+Drop(void *clientData)
 {
     Control *controlPtr = (Control *) clientData;
     Control **linkPtr;
@@ -528,9 +495,7 @@ Own(void)
 /* Copies the text of an answer; returns 0 or an errno. */
 
 static int
-TakeText(
-    Packet *packetPtr,
-    SsCall *callPtr)
+TakeText(Packet *packetPtr, SsCall *callPtr)
 {
     size_t length = packetPtr->header.length, done = 0;
     ssize_t got = 1;
@@ -566,9 +531,7 @@ TakeText(
 /* Makes a packet the answer to a request. */
 
 static int
-Take(
-    Packet *packetPtr,
-    SsCall *callPtr)
+Take(Packet *packetPtr, SsCall *callPtr)
 {
     const SsControlHeader *headerPtr = &packetPtr->header;
     int error;
@@ -601,9 +564,7 @@ Take(
  */
 
 static int
-Await(
-    Control *controlPtr,
-    SsCall *callPtr)
+Await(Control *controlPtr, SsCall *callPtr)
 {
     struct pollfd look = { .fd = controlPtr->fd, .events = POLLIN };
     Packet packet;
@@ -628,8 +589,7 @@ Await(
 }
 
 int
-SsAsk(
-    SsCall *callPtr)
+SsAsk(SsCall *callPtr)
 {
     Control *controlPtr = Own();
     int error;
@@ -649,9 +609,7 @@ SsAsk(
 }
 
 int
-SsAskError(
-    Tcl_Interp *interp,
-    const SsCall *callPtr)
+SsAskError(Tcl_Interp *interp, const SsCall *callPtr)
 {
     if (callPtr->error.posix != 0) {
 	return SsErrorPosix(interp, callPtr->error.posix, "%s",
@@ -662,8 +620,7 @@ SsAskError(
 }
 
 void
-SsControlNotices(
-    SsNoticeProc *proc)
+SsControlNotices(SsNoticeProc *proc)
 {
     noticeProc = proc;
 }

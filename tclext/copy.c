@@ -38,9 +38,7 @@ static int lastFd = 2;		/* No copy that this process has, from those
 /* Fills an error from errno; returns -1. */
 
 static int
-Failed(
-    SsGoError *errorPtr,
-    const char *what)
+Failed(SsGoError *errorPtr, const char *what)
 {
     errorPtr->posix = errno;
     snprintf(errorPtr->message, SS_ERROR_SIZE,
@@ -50,8 +48,7 @@ Failed(
 }
 
 static int
-CheckSpace(
-    SsGoError *errorPtr)
+CheckSpace(SsGoError *errorPtr)
 {
     pthread_attr_t attributes;
     size_t size = 0;
@@ -81,8 +78,7 @@ CheckSpace(
  */
 
 static int
-OpenLibrary(
-    SsGoError *errorPtr)
+OpenLibrary(SsGoError *errorPtr)
 {
     struct stat now;
     int fd;
@@ -168,8 +164,7 @@ SsCopyInit(void)
 }
 
 void *
-SsCopyLoad(
-    SsGoError *errorPtr)
+SsCopyLoad(SsGoError *errorPtr)
 {
     char name[32];
     void *library;

@@ -78,10 +78,7 @@ Fork(
 }
 
 int
-SsForkObjCmd(
-    void *clientData,
-    Tcl_Interp *interp,
-    int objc,
+SsForkObjCmd(void *clientData, Tcl_Interp *interp, int objc,
     Tcl_Obj *const objv[])
 {
     pid_t pid;
@@ -97,10 +94,7 @@ SsForkObjCmd(
 }
 
 int
-SsSpawn(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr,
-    pid_t *pidPtr)
+SsSpawn(Tcl_Interp *interp, Tcl_Obj *prefixPtr, pid_t *pidPtr)
 {
     int status = 1;
     int code;

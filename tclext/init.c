@@ -85,8 +85,7 @@ InChild(void)
  */
 
 static int
-CheckTcl(
-    Tcl_Interp *interp)
+CheckTcl(Tcl_Interp *interp)
 {
     const char *version = Tcl_InitStubs(interp, "8.6-", 0);
 
@@ -108,8 +107,7 @@ CheckTcl(
  */
 
 static int
-Prepare(
-    Tcl_Interp *interp)
+Prepare(Tcl_Interp *interp)
 {
     int error = 0;
 
@@ -158,8 +156,7 @@ static const Command commands[] = {
 /* What Tcl calls when an interpreter loads the library. */
 
 DLLEXPORT int
-Socketserver_Init(
-    Tcl_Interp *interp)
+Socketserver_Init(Tcl_Interp *interp)
 {
     const Command *commandPtr;
 
@@ -176,8 +173,7 @@ Socketserver_Init(
 /* The same of a safe interpreter. */
 
 DLLEXPORT int
-Socketserver_SafeInit(
-    Tcl_Interp *interp)
+Socketserver_SafeInit(Tcl_Interp *interp)
 {
     if (Prepare(interp) != TCL_OK) {
 	return TCL_ERROR;

@@ -23,20 +23,14 @@ typedef struct Options {
 } Options;
 
 static int
-BadListener(
-    Tcl_Interp *interp,
-    const char *text,
-    const char *why)
+BadListener(Tcl_Interp *interp, const char *text, const char *why)
 {
     return SsErrorOurs(interp, "USAGE", "bad listener \"%.100s\": %s", text,
 	    why);
 }
 
 static int
-GetOption(
-    Tcl_Interp *interp,
-    Tcl_Obj *namePtr,
-    Tcl_Obj *valuePtr,
+GetOption(Tcl_Interp *interp, Tcl_Obj *namePtr, Tcl_Obj *valuePtr,
     Options *optionsPtr)
 {
     static const char *const names[] = {
@@ -83,9 +77,7 @@ GetOptions(
 
 /* Kinds that there will be. */
 static int
-CheckKind(
-    Tcl_Interp *interp,
-    const char *text)
+CheckKind(Tcl_Interp *interp, const char *text)
 {
     if (strncmp(text, "unix:", 5) == 0) {
 	return BadListener(interp, text,
@@ -217,11 +209,7 @@ GetListener(
 }
 
 int
-SsListenersGet(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[],
-    int count,
+SsListenersGet(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[], int count,
     SsServeOptions *listeners)
 {
     Options options = { .backlog = DEFAULT_BACKLOG };
@@ -240,8 +228,7 @@ SsListenersGet(
 }
 
 Tcl_Obj *
-SsListenersDescribe(
-    const SsPort *portPtr)
+SsListenersDescribe(const SsPort *portPtr)
 {
     Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
     Tcl_Obj *dictPtr, *addressesPtr;

@@ -25,10 +25,7 @@
 #define TITLE_SIZE 16		/* What the system keeps, NUL included. */
 
 static int
-GetPid(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    int *pidPtr)
+GetPid(Tcl_Interp *interp, Tcl_Obj *objPtr, int *pidPtr)
 {
     return SsGetNumber(interp, objPtr, "pid", 1, INT_MAX, pidPtr);
 }
@@ -51,10 +48,7 @@ GetPidAndSignal(
 }
 
 static int
-WatchSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+WatchSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int pid;
 
@@ -66,10 +60,7 @@ WatchSubcommand(
 }
 
 static int
-UnwatchSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+UnwatchSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int pid;
 
@@ -81,10 +72,7 @@ UnwatchSubcommand(
 }
 
 static int
-KillSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+KillSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int pid, number;
 
@@ -95,10 +83,7 @@ KillSubcommand(
 }
 
 static int
-KillGroupSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+KillGroupSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int pid, number, error;
 
@@ -114,10 +99,7 @@ KillGroupSubcommand(
 }
 
 static int
-PauseSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+PauseSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int milliseconds;
 
@@ -130,10 +112,7 @@ PauseSubcommand(
 }
 
 static int
-SpawnSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+SpawnSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     pid_t pid;
 
@@ -146,10 +125,7 @@ SpawnSubcommand(
 }
 
 static int
-TitleSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+TitleSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     char before[TITLE_SIZE] = "", title[TITLE_SIZE];
 
@@ -161,50 +137,35 @@ TitleSubcommand(
 }
 
 static int
-IdentitySubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+IdentitySubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     return SsIdentity(interp, Tcl_GetString(objv[2]),
 	    (objc > 3) ? Tcl_GetString(objv[3]) : "");
 }
 
 static int
-AccountSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+AccountSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     return SsIdentityKnown(interp, Tcl_GetString(objv[2]),
 	    (objc > 3) ? Tcl_GetString(objv[3]) : "");
 }
 
 static int
-ClockSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ClockSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_SetObjResult(interp, Tcl_NewWideIntObj(SsMilliseconds()));
     return TCL_OK;
 }
 
 static int
-LingeringSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+LingeringSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_SetObjResult(interp, Tcl_NewIntObj(SsConnectionsLingering()));
     return TCL_OK;
 }
 
 static int
-LimitSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+LimitSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj *dictPtr;
     int wanted, limit, open, error;

@@ -45,8 +45,7 @@ GetPort(
 
 /* -1: the queue has ended; then it is closed, and the port may be freed. */
 static int
-QueueLengthLocked(
-    SsPort *portPtr)
+QueueLengthLocked(SsPort *portPtr)
 {
     if (portPtr->ended
 	    || (!portPtr->serving && SsPortAtEndLocked(portPtr))) {
@@ -57,10 +56,7 @@ QueueLengthLocked(
 
 /* As "socket server", with a list of each. */
 static int
-ServeSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ServeSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj *wordsPtr = (objc > 3) ? Tcl_DuplicateObj(objv[3])
 	    : Tcl_NewListObj(0, NULL);
@@ -97,10 +93,7 @@ ServeSubcommand(
 }
 
 static int
-ListenerSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ListenerSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int number = SsConnectionListener(Tcl_GetString(objv[2]));
 
@@ -113,10 +106,7 @@ ListenerSubcommand(
 }
 
 static int
-ListenersSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ListenersSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj *listPtr;
     int port;
@@ -132,10 +122,7 @@ ListenersSubcommand(
 }
 
 static int
-RenewSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+RenewSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int port, queue;
 
@@ -148,10 +135,7 @@ RenewSubcommand(
 }
 
 static int
-SwitchSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+SwitchSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int port;
 
@@ -162,10 +146,7 @@ SwitchSubcommand(
 }
 
 static int
-AbandonSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+AbandonSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int port;
 
@@ -176,10 +157,7 @@ AbandonSubcommand(
 }
 
 static int
-RetireSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+RetireSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int port, workers = 1;
 
@@ -192,10 +170,7 @@ RetireSubcommand(
 }
 
 static int
-ReturnSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ReturnSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int port;
 
@@ -206,10 +181,7 @@ ReturnSubcommand(
 }
 
 static int
-ReturnedSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ReturnedSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj *dictPtr;
     int64_t got, refused;
@@ -227,10 +199,7 @@ ReturnedSubcommand(
 }
 
 static int
-TellSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+TellSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int port, number, error;
 
@@ -252,10 +221,7 @@ TellSubcommand(
  * the current.
  */
 static int
-LengthSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+LengthSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsPort *portPtr, *nextPtr;
     Tcl_Obj *dictPtr;
@@ -290,10 +256,7 @@ LengthSubcommand(
 }
 
 static int
-ListSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ListSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsPort *portPtr, *nextPtr;
     Tcl_Obj *dictPtr;
@@ -354,10 +317,7 @@ DiscardLocked(
 }
 
 static int
-DiscardSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+DiscardSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsPort *portPtr, *nextPtr;
     int port, count = 0;
@@ -378,10 +338,7 @@ DiscardSubcommand(
 }
 
 static int
-NumberSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+NumberSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int port, queue;
 
@@ -396,10 +353,7 @@ NumberSubcommand(
 }
 
 static int
-UseSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+UseSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsPort *portPtr;
     int port, queue, inherited = 1;
@@ -431,10 +385,7 @@ UseSubcommand(
 }
 
 static int
-WithdrawSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+WithdrawSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     int port, withdrawn;
 

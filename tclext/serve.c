@@ -50,88 +50,204 @@ static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
 				/* Held from a request that changes ports until
 				 * what follows is noted. */
 
-static int	AlreadyServed(Tcl_Interp *interp,
-		    const SsServeOptions *wanted, int count, int *portPtr);
-static SsPort *	ServedLocked(int number);
-static int	CompareLocked(const SsPort *portPtr,
-		    const SsServeOptions *wanted, int count,
-		    char problem[PROBLEM_SIZE]);
-static int	Serve(Tcl_Interp *interp, const SsServeOptions *wanted,
-		    int count, int *portPtr);
-static int	Listen(Tcl_Interp *interp, const SsServeOptions *wantedPtr,
-		    int more, Served *servedPtr, int *queueFdPtr,
-		    SsListener *listenerPtr);
-static int	Register(Tcl_Interp *interp, Served *servedPtr,
-		    const SsListener *listeners, int count, int queueFd);
-static int	NoMemory(Tcl_Interp *interp, int port);
 static int	AddPortLocked(const SsListener *listeners, int count,
 		    int queueFd);
-static int	Ask(SsCall *callPtr, const char *name, int64_t handle,
-		    int number);
-static Served *	FindPort(int port);
-static int	Close(Tcl_Interp *interp, int64_t handle);
-static int	Change(Tcl_Interp *interp, int port, const char *name,
-		    int number, SsCall *callPtr);
-static int	AddQueue(int port, const SsCall *callPtr);
-static int64_t	HandleOf(int port);
-static Served *	FindLocked(int64_t handle);
-static void	CloseCopiesLocked(Served *servedPtr);
 static void	CloseLocked(int fd);
-static int	NotServer(Tcl_Interp *interp, int port, const char *what);
-static void	Notice(const char *name, int64_t handle, int posix);
-static int	NoticeEventProc(Tcl_Event *evPtr, int flags);
-static const char *Explain(const char *name);
-static void	ForgetOwner(void *clientData, Tcl_Interp *interp);
-static void	TidyPorts(void);
 
-int
-SsServe(
-    Tcl_Interp *interp,
-    const SsServeOptions *wanted,
-    int count,
-    int *portPtr)
+/*
+ * A process that serves but doesn't work never receives the end of a queue that
+ * it closed: closes the receive ends of those that are empty and closed.
+ */
+static void
+TidyPorts(void)
 {
-    int code;
+    SsPort *portPtr, *nextPtr;
 
-    TidyPorts();
-    SsControlNotices(Notice);
-    pthread_mutex_lock(&asking);
-    code = AlreadyServed(interp, wanted, count, portPtr);
-    if (code == TCL_CONTINUE) {
-	code = Serve(interp, wanted, count, portPtr);
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	if (!SsPortInherited(portPtr) && !portPtr->serving) {
+	    SsPortAtEndLocked(portPtr);
+	}
     }
-    pthread_mutex_unlock(&asking);
-    return code;
+    SsForkUnlock();
+}
+
+static Served *
+FindLocked(int64_t handle)
+{
+    Served *servedPtr;
+
+    for (servedPtr = firstServedPtr; servedPtr != NULL;
+	    servedPtr = servedPtr->nextPtr) {
+	if (servedPtr->handle == handle) {
+	    break;
+	}
+    }
+    return servedPtr;
+}
+
+static void
+CloseCopiesLocked(Served *servedPtr)
+{
+    int i;
+
+    for (i = 0; i < servedPtr->numListenFds; i++) {
+	CloseLocked(servedPtr->listenFds[i]);
+    }
+    servedPtr->numListenFds = 0;
 }
 
 /*
- * To serve again what this process or a living one that it was forked from
- * serves changes nothing; TCL_CONTINUE: none of it is served.
+ * Makes a port, or one more queue of it, known.  Returns the queue's number; 0
+ * without memory, and the descriptor is still the caller's.
  */
 static int
-AlreadyServed(
-    Tcl_Interp *interp,
-    const SsServeOptions *wanted,
+AddPortLocked(
+    const SsListener *listeners,
     int count,
-    int *portPtr)
+    int queueFd)		/* On the list of those that a child closes;
+				 * children need it. */
 {
-    SsPort *servedPtr = NULL;
-    char problem[PROBLEM_SIZE];
-    int same = 1, i;
+    SsPort *portPtr = SsPortAddLocked(listeners, count, queueFd);
 
-    SsForkLock();
-    for (i = 0; i < count && servedPtr == NULL; i++) {
-	servedPtr = ServedLocked(wanted[i].port);
+    if (portPtr == NULL) {
+	return 0;
     }
+    SsForkKeeps(queueFd);
+    return portPtr->queue;
+}
+
+static int
+Ask(
+    SsCall *callPtr,		/* Filled. */
+    const char *name,
+    int64_t handle,
+    int number)
+{
+    memset(callPtr, 0, sizeof(*callPtr));
+    callPtr->name = name;
+    callPtr->numbers[0] = handle;
+    callPtr->numbers[1] = number;
+    return SsAsk(callPtr);
+}
+
+/*
+ * The port counts as not served and is free when this returns; its queue ends
+ * when the server has put on it what it had accepted.
+ */
+static int
+Close(
+    Tcl_Interp *interp,		/* NULL: nobody hears of an error. */
+    int64_t handle)
+{
+    Served *servedPtr, **linkPtr;
+    SsPort *portPtr;
+    SsCall call;
+    int code;
+
+    pthread_mutex_lock(&asking);
+    SsForkLock();
+    servedPtr = FindLocked(handle);
     if (servedPtr != NULL) {
-	*portPtr = servedPtr->number;
-	same = CompareLocked(servedPtr, wanted, count, problem);
+	for (linkPtr = &firstServedPtr; *linkPtr != servedPtr;
+		linkPtr = &(*linkPtr)->nextPtr) {
+	    /* To the link that leads to it. */
+	}
+	*linkPtr = servedPtr->nextPtr;
+	for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+		portPtr = portPtr->nextPtr) {
+	    if (portPtr->number == servedPtr->port
+		    && SsPortServedHere(portPtr)) {
+		portPtr->serving = 0;
+	    }
+	}
+	CloseCopiesLocked(servedPtr);
+	SsReturnCloseLocked(servedPtr->port);
+	free(servedPtr);
     }
     SsForkUnlock();
-    if (!same) {
-	return SsErrorOurs(interp, "USAGE", "%s", problem);
+    code = Ask(&call, "close", handle, 0);
+    pthread_mutex_unlock(&asking);
+    TidyPorts();
+    return (code < 0 && interp != NULL) ? SsAskError(interp, &call) : TCL_OK;
+}
+
+static const char *
+Explain(const char *name)
+{
+    if (strcmp(name, "paused") == 0) {
+	return "accepting pauses, and goes on by itself";
     }
-    return (servedPtr != NULL) ? TCL_OK : TCL_CONTINUE;
+    if (strcmp(name, "held") == 0) {
+	return "a connection can't be handed over yet and is held";
+    }
+    return "accepting has ended and the port is closed; serve it again";
+}
+
+/*
+ * Reports a notice, if the service and its interpreter still exist.  In a
+ * forked child that got a copy of the event there is no such service.
+ */
+static int
+NoticeEventProc(Tcl_Event *evPtr, int flags)
+{
+    NoticeEvent *eventPtr = (NoticeEvent *) evPtr;
+    Tcl_Interp *interp = NULL;
+    Served *servedPtr;
+    int port = 0;
+
+    if (!(flags & TCL_FILE_EVENTS)) {
+	return 0;
+    }
+    SsForkLock();
+    servedPtr = FindLocked(eventPtr->handle);
+    if (servedPtr != NULL && servedPtr->thread == Tcl_GetCurrentThread()) {
+	interp = servedPtr->interp;
+	port = servedPtr->port;
+    }
+    SsForkUnlock();
+    if (port != 0 && strcmp(eventPtr->name, "failed") == 0) {
+	(void) Close(NULL, eventPtr->handle);
+    }
+    if (interp == NULL) {
+	return 1;
+    }
+    Tcl_ResetResult(interp);
+    if (eventPtr->posix != 0) {
+	SsErrorPosix(interp, eventPtr->posix, "port %d: %s: %s", port,
+		Explain(eventPtr->name), strerror(eventPtr->posix));
+    } else {
+	SsErrorOurs(interp, "SERVER", "port %d: %s: internal error", port,
+		Explain(eventPtr->name));
+    }
+    Tcl_BackgroundException(interp, TCL_ERROR);
+    return 1;
+}
+
+/*
+ * The server tells something of a service, in the thread that began it.  Of one
+ * that has failed the copies are closed at once; the rest can wait for the
+ * event loop.
+ */
+static void
+Notice(const char *name, int64_t handle, int posix)
+{
+    NoticeEvent *eventPtr;
+    Served *servedPtr;
+
+    SsForkLock();
+    servedPtr = FindLocked(handle);
+    if (servedPtr != NULL && strcmp(name, "failed") == 0) {
+	CloseCopiesLocked(servedPtr);
+    }
+    SsForkUnlock();
+    eventPtr = (NoticeEvent *) Tcl_Alloc(sizeof(NoticeEvent));
+    eventPtr->header.proc = NoticeEventProc;
+    memcpy(eventPtr->name, name, sizeof(eventPtr->name));
+    eventPtr->handle = handle;
+    eventPtr->posix = posix;
+    Tcl_QueueEvent(&eventPtr->header, TCL_QUEUE_TAIL);
 }
 
 static SsPort *
@@ -198,46 +314,37 @@ CompareLocked(
 }
 
 /*
- * Has the server listen, with one after the other, and notes the service, which
- * owns the descriptors of the answers.  After an error nothing of it is left.
+ * To serve again what this process or a living one that it was forked from
+ * serves changes nothing; TCL_CONTINUE: none of it is served.
  */
 static int
-Serve(
-    Tcl_Interp *interp,
-    const SsServeOptions *wanted,
-    int count,
+AlreadyServed(Tcl_Interp *interp, const SsServeOptions *wanted, int count,
     int *portPtr)
 {
-    SsListener *listeners = calloc((size_t) count, sizeof(SsListener));
-    Served *servedPtr = calloc(1, sizeof(Served)
-	    + (size_t) count * SS_MAX_ADDRESSES * sizeof(int));
-    int queueFd = -1, i, code = TCL_OK;
-    SsCall call;
+    SsPort *servedPtr = NULL;
+    char problem[PROBLEM_SIZE];
+    int same = 1, i;
 
-    if (listeners == NULL || servedPtr == NULL) {
-	code = NoMemory(interp, wanted[0].port);
+    SsForkLock();
+    for (i = 0; i < count && servedPtr == NULL; i++) {
+	servedPtr = ServedLocked(wanted[i].port);
     }
-    for (i = 0; i < count && code == TCL_OK; i++) {
-	code = Listen(interp, &wanted[i], count - i - 1, servedPtr, &queueFd,
-		&listeners[i]);
+    if (servedPtr != NULL) {
+	*portPtr = servedPtr->number;
+	same = CompareLocked(servedPtr, wanted, count, problem);
     }
-    if (code == TCL_OK) {
-	code = Register(interp, servedPtr, listeners, count, queueFd);
+    SsForkUnlock();
+    if (!same) {
+	return SsErrorOurs(interp, "USAGE", "%s", problem);
     }
-    if (code == TCL_OK) {
-	*portPtr = listeners[0].port;
-    } else if (servedPtr != NULL) {
-	SsForkLock();
-	CloseCopiesLocked(servedPtr);
-	CloseLocked(queueFd);
-	SsForkUnlock();
-	if (servedPtr->handle != 0) {
-	    Ask(&call, "close", servedPtr->handle, 0);
-	}
-	free(servedPtr);
-    }
-    free(listeners);
-    return code;
+    return (servedPtr != NULL) ? TCL_OK : TCL_CONTINUE;
+}
+
+static int
+NoMemory(Tcl_Interp *interp, int port)
+{
+    return SsErrorPosix(interp, ENOMEM, "can't serve port %d: %s", port,
+	    strerror(ENOMEM));
 }
 
 /* The first listener makes the service; it begins to accept with the last. */
@@ -282,6 +389,25 @@ Listen(
     return TCL_OK;
 }
 
+/*
+ * A port is served on when the interpreter that began it is deleted; its
+ * troubles are then only counted.
+ */
+static void
+ForgetOwner(void *clientData, Tcl_Interp *interp)
+{
+    Served *servedPtr;
+
+    SsForkLock();
+    for (servedPtr = firstServedPtr; servedPtr != NULL;
+	    servedPtr = servedPtr->nextPtr) {
+	if (servedPtr->interp == interp) {
+	    servedPtr->interp = NULL;
+	}
+    }
+    SsForkUnlock();
+}
+
 static int
 Register(
     Tcl_Interp *interp,
@@ -319,52 +445,65 @@ Register(
     return TCL_OK;
 }
 
-static int
-NoMemory(
-    Tcl_Interp *interp,
-    int port)
-{
-    return SsErrorPosix(interp, ENOMEM, "can't serve port %d: %s", port,
-	    strerror(ENOMEM));
-}
-
 /*
- * Makes a port, or one more queue of it, known.  Returns the queue's number; 0
- * without memory, and the descriptor is still the caller's.
+ * Has the server listen, with one after the other, and notes the service, which
+ * owns the descriptors of the answers.  After an error nothing of it is left.
  */
 static int
-AddPortLocked(
-    const SsListener *listeners,
-    int count,
-    int queueFd)		/* On the list of those that a child closes;
-				 * children need it. */
+Serve(Tcl_Interp *interp, const SsServeOptions *wanted, int count,
+    int *portPtr)
 {
-    SsPort *portPtr = SsPortAddLocked(listeners, count, queueFd);
+    SsListener *listeners = calloc((size_t) count, sizeof(SsListener));
+    Served *servedPtr = calloc(1, sizeof(Served)
+	    + (size_t) count * SS_MAX_ADDRESSES * sizeof(int));
+    int queueFd = -1, i, code = TCL_OK;
+    SsCall call;
 
-    if (portPtr == NULL) {
-	return 0;
+    if (listeners == NULL || servedPtr == NULL) {
+	code = NoMemory(interp, wanted[0].port);
     }
-    SsForkKeeps(queueFd);
-    return portPtr->queue;
+    for (i = 0; i < count && code == TCL_OK; i++) {
+	code = Listen(interp, &wanted[i], count - i - 1, servedPtr, &queueFd,
+		&listeners[i]);
+    }
+    if (code == TCL_OK) {
+	code = Register(interp, servedPtr, listeners, count, queueFd);
+    }
+    if (code == TCL_OK) {
+	*portPtr = listeners[0].port;
+    } else if (servedPtr != NULL) {
+	SsForkLock();
+	CloseCopiesLocked(servedPtr);
+	CloseLocked(queueFd);
+	SsForkUnlock();
+	if (servedPtr->handle != 0) {
+	    Ask(&call, "close", servedPtr->handle, 0);
+	}
+	free(servedPtr);
+    }
+    free(listeners);
+    return code;
 }
 
-static int
-Ask(
-    SsCall *callPtr,		/* Filled. */
-    const char *name,
-    int64_t handle,
-    int number)
+int
+SsServe(Tcl_Interp *interp, const SsServeOptions *wanted, int count,
+    int *portPtr)
 {
-    memset(callPtr, 0, sizeof(*callPtr));
-    callPtr->name = name;
-    callPtr->numbers[0] = handle;
-    callPtr->numbers[1] = number;
-    return SsAsk(callPtr);
+    int code;
+
+    TidyPorts();
+    SsControlNotices(Notice);
+    pthread_mutex_lock(&asking);
+    code = AlreadyServed(interp, wanted, count, portPtr);
+    if (code == TCL_CONTINUE) {
+	code = Serve(interp, wanted, count, portPtr);
+    }
+    pthread_mutex_unlock(&asking);
+    return code;
 }
 
 static Served *
-FindPort(
-    int port)
+FindPort(int port)
 {
     Served *servedPtr = firstServedPtr;
 
@@ -372,58 +511,6 @@ FindPort(
 	servedPtr = servedPtr->nextPtr;
     }
     return servedPtr;
-}
-
-int
-SsServeClose(
-    Tcl_Interp *interp,
-    int port)
-{
-    int64_t handle = HandleOf(port);
-
-    return (handle == 0) ? NotServer(interp, port, "close it")
-	    : Close(interp, handle);
-}
-
-/*
- * The port counts as not served and is free when this returns; its queue ends
- * when the server has put on it what it had accepted.
- */
-static int
-Close(
-    Tcl_Interp *interp,		/* NULL: nobody hears of an error. */
-    int64_t handle)
-{
-    Served *servedPtr, **linkPtr;
-    SsPort *portPtr;
-    SsCall call;
-    int code;
-
-    pthread_mutex_lock(&asking);
-    SsForkLock();
-    servedPtr = FindLocked(handle);
-    if (servedPtr != NULL) {
-	for (linkPtr = &firstServedPtr; *linkPtr != servedPtr;
-		linkPtr = &(*linkPtr)->nextPtr) {
-	    /* To the link that leads to it. */
-	}
-	*linkPtr = servedPtr->nextPtr;
-	for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
-		portPtr = portPtr->nextPtr) {
-	    if (portPtr->number == servedPtr->port
-		    && SsPortServedHere(portPtr)) {
-		portPtr->serving = 0;
-	    }
-	}
-	CloseCopiesLocked(servedPtr);
-	SsReturnCloseLocked(servedPtr->port);
-	free(servedPtr);
-    }
-    SsForkUnlock();
-    code = Ask(&call, "close", handle, 0);
-    pthread_mutex_unlock(&asking);
-    TidyPorts();
-    return (code < 0 && interp != NULL) ? SsAskError(interp, &call) : TCL_OK;
 }
 
 static int64_t
@@ -440,31 +527,35 @@ HandleOf(
     return handle;
 }
 
-static Served *
-FindLocked(
-    int64_t handle)
+static int
+NotServer(
+    Tcl_Interp *interp,
+    int port,
+    const char *what)		/* What to do elsewhere. */
 {
-    Served *servedPtr;
+    SsPort *portPtr;
+    int here;
 
-    for (servedPtr = firstServedPtr; servedPtr != NULL;
-	    servedPtr = servedPtr->nextPtr) {
-	if (servedPtr->handle == handle) {
-	    break;
-	}
+    SsForkLock();
+    portPtr = SsPortFindLocked(port);
+    here = (portPtr != NULL && !SsPortInherited(portPtr));
+    SsForkUnlock();
+    if (here) {
+	return SsErrorOurs(interp, "NOTSERVER",
+		"port %d is closed already: serve it again first", port);
     }
-    return servedPtr;
+    return SsErrorOurs(interp, "NOTSERVER",
+	    "port %d is not served by this process: %s where"
+	    " \"::socketserver::socket server\" was called", port, what);
 }
 
-static void
-CloseCopiesLocked(
-    Served *servedPtr)
+int
+SsServeClose(Tcl_Interp *interp, int port)
 {
-    int i;
+    int64_t handle = HandleOf(port);
 
-    for (i = 0; i < servedPtr->numListenFds; i++) {
-	CloseLocked(servedPtr->listenFds[i]);
-    }
-    servedPtr->numListenFds = 0;
+    return (handle == 0) ? NotServer(interp, port, "close it")
+	    : Close(interp, handle);
 }
 
 static void
@@ -499,32 +590,6 @@ Change(
 	    ? SsAskError(interp, callPtr) : TCL_OK;
 }
 
-int
-SsServeRenew(
-    Tcl_Interp *interp,
-    int port,
-    int *queuePtr)
-{
-    SsCall call = { .done = 0 }, undo;
-    int code;
-
-    TidyPorts();
-    pthread_mutex_lock(&asking);
-    code = Change(interp, port, "renew", 0, &call);
-    if (code == TCL_OK) {
-	*queuePtr = AddQueue(port, &call);
-	if (*queuePtr == 0) {
-	    code = SsErrorPosix(interp, ENOMEM, "can't renew the queue of"
-		    " port %d: %s", port, strerror(ENOMEM));
-	}
-    }
-    if (code != TCL_OK && call.done) {
-	Ask(&undo, "abandon", HandleOf(port), 0);
-    }
-    pthread_mutex_unlock(&asking);
-    return code;
-}
-
 /*
  * Notes the second queue of a port.  Returns its number, or 0 without memory:
  * then its descriptor is closed.
@@ -555,9 +620,30 @@ AddQueue(
 }
 
 int
-SsServeSwitch(
-    Tcl_Interp *interp,
-    int port)
+SsServeRenew(Tcl_Interp *interp, int port, int *queuePtr)
+{
+    SsCall call = { .done = 0 }, undo;
+    int code;
+
+    TidyPorts();
+    pthread_mutex_lock(&asking);
+    code = Change(interp, port, "renew", 0, &call);
+    if (code == TCL_OK) {
+	*queuePtr = AddQueue(port, &call);
+	if (*queuePtr == 0) {
+	    code = SsErrorPosix(interp, ENOMEM, "can't renew the queue of"
+		    " port %d: %s", port, strerror(ENOMEM));
+	}
+    }
+    if (code != TCL_OK && call.done) {
+	Ask(&undo, "abandon", HandleOf(port), 0);
+    }
+    pthread_mutex_unlock(&asking);
+    return code;
+}
+
+int
+SsServeSwitch(Tcl_Interp *interp, int port)
 {
     Served *servedPtr;
     SsPort *portPtr;
@@ -579,9 +665,7 @@ SsServeSwitch(
 }
 
 int
-SsServeAbandon(
-    Tcl_Interp *interp,
-    int port)
+SsServeAbandon(Tcl_Interp *interp, int port)
 {
     SsPort *portPtr;
     SsCall call;
@@ -604,10 +688,7 @@ SsServeAbandon(
 }
 
 int
-SsServeRetire(
-    Tcl_Interp *interp,
-    int port,
-    int workers)
+SsServeRetire(Tcl_Interp *interp, int port, int workers)
 {
     SsCall call;
 
@@ -615,9 +696,7 @@ SsServeRetire(
 }
 
 int
-SsServeReturn(
-    Tcl_Interp *interp,
-    int port)
+SsServeReturn(Tcl_Interp *interp, int port)
 {
     SsCall call;
     int code, error;
@@ -642,10 +721,7 @@ SsServeReturn(
 }
 
 int
-SsServeReturned(
-    Tcl_Interp *interp,
-    int port,
-    int64_t *gotPtr,
+SsServeReturned(Tcl_Interp *interp, int port, int64_t *gotPtr,
     int64_t *refusedPtr)
 {
     SsCall call;
@@ -659,10 +735,7 @@ SsServeReturned(
 }
 
 int
-SsServeStatus(
-    Tcl_Interp *interp,
-    int port,
-    SsServeCounts *countsPtr)
+SsServeStatus(Tcl_Interp *interp, int port, SsServeCounts *countsPtr)
 {
     SsCall call;
 
@@ -674,34 +747,11 @@ SsServeStatus(
 }
 
 int
-SsServeSendingLocked(
-    int port)
+SsServeSendingLocked(int port)
 {
     Served *servedPtr = FindPort(port);
 
     return (servedPtr == NULL) ? 0 : servedPtr->sending;
-}
-
-static int
-NotServer(
-    Tcl_Interp *interp,
-    int port,
-    const char *what)		/* What to do elsewhere. */
-{
-    SsPort *portPtr;
-    int here;
-
-    SsForkLock();
-    portPtr = SsPortFindLocked(port);
-    here = (portPtr != NULL && !SsPortInherited(portPtr));
-    SsForkUnlock();
-    if (here) {
-	return SsErrorOurs(interp, "NOTSERVER",
-		"port %d is closed already: serve it again first", port);
-    }
-    return SsErrorOurs(interp, "NOTSERVER",
-	    "port %d is not served by this process: %s where"
-	    " \"::socketserver::socket server\" was called", port, what);
 }
 
 void
@@ -709,127 +759,4 @@ SsServeForget(void)
 {
     firstServedPtr = NULL;
     pthread_mutex_init(&asking, NULL);
-}
-
-/*
- * The server tells something of a service, in the thread that began it.  Of one
- * that has failed the copies are closed at once; the rest can wait for the
- * event loop.
- */
-static void
-Notice(
-    const char *name,
-    int64_t handle,
-    int posix)
-{
-    NoticeEvent *eventPtr;
-    Served *servedPtr;
-
-    SsForkLock();
-    servedPtr = FindLocked(handle);
-    if (servedPtr != NULL && strcmp(name, "failed") == 0) {
-	CloseCopiesLocked(servedPtr);
-    }
-    SsForkUnlock();
-    eventPtr = (NoticeEvent *) Tcl_Alloc(sizeof(NoticeEvent));
-    eventPtr->header.proc = NoticeEventProc;
-    memcpy(eventPtr->name, name, sizeof(eventPtr->name));
-    eventPtr->handle = handle;
-    eventPtr->posix = posix;
-    Tcl_QueueEvent(&eventPtr->header, TCL_QUEUE_TAIL);
-}
-
-/*
- * Reports a notice, if the service and its interpreter still exist.  In a
- * forked child that got a copy of the event there is no such service.
- */
-static int
-NoticeEventProc(
-    Tcl_Event *evPtr,
-    int flags)
-{
-    NoticeEvent *eventPtr = (NoticeEvent *) evPtr;
-    Tcl_Interp *interp = NULL;
-    Served *servedPtr;
-    int port = 0;
-
-    if (!(flags & TCL_FILE_EVENTS)) {
-	return 0;
-    }
-    SsForkLock();
-    servedPtr = FindLocked(eventPtr->handle);
-    if (servedPtr != NULL && servedPtr->thread == Tcl_GetCurrentThread()) {
-	interp = servedPtr->interp;
-	port = servedPtr->port;
-    }
-    SsForkUnlock();
-    if (port != 0 && strcmp(eventPtr->name, "failed") == 0) {
-	(void) Close(NULL, eventPtr->handle);
-    }
-    if (interp == NULL) {
-	return 1;
-    }
-    Tcl_ResetResult(interp);
-    if (eventPtr->posix != 0) {
-	SsErrorPosix(interp, eventPtr->posix, "port %d: %s: %s", port,
-		Explain(eventPtr->name), strerror(eventPtr->posix));
-    } else {
-	SsErrorOurs(interp, "SERVER", "port %d: %s: internal error", port,
-		Explain(eventPtr->name));
-    }
-    Tcl_BackgroundException(interp, TCL_ERROR);
-    return 1;
-}
-
-static const char *
-Explain(
-    const char *name)
-{
-    if (strcmp(name, "paused") == 0) {
-	return "accepting pauses, and goes on by itself";
-    }
-    if (strcmp(name, "held") == 0) {
-	return "a connection can't be handed over yet and is held";
-    }
-    return "accepting has ended and the port is closed; serve it again";
-}
-
-/*
- * A port is served on when the interpreter that began it is deleted; its
- * troubles are then only counted.
- */
-static void
-ForgetOwner(
-    void *clientData,
-    Tcl_Interp *interp)
-{
-    Served *servedPtr;
-
-    SsForkLock();
-    for (servedPtr = firstServedPtr; servedPtr != NULL;
-	    servedPtr = servedPtr->nextPtr) {
-	if (servedPtr->interp == interp) {
-	    servedPtr->interp = NULL;
-	}
-    }
-    SsForkUnlock();
-}
-
-/*
- * A process that serves but doesn't work never receives the end of a queue that
- * it closed: closes the receive ends of those that are empty and closed.
- */
-static void
-TidyPorts(void)
-{
-    SsPort *portPtr, *nextPtr;
-
-    SsForkLock();
-    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
-	nextPtr = portPtr->nextPtr;
-	if (!SsPortInherited(portPtr) && !portPtr->serving) {
-	    SsPortAtEndLocked(portPtr);
-	}
-    }
-    SsForkUnlock();
 }

@@ -42,10 +42,7 @@ GetSignal(
 }
 
 static int
-CatchSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+CatchSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj **names;
     Tcl_Size i, count;
@@ -69,10 +66,7 @@ CatchSubcommand(
 }
 
 static int
-WorkerSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+WorkerSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj *prefixPtr = (objc > 2) ? objv[2] : NULL;
 
@@ -83,20 +77,14 @@ WorkerSubcommand(
 }
 
 static int
-RestoreSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+RestoreSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsSignalsRestore(interp);
     return TCL_OK;
 }
 
 static int
-StoppingSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+StoppingSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_SetObjResult(interp, Tcl_NewBooleanObj(SsSignalsStopping()));
     return TCL_OK;

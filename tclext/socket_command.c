@@ -70,9 +70,7 @@ GetTakeOptions(
 
 /* The names of all listeners of a port, kept as the interpreter's result. */
 static Tcl_Obj *
-NamesOf(
-    Tcl_Interp *interp,
-    int number)
+NamesOf(Tcl_Interp *interp, int number)
 {
     Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
     SsPort *portPtr;
@@ -161,8 +159,7 @@ UsePort(
 }
 
 static void
-DropPort(
-    SsPort *portPtr)
+DropPort(SsPort *portPtr)
 {
     SsForkLock();
     SsPortDropLocked(portPtr);
@@ -189,10 +186,7 @@ CheckOpen(
 }
 
 static int
-ServerSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ServerSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsServeOptions wanted;
     int port;
@@ -206,10 +200,7 @@ ServerSubcommand(
 }
 
 static int
-ClientSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+ClientSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     static const char *const names[] = { "-port", "-closed", NULL };
     TakeOptions options;
@@ -229,10 +220,7 @@ ClientSubcommand(
 }
 
 static int
-AcceptSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+AcceptSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     static const char *const names[] = {
 	"-port", "-closed", "-timeout", NULL
@@ -251,10 +239,7 @@ AcceptSubcommand(
 }
 
 static int
-CloseSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+CloseSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     static const char *const names[] = { "-port", NULL };
     TakeOptions options;
@@ -290,10 +275,7 @@ AddOnce(
 }
 
 static int
-PortsSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+PortsSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_Obj *listPtr;
     SsPort *portPtr, *nextPtr;
@@ -317,10 +299,7 @@ PortsSubcommand(
 }
 
 static int
-StatusSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+StatusSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     static const char *const names[] = { "-port", NULL };
     SsServeCounts counts;

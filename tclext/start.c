@@ -39,8 +39,7 @@ static StartProc start = ssGoStart;
  */
 
 static StartProc
-LoadCopy(
-    SsGoError *errorPtr)
+LoadCopy(SsGoError *errorPtr)
 {
     SsStarted started;
     StartProc fresh;
@@ -68,8 +67,7 @@ LoadCopy(
 }
 
 static void *
-CallMain(
-    void *clientData)
+CallMain(void *clientData)
 {
     Call *callPtr = (Call *) clientData;
 
@@ -91,9 +89,7 @@ CallMain(
  */
 
 int
-SsStart(
-    const int pair[2],
-    SsStarted *startedPtr)
+SsStart(const int pair[2], SsStarted *startedPtr)
 {
     Call call = { pair, startedPtr, -1 };
     pthread_t thread;

@@ -16,10 +16,7 @@
 /* Asks it of one supervisor. */
 
 static int
-AskOf(
-    Tcl_Interp *interp,
-    Tcl_Obj *idPtr,
-    SsCall *callPtr)
+AskOf(Tcl_Interp *interp, Tcl_Obj *idPtr, SsCall *callPtr)
 {
     int id;
 
@@ -31,10 +28,7 @@ AskOf(
 }
 
 static int
-NewSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+NewSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsCall call = {
 	.name = "supervise new", .text = Tcl_GetString(objv[2])
@@ -48,10 +42,7 @@ NewSubcommand(
 }
 
 static int
-StepSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+StepSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsCall call = {
 	.name = "supervise step", .text = Tcl_GetString(objv[3])
@@ -67,10 +58,7 @@ StepSubcommand(
 }
 
 static int
-EndSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+EndSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     SsCall call = { .name = "supervise end" };
 

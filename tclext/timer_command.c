@@ -47,8 +47,7 @@ Delete(
  */
 
 static void
-DeleteAll(
-    Timers *timersPtr)
+DeleteAll(Timers *timersPtr)
 {
     Tcl_HashEntry *entryPtr;
     Tcl_HashSearch search;
@@ -79,8 +78,7 @@ DeleteTimers(
 /* Makes them when first needed.  A forked child begins anew. */
 
 static Timers *
-GetTimers(
-    Tcl_Interp *interp)
+GetTimers(Tcl_Interp *interp)
 {
     Timers *timersPtr = (Timers *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
 
@@ -113,10 +111,7 @@ FireProc(
 }
 
 static int
-StartSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+StartSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Timers *timersPtr = GetTimers(interp);
     Timer *timerPtr;
@@ -145,10 +140,7 @@ StartSubcommand(
 /* As with "after cancel", one that has fired or never was is no error. */
 
 static int
-CancelSubcommand(
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+CancelSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_HashEntry *entryPtr;
     Timer *timerPtr;

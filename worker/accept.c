@@ -21,108 +21,12 @@ typedef struct ThreadData {
 
 static Tcl_ThreadDataKey dataKey;
 
-static SsWait *	GetWait(void);
-static void	ThreadExitProc(void *clientData);
-static int	ReceiveOrWait(Tcl_Interp *interp, SsPort *portPtr,
-		    SsWait *waitPtr, int64_t deadline,
-		    SsReceiveStatus *statusPtr, SsArrival *arrivalPtr);
-static int	Receive(Tcl_Interp *interp, SsPort *portPtr,
-		    SsReceiveStatus *statusPtr, SsArrival *arrivalPtr);
-static int	Sleep(Tcl_Interp *interp, SsPort *portPtr, SsWait *waitPtr,
-		    int timeout, int *readyPtr);
-static SsWaitStatus SleepUnlessSignal(SsWait *waitPtr, int timeout);
-static int	GiveConnection(Tcl_Interp *interp,
-		    const SsArrival *arrivalPtr);
-static int	Ended(Tcl_Interp *interp, SsPort *portPtr,
-		    SsReceiveStatus status, Tcl_Obj *closedPtr);
-
-int
-SsAccept(
-    Tcl_Interp *interp,
-    SsPort *portPtr,		/* Used by the caller for as long as this
-				 * runs. */
-    int timeout,		/* Milliseconds; -1: for ever. */
-    Tcl_Obj *closedPtr)		/* May be NULL. */
-{
-    int64_t deadline = (timeout < 0) ? -1 : SsMilliseconds() + timeout;
-    SsReceiveStatus status;
-    SsArrival arrival;
-    int code;
-
-    code = ReceiveOrWait(interp, portPtr, GetWait(), deadline, &status,
-	    &arrival);
-    if (code != TCL_OK) {
-	return code;
-    }
-    switch (status) {
-    case SS_RECEIVE_GOT:
-	return GiveConnection(interp, &arrival);
-    case SS_RECEIVE_END:
-    case SS_RECEIVE_RETIRE:
-	return Ended(interp, portPtr, status, closedPtr);
-    case SS_RECEIVE_LOST:
-	SsConnectionDiscard(-1);
-	return SsErrorPosix(interp, EMFILE,
-		"a connection of port %d was lost for want of a descriptor:"
-		" close files or raise the limit", portPtr->number);
-    case SS_RECEIVE_REJECTED:
-	SsConnectionDiscard(-1);
-	return SsErrorMessage(interp, portPtr->number);
-    default:
-	Tcl_ResetResult(interp);
-	return TCL_OK;
-    }
-}
-
-/*
- * With TCL_OK there is a status: SS_RECEIVE_EMPTY after the deadline or when
- * this worker was asked to stop.
- */
-static int
-ReceiveOrWait(
-    Tcl_Interp *interp,
-    SsPort *portPtr,
-    SsWait *waitPtr,
-    int64_t deadline,		/* As SsMilliseconds tells; -1: none. */
-    SsReceiveStatus *statusPtr,
-    SsArrival *arrivalPtr)
-{
-    int64_t left = -1;
-    int ready = 0, code;
-
-    /*
-     * Whoever was woken for a connection tries to receive it, whatever else
-     * has come: nobody else was woken.
-     */
-    while (ready || !SsSignalsStopping()) {
-	code = Receive(interp, portPtr, statusPtr, arrivalPtr);
-	if (code != TCL_OK || *statusPtr != SS_RECEIVE_EMPTY) {
-	    return code;
-	}
-	if (deadline >= 0) {
-	    left = deadline - SsMilliseconds();
-	    if (left <= 0) {
-		return TCL_OK;
-	    }
-	}
-	code = Sleep(interp, portPtr, waitPtr, (int) left, &ready);
-	if (code != TCL_OK) {
-	    return code;
-	}
-    }
-    *statusPtr = SS_RECEIVE_EMPTY;
-    return TCL_OK;
-}
-
 /*
  * TCL_ERROR when this process can't; else a status other than
  * SS_RECEIVE_FAILED.
  */
 static int
-Receive(
-    Tcl_Interp *interp,
-    SsPort *portPtr,
-    SsReceiveStatus *statusPtr,
+Receive(Tcl_Interp *interp, SsPort *portPtr, SsReceiveStatus *statusPtr,
     SsArrival *arrivalPtr)
 {
     if (portPtr->ended) {
@@ -143,6 +47,30 @@ Receive(
     return SsErrorPosix(interp, errno,
 	    "can't take a connection of port %d: %s", portPtr->number,
 	    strerror(errno));
+}
+
+/*
+ * No signal may slip in between the look whether one has come and the sleep: it
+ * would be handled only after the next connection.
+ */
+static SsWaitStatus
+SleepUnlessSignal(
+    SsWait *waitPtr,		/* With a place. */
+    int timeout)		/* Milliseconds; -1: for ever. */
+{
+    SsWaitStatus status = SS_WAIT_NOTHING;
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
+	status = SsWaitSleep(waitPtr, timeout, &before);
+    }
+    error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return status;
 }
 
 /*
@@ -194,27 +122,67 @@ Sleep(
 }
 
 /*
- * No signal may slip in between the look whether one has come and the sleep: it
- * would be handled only after the next connection.
+ * With TCL_OK there is a status: SS_RECEIVE_EMPTY after the deadline or when
+ * this worker was asked to stop.
  */
-static SsWaitStatus
-SleepUnlessSignal(
-    SsWait *waitPtr,		/* With a place. */
-    int timeout)		/* Milliseconds; -1: for ever. */
+static int
+ReceiveOrWait(
+    Tcl_Interp *interp,
+    SsPort *portPtr,
+    SsWait *waitPtr,
+    int64_t deadline,		/* As SsMilliseconds tells; -1: none. */
+    SsReceiveStatus *statusPtr,
+    SsArrival *arrivalPtr)
 {
-    SsWaitStatus status = SS_WAIT_NOTHING;
-    sigset_t all, before;
-    int error;
+    int64_t left = -1;
+    int ready = 0, code;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
-	status = SsWaitSleep(waitPtr, timeout, &before);
+    /*
+     * Whoever was woken for a connection tries to receive it, whatever else
+     * has come: nobody else was woken.
+     */
+    while (ready || !SsSignalsStopping()) {
+	code = Receive(interp, portPtr, statusPtr, arrivalPtr);
+	if (code != TCL_OK || *statusPtr != SS_RECEIVE_EMPTY) {
+	    return code;
+	}
+	if (deadline >= 0) {
+	    left = deadline - SsMilliseconds();
+	    if (left <= 0) {
+		return TCL_OK;
+	    }
+	}
+	code = Sleep(interp, portPtr, waitPtr, (int) left, &ready);
+	if (code != TCL_OK) {
+	    return code;
+	}
     }
-    error = errno;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return status;
+    *statusPtr = SS_RECEIVE_EMPTY;
+    return TCL_OK;
+}
+
+static void
+ThreadExitProc(
+    void *clientData)		/* The thread's data. */
+{
+    ThreadData *dataPtr = (ThreadData *) clientData;
+
+    SsWaitClose(&dataPtr->wait);
+    dataPtr->initialized = 0;
+}
+
+static SsWait *
+GetWait(void)
+{
+    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
+	    sizeof(ThreadData));
+
+    if (!dataPtr->initialized) {
+	dataPtr->initialized = 1;
+	SsWaitInit(&dataPtr->wait);
+	Tcl_CreateThreadExitHandler(ThreadExitProc, dataPtr);
+    }
+    return &dataPtr->wait;
 }
 
 static int
@@ -267,26 +235,40 @@ Ended(
 	    : SsErrorClosed(interp, number);
 }
 
-static SsWait *
-GetWait(void)
+int
+SsAccept(
+    Tcl_Interp *interp,
+    SsPort *portPtr,		/* Used by the caller for as long as this
+				 * runs. */
+    int timeout,		/* Milliseconds; -1: for ever. */
+    Tcl_Obj *closedPtr)		/* May be NULL. */
 {
-    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
-	    sizeof(ThreadData));
+    int64_t deadline = (timeout < 0) ? -1 : SsMilliseconds() + timeout;
+    SsReceiveStatus status;
+    SsArrival arrival;
+    int code;
 
-    if (!dataPtr->initialized) {
-	dataPtr->initialized = 1;
-	SsWaitInit(&dataPtr->wait);
-	Tcl_CreateThreadExitHandler(ThreadExitProc, dataPtr);
+    code = ReceiveOrWait(interp, portPtr, GetWait(), deadline, &status,
+	    &arrival);
+    if (code != TCL_OK) {
+	return code;
     }
-    return &dataPtr->wait;
-}
-
-static void
-ThreadExitProc(
-    void *clientData)		/* The thread's data. */
-{
-    ThreadData *dataPtr = (ThreadData *) clientData;
-
-    SsWaitClose(&dataPtr->wait);
-    dataPtr->initialized = 0;
+    switch (status) {
+    case SS_RECEIVE_GOT:
+	return GiveConnection(interp, &arrival);
+    case SS_RECEIVE_END:
+    case SS_RECEIVE_RETIRE:
+	return Ended(interp, portPtr, status, closedPtr);
+    case SS_RECEIVE_LOST:
+	SsConnectionDiscard(-1);
+	return SsErrorPosix(interp, EMFILE,
+		"a connection of port %d was lost for want of a descriptor:"
+		" close files or raise the limit", portPtr->number);
+    case SS_RECEIVE_REJECTED:
+	SsConnectionDiscard(-1);
+	return SsErrorMessage(interp, portPtr->number);
+    default:
+	Tcl_ResetResult(interp);
+	return TCL_OK;
+    }
 }

@@ -46,24 +46,217 @@ static SsConnection **byFd = NULL;
 				/* The open ones by descriptor. */
 static int numByFd = 0;
 
-static int	Raise(int fd);
-static void	NoteOpened(SsConnection *connectionPtr);
-static SsConnection *PlaceLocked(SsConnection *connectionPtr);
-static SsConnection *FindLocked(int fd);
-static void	NoteClosedLocked(SsConnection *connectionPtr);
-static void	ShowLocked(void);
-static void	ClosedProc(void *clientData);
-static void	Closed(SsConnection *connectionPtr);
-static int	DoubtProc(int fd);
-static void	SettleProc(int fd);
-static int	IsOpen(SsConnection *connectionPtr);
-static SsConnection *NamedLocked(const char *name);
-static int	WritesOn(Tcl_Channel channel);
+static SsConnection *
+FindLocked(int fd)
+{
+    return (fd >= 0 && fd < numByFd) ? byFd[fd] : NULL;
+}
+
+/*
+ * Whether a descriptor is still the connection's socket, not the next file that
+ * got the same number.  Notes which socket it is when it is asked for the first
+ * time.
+ */
+static int
+IsOpen(SsConnection *connectionPtr)
+{
+    struct stat status;
+
+    if (fstat(connectionPtr->fd, &status) < 0) {
+	return 0;
+    }
+    if (connectionPtr->inode == 0) {
+	connectionPtr->device = status.st_dev;
+	connectionPtr->inode = status.st_ino;
+    }
+    return connectionPtr->inode == status.st_ino
+	    && connectionPtr->device == status.st_dev;
+}
+
+/*
+ * Just before Tcl closes a socket it deletes the file handler.  So a connection
+ * whose handler is deleted may be closed in a moment: what it is is noted now,
+ * and looked for when the thread that closes it waits next.
+ */
+static int
+DoubtProc(int fd)
+{
+    SsConnection *connectionPtr;
+
+    SsForkLock();
+    connectionPtr = FindLocked(fd);
+    if (connectionPtr != NULL) {
+	(void) IsOpen(connectionPtr);
+    }
+    SsForkUnlock();
+    return connectionPtr != NULL;
+}
+
+static void
+ShowLocked(void)
+{
+    SsBoardPeer peer;
+    int open = (int) (received - closed);
+
+    if (oldestPtr == NULL) {
+	SsBoardShowLocked(open, closed, NULL);
+	return;
+    }
+    peer.address = oldestPtr->address;
+    peer.port = oldestPtr->port;
+    peer.since = oldestPtr->since;
+    peer.listener = oldestPtr->listener;
+    SsBoardShowLocked(open, closed, &peer);
+}
+
+static void
+NoteClosedLocked(SsConnection *connectionPtr)
+{
+    SsConnection *olderPtr = connectionPtr->olderPtr;
+    SsConnection *newerPtr = connectionPtr->newerPtr;
+
+    closed++;
+    connectionPtr->channel = NULL;
+    byFd[connectionPtr->fd] = NULL;
+    if (sweptPtr == connectionPtr) {
+	sweptPtr = newerPtr;
+    }
+    *((olderPtr != NULL) ? &olderPtr->newerPtr : &oldestPtr) = newerPtr;
+    *((newerPtr != NULL) ? &newerPtr->olderPtr : &newestPtr) = olderPtr;
+    ShowLocked();
+}
+
+/*
+ * Tells who wants to know that a connection is closed, and may let the worker
+ * end.
+ */
+static void
+Closed(
+    SsConnection *connectionPtr)	/* No longer in the list, whose use of
+					 * it ends here; or NULL. */
+{
+    if (connectionPtr == NULL) {
+	return;
+    }
+    if (connectionPtr->closedProc != NULL) {
+	connectionPtr->closedProc(connectionPtr->closedData);
+    }
+    SsDisengage();
+    SsConnectionRelease(connectionPtr);
+}
+
+static void
+SettleProc(int fd)
+{
+    SsConnection *connectionPtr;
+
+    SsForkLock();
+    connectionPtr = FindLocked(fd);
+    if (connectionPtr != NULL && IsOpen(connectionPtr)) {
+	connectionPtr = NULL;
+    }
+    if (connectionPtr != NULL) {
+	NoteClosedLocked(connectionPtr);
+    }
+    SsForkUnlock();
+    Closed(connectionPtr);
+}
 
 void
 SsConnectionsPrepare(void)
 {
     SsNotifierTells(DoubtProc, SettleProc);
+}
+
+/* A limit of the process may not let it be any higher. */
+static int
+Raise(
+    int fd)			/* The result replaces it. */
+{
+    int raised = fcntl(fd, F_DUPFD_CLOEXEC, SELECTABLE);
+
+    if (raised < 0) {
+	return fd;
+    }
+    close(fd);
+    return raised;
+}
+
+/*
+ * Returns one that had this descriptor, and so must have been closed, or NULL.
+ */
+static SsConnection *
+PlaceLocked(SsConnection *connectionPtr)
+{
+    SsConnection *gonePtr = FindLocked(connectionPtr->fd);
+    int i, size = numByFd;
+
+    if (gonePtr != NULL) {
+	NoteClosedLocked(gonePtr);
+    }
+    if (connectionPtr->fd >= size) {
+	size = 2 * connectionPtr->fd + 16;
+	byFd = realloc(byFd, size * sizeof(SsConnection *));
+	if (byFd == NULL) {
+	    Tcl_Panic("out of memory for connections");
+	}
+	for (i = numByFd; i < size; i++) {
+	    byFd[i] = NULL;
+	}
+	numByFd = size;
+    }
+    byFd[connectionPtr->fd] = connectionPtr;
+    return gonePtr;
+}
+
+/*
+ * Keep the list of open connections, and show on the scoreboard how many there
+ * are and which is the oldest.
+ */
+static void
+NoteOpened(SsConnection *connectionPtr)
+{
+    SsConnection *gonePtr;
+
+    connectionPtr->since = SsMilliseconds();
+    SsForkLock();
+    received++;
+    connectionPtr->number = ++lastSerial << FD_BITS
+	    | (uintptr_t) connectionPtr->fd;
+    gonePtr = PlaceLocked(connectionPtr);
+    connectionPtr->olderPtr = newestPtr;
+    if (newestPtr != NULL) {
+	newestPtr->newerPtr = connectionPtr;
+    } else {
+	oldestPtr = connectionPtr;
+    }
+    newestPtr = connectionPtr;
+    ShowLocked();
+    SsForkUnlock();
+    Closed(gonePtr);
+}
+
+/*
+ * The channel is being closed, by whichever thread has it now.  A forked child
+ * that closes its copy finds no connection of that number.
+ */
+static void
+ClosedProc(
+    void *clientData)		/* The connection's number. */
+{
+    uintptr_t number = (uintptr_t) clientData;
+    SsConnection *connectionPtr;
+
+    SsForkLock();
+    connectionPtr = FindLocked((int) (number & ((1 << FD_BITS) - 1)));
+    if (connectionPtr != NULL && connectionPtr->number != number) {
+	connectionPtr = NULL;
+    }
+    if (connectionPtr != NULL) {
+	NoteClosedLocked(connectionPtr);
+    }
+    SsForkUnlock();
+    Closed(connectionPtr);
 }
 
 SsConnection *
@@ -107,100 +300,6 @@ SsConnectionOpen(
     return connectionPtr;
 }
 
-/* A limit of the process may not let it be any higher. */
-static int
-Raise(
-    int fd)			/* The result replaces it. */
-{
-    int raised = fcntl(fd, F_DUPFD_CLOEXEC, SELECTABLE);
-
-    if (raised < 0) {
-	return fd;
-    }
-    close(fd);
-    return raised;
-}
-
-/*
- * The channel is being closed, by whichever thread has it now.  A forked child
- * that closes its copy finds no connection of that number.
- */
-static void
-ClosedProc(
-    void *clientData)		/* The connection's number. */
-{
-    uintptr_t number = (uintptr_t) clientData;
-    SsConnection *connectionPtr;
-
-    SsForkLock();
-    connectionPtr = FindLocked((int) (number & ((1 << FD_BITS) - 1)));
-    if (connectionPtr != NULL && connectionPtr->number != number) {
-	connectionPtr = NULL;
-    }
-    if (connectionPtr != NULL) {
-	NoteClosedLocked(connectionPtr);
-    }
-    SsForkUnlock();
-    Closed(connectionPtr);
-}
-
-/*
- * Tells who wants to know that a connection is closed, and may let the worker
- * end.
- */
-static void
-Closed(
-    SsConnection *connectionPtr)	/* No longer in the list, whose use of
-					 * it ends here; or NULL. */
-{
-    if (connectionPtr == NULL) {
-	return;
-    }
-    if (connectionPtr->closedProc != NULL) {
-	connectionPtr->closedProc(connectionPtr->closedData);
-    }
-    SsDisengage();
-    SsConnectionRelease(connectionPtr);
-}
-
-/*
- * Just before Tcl closes a socket it deletes the file handler.  So a connection
- * whose handler is deleted may be closed in a moment: what it is is noted now,
- * and looked for when the thread that closes it waits next.
- */
-static int
-DoubtProc(
-    int fd)
-{
-    SsConnection *connectionPtr;
-
-    SsForkLock();
-    connectionPtr = FindLocked(fd);
-    if (connectionPtr != NULL) {
-	(void) IsOpen(connectionPtr);
-    }
-    SsForkUnlock();
-    return connectionPtr != NULL;
-}
-
-static void
-SettleProc(
-    int fd)
-{
-    SsConnection *connectionPtr;
-
-    SsForkLock();
-    connectionPtr = FindLocked(fd);
-    if (connectionPtr != NULL && IsOpen(connectionPtr)) {
-	connectionPtr = NULL;
-    }
-    if (connectionPtr != NULL) {
-	NoteClosedLocked(connectionPtr);
-    }
-    SsForkUnlock();
-    Closed(connectionPtr);
-}
-
 int
 SsConnectionsSweep(void)
 {
@@ -230,130 +329,8 @@ SsConnectionsSweep(void)
     return more;
 }
 
-/*
- * Whether a descriptor is still the connection's socket, not the next file that
- * got the same number.  Notes which socket it is when it is asked for the first
- * time.
- */
-static int
-IsOpen(
-    SsConnection *connectionPtr)
-{
-    struct stat status;
-
-    if (fstat(connectionPtr->fd, &status) < 0) {
-	return 0;
-    }
-    if (connectionPtr->inode == 0) {
-	connectionPtr->device = status.st_dev;
-	connectionPtr->inode = status.st_ino;
-    }
-    return connectionPtr->inode == status.st_ino
-	    && connectionPtr->device == status.st_dev;
-}
-
-/*
- * Keep the list of open connections, and show on the scoreboard how many there
- * are and which is the oldest.
- */
-static void
-NoteOpened(
-    SsConnection *connectionPtr)
-{
-    SsConnection *gonePtr;
-
-    connectionPtr->since = SsMilliseconds();
-    SsForkLock();
-    received++;
-    connectionPtr->number = ++lastSerial << FD_BITS
-	    | (uintptr_t) connectionPtr->fd;
-    gonePtr = PlaceLocked(connectionPtr);
-    connectionPtr->olderPtr = newestPtr;
-    if (newestPtr != NULL) {
-	newestPtr->newerPtr = connectionPtr;
-    } else {
-	oldestPtr = connectionPtr;
-    }
-    newestPtr = connectionPtr;
-    ShowLocked();
-    SsForkUnlock();
-    Closed(gonePtr);
-}
-
-/*
- * Returns one that had this descriptor, and so must have been closed, or NULL.
- */
-static SsConnection *
-PlaceLocked(
-    SsConnection *connectionPtr)
-{
-    SsConnection *gonePtr = FindLocked(connectionPtr->fd);
-    int i, size = numByFd;
-
-    if (gonePtr != NULL) {
-	NoteClosedLocked(gonePtr);
-    }
-    if (connectionPtr->fd >= size) {
-	size = 2 * connectionPtr->fd + 16;
-	byFd = realloc(byFd, size * sizeof(SsConnection *));
-	if (byFd == NULL) {
-	    Tcl_Panic("out of memory for connections");
-	}
-	for (i = numByFd; i < size; i++) {
-	    byFd[i] = NULL;
-	}
-	numByFd = size;
-    }
-    byFd[connectionPtr->fd] = connectionPtr;
-    return gonePtr;
-}
-
-static SsConnection *
-FindLocked(
-    int fd)
-{
-    return (fd >= 0 && fd < numByFd) ? byFd[fd] : NULL;
-}
-
-static void
-NoteClosedLocked(
-    SsConnection *connectionPtr)
-{
-    SsConnection *olderPtr = connectionPtr->olderPtr;
-    SsConnection *newerPtr = connectionPtr->newerPtr;
-
-    closed++;
-    connectionPtr->channel = NULL;
-    byFd[connectionPtr->fd] = NULL;
-    if (sweptPtr == connectionPtr) {
-	sweptPtr = newerPtr;
-    }
-    *((olderPtr != NULL) ? &olderPtr->newerPtr : &oldestPtr) = newerPtr;
-    *((newerPtr != NULL) ? &newerPtr->olderPtr : &newestPtr) = olderPtr;
-    ShowLocked();
-}
-
-static void
-ShowLocked(void)
-{
-    SsBoardPeer peer;
-    int open = (int) (received - closed);
-
-    if (oldestPtr == NULL) {
-	SsBoardShowLocked(open, closed, NULL);
-	return;
-    }
-    peer.address = oldestPtr->address;
-    peer.port = oldestPtr->port;
-    peer.since = oldestPtr->since;
-    peer.listener = oldestPtr->listener;
-    SsBoardShowLocked(open, closed, &peer);
-}
-
 void
-SsConnectionArguments(
-    const SsConnection *connectionPtr,
-    Tcl_Obj *objv[3])
+SsConnectionArguments(const SsConnection *connectionPtr, Tcl_Obj *objv[3])
 {
     objv[0] = Tcl_NewStringObj(connectionPtr->name, -1);
     objv[1] = Tcl_NewStringObj(connectionPtr->address, -1);
@@ -361,8 +338,7 @@ SsConnectionArguments(
 }
 
 Tcl_Channel
-SsConnectionChannel(
-    SsConnection *connectionPtr)
+SsConnectionChannel(SsConnection *connectionPtr)
 {
     Tcl_Channel channel;
 
@@ -413,6 +389,23 @@ SsConnectionsNote(void)
     return open;
 }
 
+static int
+WritesOn(
+    Tcl_Channel channel)	/* Of this thread. */
+{
+    Tcl_DString value;
+    int background;
+
+    if (Tcl_OutputBuffered(channel) == 0) {
+	return 0;
+    }
+    Tcl_DStringInit(&value);
+    background = (Tcl_GetChannelOption(NULL, channel, "-blocking", &value)
+	    == TCL_OK && Tcl_DStringValue(&value)[0] == '0');
+    Tcl_DStringFree(&value);
+    return background;
+}
+
 /* Tcl closes one a moment after nothing is buffered any more. */
 int
 SsConnectionsLingering(void)
@@ -435,26 +428,19 @@ SsConnectionsLingering(void)
     return lingering;
 }
 
-static int
-WritesOn(
-    Tcl_Channel channel)	/* Of this thread. */
+static SsConnection *
+NamedLocked(const char *name)
 {
-    Tcl_DString value;
-    int background;
+    SsConnection *connectionPtr = newestPtr;
 
-    if (Tcl_OutputBuffered(channel) == 0) {
-	return 0;
+    while (connectionPtr != NULL && strcmp(connectionPtr->name, name) != 0) {
+	connectionPtr = connectionPtr->olderPtr;
     }
-    Tcl_DStringInit(&value);
-    background = (Tcl_GetChannelOption(NULL, channel, "-blocking", &value)
-	    == TCL_OK && Tcl_DStringValue(&value)[0] == '0');
-    Tcl_DStringFree(&value);
-    return background;
+    return connectionPtr;
 }
 
 int
-SsConnectionListener(
-    const char *name)
+SsConnectionListener(const char *name)
 {
     SsConnection *connectionPtr;
     int listener;
@@ -467,8 +453,7 @@ SsConnectionListener(
 }
 
 int
-SsConnectionCut(
-    const char *name)
+SsConnectionCut(const char *name)
 {
     SsConnection *connectionPtr;
 
@@ -481,21 +466,8 @@ SsConnectionCut(
     return (connectionPtr != NULL) ? 0 : -1;
 }
 
-static SsConnection *
-NamedLocked(
-    const char *name)
-{
-    SsConnection *connectionPtr = newestPtr;
-
-    while (connectionPtr != NULL && strcmp(connectionPtr->name, name) != 0) {
-	connectionPtr = connectionPtr->olderPtr;
-    }
-    return connectionPtr;
-}
-
 void
-SsConnectionRelease(
-    SsConnection *connectionPtr)
+SsConnectionRelease(SsConnection *connectionPtr)
 {
     int uses;
 
@@ -531,9 +503,7 @@ SsConnectionsOpen(void)
 }
 
 void
-SsConnectionCounts(
-    uint64_t *receivedPtr,
-    uint64_t *discardedPtr)
+SsConnectionCounts(uint64_t *receivedPtr, uint64_t *discardedPtr)
 {
     SsForkLock();
     *receivedPtr = received;

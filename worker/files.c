@@ -36,11 +36,7 @@ static int	FileEventProc(Tcl_Event *evPtr, int flags);
 static uint32_t	EventsOf(int mask);
 
 void
-SsFilesSet(
-    SsFiles *filesPtr,
-    int fd,
-    int mask,
-    Tcl_FileProc *proc,
+SsFilesSet(SsFiles *filesPtr, int fd, int mask, Tcl_FileProc *proc,
     void *clientData)
 {
     SsFile *filePtr;
@@ -60,9 +56,7 @@ SsFilesSet(
 }
 
 int
-SsFilesUnset(
-    SsFiles *filesPtr,
-    int fd)
+SsFilesUnset(SsFiles *filesPtr, int fd)
 {
     SsFile *filePtr;
 
@@ -79,9 +73,7 @@ SsFilesUnset(
 }
 
 static void
-NoteChange(
-    SsFiles *filesPtr,
-    int fd)
+NoteChange(SsFiles *filesPtr, int fd)
 {
     if (!filesPtr->table[fd].changed) {
 	filesPtr->table[fd].changed = 1;
@@ -90,9 +82,7 @@ NoteChange(
 }
 
 static void
-Grow(
-    SsFiles *filesPtr,
-    int fd)
+Grow(SsFiles *filesPtr, int fd)
 {
     int size = filesPtr->size;
 
@@ -110,9 +100,7 @@ Grow(
 
 /* Not with Tcl's allocator, whose locks a fork may leave locked. */
 static void *
-Resize(
-    void *old,
-    size_t bytes)
+Resize(void *old, size_t bytes)
 {
     void *new = realloc(old, bytes);
 
@@ -123,9 +111,7 @@ Resize(
 }
 
 int
-SsFilesPut(
-    SsFiles *filesPtr,
-    int pollFd)
+SsFilesPut(SsFiles *filesPtr, int pollFd)
 {
     int i, fd, number = filesPtr->numChanged;
 
@@ -145,10 +131,7 @@ SsFilesPut(
  * closed, which took it off the epoll unless another process has it open.
  */
 static int
-Put(
-    SsFiles *filesPtr,
-    int pollFd,
-    int fd)
+Put(SsFiles *filesPtr, int pollFd, int fd)
 {
     SsFile *filePtr = &filesPtr->table[fd];
     struct epoll_event event = { .events = EventsOf(filePtr->mask) };
@@ -187,10 +170,7 @@ Put(
 }
 
 static void
-SetAlways(
-    SsFiles *filesPtr,
-    int fd,
-    int always)
+SetAlways(SsFiles *filesPtr, int fd, int always)
 {
     int i;
 
@@ -209,8 +189,7 @@ SetAlways(
 }
 
 void
-SsFilesRenew(
-    SsFiles *filesPtr)
+SsFilesRenew(SsFiles *filesPtr)
 {
     int fd;
 
@@ -224,8 +203,7 @@ SsFilesRenew(
 }
 
 static uint32_t
-EventsOf(
-    int mask)
+EventsOf(int mask)
 {
     return ((mask & TCL_READABLE) ? EPOLLIN : 0)
 	    | ((mask & TCL_WRITABLE) ? EPOLLOUT : 0)
@@ -237,10 +215,7 @@ EventsOf(
  * told, or the thread would never sleep again.
  */
 int
-SsFilesReady(
-    SsFiles *filesPtr,
-    uint64_t data,
-    uint32_t events)
+SsFilesReady(SsFiles *filesPtr, uint64_t data, uint32_t events)
 {
     int fd = (int) (data & 0x7fffffff);
     SsFile *filePtr = &filesPtr->table[fd];
@@ -265,8 +240,7 @@ SsFilesReady(
 }
 
 void
-SsFilesAlwaysReady(
-    SsFiles *filesPtr)
+SsFilesAlwaysReady(SsFiles *filesPtr)
 {
     int i, fd;
 
@@ -278,8 +252,7 @@ SsFilesAlwaysReady(
 }
 
 void
-SsFilesPoll(
-    SsFiles *filesPtr)
+SsFilesPoll(SsFiles *filesPtr)
 {
     SsFile *filePtr;
     int fd;
@@ -301,10 +274,7 @@ SsFilesPoll(
  * has come: that may have changed, or be another file's.
  */
 static void
-QueueFile(
-    SsFiles *filesPtr,
-    int fd,
-    int readyMask)
+QueueFile(SsFiles *filesPtr, int fd, int readyMask)
 {
     FileEvent *eventPtr;
 
@@ -319,9 +289,7 @@ QueueFile(
 }
 
 static int
-FileEventProc(
-    Tcl_Event *evPtr,
-    int flags)
+FileEventProc(Tcl_Event *evPtr, int flags)
 {
     FileEvent *eventPtr = (FileEvent *) evPtr;
     SsFile *filePtr;
@@ -340,8 +308,7 @@ FileEventProc(
 }
 
 void
-SsFilesFree(
-    SsFiles *filesPtr)
+SsFilesFree(SsFiles *filesPtr)
 {
     free(filesPtr->table);
     free(filesPtr->changed);

@@ -9,9 +9,7 @@
 
 /* Lets Tcl's library define a command that it knows where to find. */
 static int
-AutoLoad(
-    Tcl_Interp *interp,
-    const char *name)
+AutoLoad(Tcl_Interp *interp, const char *name)
 {
     Tcl_Obj *commandPtr = Tcl_NewStringObj("::auto_load", -1);
     Tcl_Obj *namePtr = Tcl_NewStringObj(name, -1);
@@ -26,9 +24,7 @@ AutoLoad(
 }
 
 int
-SsHandlerCheck(
-    Tcl_Interp *interp,
-    Tcl_Obj *handlerPtr)
+SsHandlerCheck(Tcl_Interp *interp, Tcl_Obj *handlerPtr)
 {
     Tcl_Obj **words;
     Tcl_Size count;
@@ -58,9 +54,7 @@ SsHandlerCheck(
  * version 1.0, called with the channel alone.
  */
 static int
-TakesChannelOnly(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr)
+TakesChannelOnly(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
 {
     Tcl_Obj *words[3], **prefix, **parameters;
     Tcl_Size prefixCount, parameterCount;
@@ -111,9 +105,7 @@ CloseOurs(
 }
 
 void
-SsHandlerCall(
-    Tcl_Interp *interp,
-    Tcl_Obj *handlerPtr,
+SsHandlerCall(Tcl_Interp *interp, Tcl_Obj *handlerPtr,
     const SsArrival *arrivalPtr)
 {
     SsConnection *connectionPtr;

@@ -115,9 +115,7 @@ AlertLocked(void)
  * way, if still nothing engages the process.
  */
 static int
-LeaveEventProc(
-    Tcl_Event *evPtr,
-    int flags)
+LeaveEventProc(Tcl_Event *evPtr, int flags)
 {
     Tcl_Interp *interp = NULL;
     int code;

@@ -19,9 +19,7 @@ static void	SetupProc(void *clientData, int flags);
 static void	ThreadExitProc(void *clientData);
 
 void
-SsLingerWatch(
-    int (*noteProc)(void),
-    int (*sweepProc)(void))
+SsLingerWatch(int (*noteProc)(void), int (*sweepProc)(void))
 {
     ThreadData *dataPtr;
 

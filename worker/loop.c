@@ -28,10 +28,7 @@ SsLoopIsOurs(void)
 }
 
 void
-SsWatchWant(
-    SsWatch *watchPtr,
-    int queueFd,
-    int last)
+SsWatchWant(SsWatch *watchPtr, int queueFd, int last)
 {
     if (SsNotifierIsOurs()) {
 	SsNotifierWatch(watchPtr, queueFd, last);
@@ -46,10 +43,7 @@ SsWatchWant(
  * behind, so that this happens no more than it must.
  */
 static void
-WatchNested(
-    SsWatch *watchPtr,
-    int queueFd,
-    int last)
+WatchNested(SsWatch *watchPtr, int queueFd, int last)
 {
     SsWait *waitPtr = &watchPtr->wait;
 
@@ -69,9 +63,7 @@ WatchNested(
 }
 
 static void
-NestedProc(
-    void *clientData,
-    int mask)
+NestedProc(void *clientData, int mask)
 {
     SsWatch *watchPtr = (SsWatch *) clientData;
 
@@ -83,16 +75,14 @@ NestedProc(
 }
 
 int
-SsWatchReady(
-    SsWatch *watchPtr)
+SsWatchReady(SsWatch *watchPtr)
 {
     return watchPtr->fired || (watchPtr->wait.watched
 	    && SsWaitSleep(&watchPtr->wait, 0, NULL) == SS_WAIT_READY);
 }
 
 void
-SsWatchStop(
-    SsWatch *watchPtr)
+SsWatchStop(SsWatch *watchPtr)
 {
     watchPtr->wanted = 0;
     if (watchPtr->wait.watched) {
@@ -102,8 +92,7 @@ SsWatchStop(
 }
 
 void
-SsWatchClose(
-    SsWatch *watchPtr)
+SsWatchClose(SsWatch *watchPtr)
 {
     SsWatchStop(watchPtr);
     SsNotifierUnwatch(watchPtr);

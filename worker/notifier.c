@@ -85,8 +85,6 @@ typedef struct TclHandler {
     struct TclHandler *nextPtr;
 } TclHandler;
 
-static Tcl_ThreadCreateType TryMain(void *clientData);
-static void	TriedProc(void *clientData, int mask);
 static void	SetTimer(const Tcl_Time *timePtr);
 static void	ServiceMode(int mode);
 static void *	Init(void);
@@ -95,47 +93,18 @@ static void	Alert(void *clientData);
 static void	CreateHandler(int fd, int mask, Tcl_FileProc *proc,
 		    void *clientData);
 static void	DeleteHandler(int fd);
-static void	Settle(Notifier *notifierPtr);
 static int	Wait(const Tcl_Time *timePtr);
-static void	Become(Notifier *notifierPtr);
-static Notifier *Current(void);
-static void	TakeOver(Notifier *notifierPtr);
-static int	Open(Notifier *notifierPtr);
-static int	Milliseconds(const Tcl_Time *timePtr);
-static void	WaitWithout(Notifier *notifierPtr, int timeout, int error);
-static void	Happened(Notifier *notifierPtr,
-		    const struct epoll_event *events, int number);
-static int	IsWanted(const SsPlace *placePtr);
-static int	Arrange(Notifier *notifierPtr, int sleeps);
-static int	Take(Notifier *notifierPtr, SsPlace *placePtr, int sleeps);
-static void	FirePlace(SsPlace *placePtr, int error);
-static void	Reopen(Notifier *notifierPtr);
-static void	CloseDescriptor(int *fdPtr);
 
 static Tcl_NotifierProcs hooks = {
     SetTimer, Wait, CreateHandler, DeleteHandler, Init, Finalize, Alert,
     ServiceMode
 };
 
-/*
- * Tried on a thread of its own, whose notifier is nobody's else.  Signals are
- * for the application's threads.
- */
-void
-SsNotifierPrepare(void)
+static void
+TriedProc(void *clientData, int mask)
 {
-    Tcl_ThreadId thread;
-    sigset_t all, before;
-    int code, status;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = Tcl_CreateThread(&thread, TryMain, &canReplace,
-	    TCL_THREAD_STACK_DEFAULT, TCL_THREAD_JOINABLE);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code == TCL_OK) {
-	Tcl_JoinThread(thread, &status);
-    }
+    (void) clientData;
+    (void) mask;
 }
 
 static Tcl_ThreadCreateType
@@ -169,13 +138,47 @@ TryMain(
     TCL_THREAD_CREATE_RETURN;
 }
 
-static void
-TriedProc(
-    void *clientData,
-    int mask)
+/*
+ * Tried on a thread of its own, whose notifier is nobody's else.  Signals are
+ * for the application's threads.
+ */
+void
+SsNotifierPrepare(void)
 {
-    (void) clientData;
-    (void) mask;
+    Tcl_ThreadId thread;
+    sigset_t all, before;
+    int code, status;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    code = Tcl_CreateThread(&thread, TryMain, &canReplace,
+	    TCL_THREAD_STACK_DEFAULT, TCL_THREAD_JOINABLE);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code == TCL_OK) {
+	Tcl_JoinThread(thread, &status);
+    }
+}
+
+static void
+CloseDescriptor(int *fdPtr)
+{
+    int fd = *fdPtr;
+
+    *fdPtr = -1;
+    if (fd >= 0) {
+	close(fd);
+    }
+}
+
+static void
+Become(
+    Notifier *notifierPtr)	/* Zeroed. */
+{
+    notifierPtr->magic = MAGIC;
+    notifierPtr->pollFd = notifierPtr->alertFd = -1;
+    notifierPtr->nextPtr = firstPtr;
+    firstPtr = notifierPtr;
+    currentPtr = notifierPtr;
 }
 
 /*
@@ -184,8 +187,7 @@ TriedProc(
  * have set its hooks: ours then stay away.
  */
 void
-SsNotifierForked(
-    Tcl_FileProc *skippedProc)
+SsNotifierForked(Tcl_FileProc *skippedProc)
 {
     Notifier *notifierPtr;
     SsPlace *placePtr;
@@ -226,17 +228,6 @@ SsNotifierForked(
     }
 }
 
-static void
-Become(
-    Notifier *notifierPtr)	/* Zeroed. */
-{
-    notifierPtr->magic = MAGIC;
-    notifierPtr->pollFd = notifierPtr->alertFd = -1;
-    notifierPtr->nextPtr = firstPtr;
-    firstPtr = notifierPtr;
-    currentPtr = notifierPtr;
-}
-
 int
 SsNotifierIsOurs(void)
 {
@@ -244,9 +235,7 @@ SsNotifierIsOurs(void)
 }
 
 void
-SsNotifierTells(
-    int (*deletedProc)(int fd),
-    void (*settleProc)(int fd))
+SsNotifierTells(int (*deletedProc)(int fd), void (*settleProc)(int fd))
 {
     deleted = deletedProc;
     settle = settleProc;
@@ -255,15 +244,13 @@ SsNotifierTells(
 /* The hooks that Tcl calls. */
 
 static void
-SetTimer(
-    const Tcl_Time *timePtr)
+SetTimer(const Tcl_Time *timePtr)
 {
     (void) timePtr;
 }
 
 static void
-ServiceMode(
-    int mode)
+ServiceMode(int mode)
 {
     (void) mode;
 }
@@ -285,8 +272,7 @@ Init(void)
 
 /* Its watches are gone, with the interpreters that had them. */
 static void
-Finalize(
-    void *clientData)
+Finalize(void *clientData)
 {
     Notifier *notifierPtr = currentPtr;
     Notifier *volatile *linkPtr;
@@ -319,8 +305,7 @@ Finalize(
  * Tcl by what its own notifier was.
  */
 static void
-Alert(
-    void *clientData)
+Alert(void *clientData)
 {
     static const uint64_t one = 1;
     Notifier *notifierPtr;
@@ -343,19 +328,55 @@ Alert(
     errno = saved;
 }
 
+/*
+ * Tcl's list is left empty: events of its notifier may be queued still, and
+ * would find handlers there that are deleted here.
+ */
 static void
-CreateHandler(
-    int fd,
-    int mask,
-    Tcl_FileProc *proc,
-    void *clientData)
+TakeOver(Notifier *notifierPtr)
+{
+    TclHandler *handlerPtr = *inheritedPtr, *nextPtr;
+
+    *inheritedPtr = NULL;
+    inheritedPtr = NULL;
+    for (; handlerPtr != NULL; handlerPtr = nextPtr) {
+	nextPtr = handlerPtr->nextPtr;
+	if (handlerPtr->proc != notInherited) {
+	    SsFilesSet(&notifierPtr->files, handlerPtr->fd, handlerPtr->mask,
+		    handlerPtr->proc, handlerPtr->clientData);
+	}
+	Tcl_Free((char *) handlerPtr);
+    }
+}
+
+static Notifier *
+Current(void)
+{
+    Notifier *notifierPtr = (currentPtr != NULL) ? currentPtr : Init();
+
+    if (inheritedPtr != NULL && notifierPtr == survivorPtr) {
+	TakeOver(notifierPtr);
+    }
+    return notifierPtr;
+}
+
+static void
+CreateHandler(int fd, int mask, Tcl_FileProc *proc, void *clientData)
 {
     SsFilesSet(&Current()->files, fd, mask, proc, clientData);
 }
 
+/* This thread has closed by now what it was about to close. */
 static void
-DeleteHandler(
-    int fd)
+Settle(Notifier *notifierPtr)
+{
+    while (notifierPtr->numUnsettled > 0) {
+	settle(notifierPtr->unsettled[--notifierPtr->numUnsettled]);
+    }
+}
+
+static void
+DeleteHandler(int fd)
 {
     Notifier *notifierPtr = Current();
 
@@ -367,13 +388,184 @@ DeleteHandler(
     }
 }
 
-/* This thread has closed by now what it was about to close. */
-static void
-Settle(
-    Notifier *notifierPtr)
+static int
+Milliseconds(
+    const Tcl_Time *timePtr)	/* NULL: for ever. */
 {
-    while (notifierPtr->numUnsettled > 0) {
-	settle(notifierPtr->unsettled[--notifierPtr->numUnsettled]);
+    Tcl_GetTimeProc *getProc;
+    Tcl_ScaleTimeProc *scaleProc;
+    void *clientData;
+    Tcl_Time left;
+
+    if (timePtr == NULL) {
+	return -1;
+    }
+    left = *timePtr;
+    if (left.sec <= 0 && left.usec <= 0) {
+	return 0;
+    }
+    Tcl_QueryTimeProc(&getProc, &scaleProc, &clientData);
+    scaleProc(&left, clientData);
+    if (left.sec > INT32_MAX / 1000 - 1) {
+	return INT32_MAX;
+    }
+    return (int) (left.sec * 1000 + (left.usec + 999) / 1000);
+}
+
+static int
+Open(Notifier *notifierPtr)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = NOT_A_FILE };
+    int error;
+
+    if (notifierPtr->pollFd >= 0) {
+	return 0;
+    }
+    if (notifierPtr->alertFd < 0) {
+	notifierPtr->alertFd = SsAboveStdio(
+		eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (notifierPtr->alertFd < 0) {
+	    return errno;
+	}
+    }
+    notifierPtr->pollFd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
+    if (notifierPtr->pollFd < 0) {
+	return errno;
+    }
+    if (epoll_ctl(notifierPtr->pollFd, EPOLL_CTL_ADD, notifierPtr->alertFd,
+	    &event) < 0) {
+	error = errno;
+	CloseDescriptor(&notifierPtr->pollFd);
+	return error;
+    }
+    SsFilesRenew(&notifierPtr->files);
+    return 0;
+}
+
+static void
+FirePlace(SsPlace *placePtr, int error)
+{
+    SsWatch *watchPtr;
+
+    for (watchPtr = placePtr->firstPtr; watchPtr != NULL;
+	    watchPtr = watchPtr->nextPtr) {
+	if (watchPtr->wanted) {
+	    watchPtr->error = error;
+	    SsWatchFire(watchPtr);
+	}
+    }
+}
+
+/* Without a descriptor to wait with: looks at everything now and then. */
+static void
+WaitWithout(Notifier *notifierPtr, int timeout, int error)
+{
+    SsPlace *placePtr;
+
+    if (!atomic_exchange(&notifierPtr->alerted, 0)) {
+	poll(NULL, 0, (timeout < 0 || timeout > SOON) ? SOON : timeout);
+    }
+    SsFilesPoll(&notifierPtr->files);
+    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
+	    placePtr = placePtr->nextPtr) {
+	FirePlace(placePtr, error);
+    }
+}
+
+static int
+IsWanted(const SsPlace *placePtr)
+{
+    const SsWatch *watchPtr = placePtr->firstPtr;
+
+    while (watchPtr != NULL && !watchPtr->wanted) {
+	watchPtr = watchPtr->nextPtr;
+    }
+    return watchPtr != NULL;
+}
+
+static int
+Take(Notifier *notifierPtr, SsPlace *placePtr, int sleeps)
+{
+    int last = placePtr->behind && sleeps;
+
+    if (sleeps) {
+	placePtr->behind = 0;
+    }
+    if (!last && placePtr->wait.pollFd == notifierPtr->pollFd
+	    && placePtr->wait.queueFd == placePtr->queueFd) {
+	return 0;
+    }
+    SsWaitLend(&placePtr->wait, notifierPtr->pollFd);
+    return SsWaitJoin(&placePtr->wait, placePtr->queueFd,
+	    NOT_A_FILE | (uintptr_t) placePtr, last);
+}
+
+/*
+ * A thread that will sleep must not be woken for what nobody wants there.  One
+ * that won't keeps its place meanwhile.  Returns whether a watch has fired,
+ * for want of a place.
+ */
+static int
+Arrange(Notifier *notifierPtr, int sleeps)
+{
+    SsPlace *placePtr;
+    int error, fired = 0;
+
+    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
+	    placePtr = placePtr->nextPtr) {
+	if (IsWanted(placePtr)) {
+	    error = Take(notifierPtr, placePtr, sleeps);
+	    if (error != 0) {
+		FirePlace(placePtr, error);
+		fired = 1;
+	    }
+	} else if (sleeps && placePtr->wait.queueFd >= 0) {
+	    SsWaitLeave(&placePtr->wait);
+	}
+    }
+    return fired;
+}
+
+/*
+ * A file that is closed here but open in another process can't be taken off the
+ * epoll.
+ */
+static void
+Reopen(Notifier *notifierPtr)
+{
+    SsPlace *placePtr;
+
+    CloseDescriptor(&notifierPtr->pollFd);
+    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
+	    placePtr = placePtr->nextPtr) {
+	SsWaitLend(&placePtr->wait, -1);
+    }
+}
+
+static void
+Happened(
+    Notifier *notifierPtr,
+    const struct epoll_event *events,
+    int number)			/* -1: a signal came. */
+{
+    uint64_t data, count;
+    ssize_t got;
+    int i, stale = 0;
+
+    for (i = 0; i < number; i++) {
+	data = events[i].data.u64;
+	if (data == NOT_A_FILE) {
+	    got = read(notifierPtr->alertFd, &count, sizeof(count));
+	    (void) got;
+	} else if (data & NOT_A_FILE) {
+	    FirePlace((SsPlace *) (uintptr_t) (data & ~NOT_A_FILE), 0);
+	} else if (!SsFilesReady(&notifierPtr->files, data,
+		events[i].events)) {
+	    stale = 1;
+	}
+    }
+    if (stale) {
+	Reopen(notifierPtr);
     }
 }
 
@@ -382,8 +574,7 @@ Settle(
  * is ready, connections among the rest.
  */
 static int
-Wait(
-    const Tcl_Time *timePtr)
+Wait(const Tcl_Time *timePtr)
 {
     Notifier *notifierPtr = Current();
     struct epoll_event events[MOST];
@@ -416,176 +607,10 @@ Wait(
     return 0;
 }
 
-static void
-Happened(
-    Notifier *notifierPtr,
-    const struct epoll_event *events,
-    int number)			/* -1: a signal came. */
-{
-    uint64_t data, count;
-    ssize_t got;
-    int i, stale = 0;
-
-    for (i = 0; i < number; i++) {
-	data = events[i].data.u64;
-	if (data == NOT_A_FILE) {
-	    got = read(notifierPtr->alertFd, &count, sizeof(count));
-	    (void) got;
-	} else if (data & NOT_A_FILE) {
-	    FirePlace((SsPlace *) (uintptr_t) (data & ~NOT_A_FILE), 0);
-	} else if (!SsFilesReady(&notifierPtr->files, data,
-		events[i].events)) {
-	    stale = 1;
-	}
-    }
-    if (stale) {
-	Reopen(notifierPtr);
-    }
-}
-
-/* Without a descriptor to wait with: looks at everything now and then. */
-static void
-WaitWithout(
-    Notifier *notifierPtr,
-    int timeout,
-    int error)
-{
-    SsPlace *placePtr;
-
-    if (!atomic_exchange(&notifierPtr->alerted, 0)) {
-	poll(NULL, 0, (timeout < 0 || timeout > SOON) ? SOON : timeout);
-    }
-    SsFilesPoll(&notifierPtr->files);
-    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
-	    placePtr = placePtr->nextPtr) {
-	FirePlace(placePtr, error);
-    }
-}
-
-static int
-Milliseconds(
-    const Tcl_Time *timePtr)	/* NULL: for ever. */
-{
-    Tcl_GetTimeProc *getProc;
-    Tcl_ScaleTimeProc *scaleProc;
-    void *clientData;
-    Tcl_Time left;
-
-    if (timePtr == NULL) {
-	return -1;
-    }
-    left = *timePtr;
-    if (left.sec <= 0 && left.usec <= 0) {
-	return 0;
-    }
-    Tcl_QueryTimeProc(&getProc, &scaleProc, &clientData);
-    scaleProc(&left, clientData);
-    if (left.sec > INT32_MAX / 1000 - 1) {
-	return INT32_MAX;
-    }
-    return (int) (left.sec * 1000 + (left.usec + 999) / 1000);
-}
-
-static Notifier *
-Current(void)
-{
-    Notifier *notifierPtr = (currentPtr != NULL) ? currentPtr : Init();
-
-    if (inheritedPtr != NULL && notifierPtr == survivorPtr) {
-	TakeOver(notifierPtr);
-    }
-    return notifierPtr;
-}
-
-/*
- * Tcl's list is left empty: events of its notifier may be queued still, and
- * would find handlers there that are deleted here.
- */
-static void
-TakeOver(
-    Notifier *notifierPtr)
-{
-    TclHandler *handlerPtr = *inheritedPtr, *nextPtr;
-
-    *inheritedPtr = NULL;
-    inheritedPtr = NULL;
-    for (; handlerPtr != NULL; handlerPtr = nextPtr) {
-	nextPtr = handlerPtr->nextPtr;
-	if (handlerPtr->proc != notInherited) {
-	    SsFilesSet(&notifierPtr->files, handlerPtr->fd, handlerPtr->mask,
-		    handlerPtr->proc, handlerPtr->clientData);
-	}
-	Tcl_Free((char *) handlerPtr);
-    }
-}
-
-static int
-Open(
-    Notifier *notifierPtr)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = NOT_A_FILE };
-    int error;
-
-    if (notifierPtr->pollFd >= 0) {
-	return 0;
-    }
-    if (notifierPtr->alertFd < 0) {
-	notifierPtr->alertFd = SsAboveStdio(
-		eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	if (notifierPtr->alertFd < 0) {
-	    return errno;
-	}
-    }
-    notifierPtr->pollFd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
-    if (notifierPtr->pollFd < 0) {
-	return errno;
-    }
-    if (epoll_ctl(notifierPtr->pollFd, EPOLL_CTL_ADD, notifierPtr->alertFd,
-	    &event) < 0) {
-	error = errno;
-	CloseDescriptor(&notifierPtr->pollFd);
-	return error;
-    }
-    SsFilesRenew(&notifierPtr->files);
-    return 0;
-}
-
-/*
- * A file that is closed here but open in another process can't be taken off the
- * epoll.
- */
-static void
-Reopen(
-    Notifier *notifierPtr)
-{
-    SsPlace *placePtr;
-
-    CloseDescriptor(&notifierPtr->pollFd);
-    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
-	    placePtr = placePtr->nextPtr) {
-	SsWaitLend(&placePtr->wait, -1);
-    }
-}
-
-static void
-CloseDescriptor(
-    int *fdPtr)
-{
-    int fd = *fdPtr;
-
-    *fdPtr = -1;
-    if (fd >= 0) {
-	close(fd);
-    }
-}
-
 /* Places at queues. */
 
 void
-SsNotifierWatch(
-    SsWatch *watchPtr,
-    int queueFd,
-    int last)
+SsNotifierWatch(SsWatch *watchPtr, int queueFd, int last)
 {
     Notifier *notifierPtr = Current();
     SsPlace *placePtr = watchPtr->placePtr;
@@ -613,8 +638,7 @@ SsNotifierWatch(
 }
 
 void
-SsNotifierUnwatch(
-    SsWatch *watchPtr)
+SsNotifierUnwatch(SsWatch *watchPtr)
 {
     SsPlace *placePtr = watchPtr->placePtr, **linkPtr;
     SsWatch **watchLinkPtr;
@@ -638,80 +662,4 @@ SsNotifierUnwatch(
     *linkPtr = placePtr->nextPtr;
     SsWaitClose(&placePtr->wait);
     Tcl_Free((char *) placePtr);
-}
-
-static int
-IsWanted(
-    const SsPlace *placePtr)
-{
-    const SsWatch *watchPtr = placePtr->firstPtr;
-
-    while (watchPtr != NULL && !watchPtr->wanted) {
-	watchPtr = watchPtr->nextPtr;
-    }
-    return watchPtr != NULL;
-}
-
-/*
- * A thread that will sleep must not be woken for what nobody wants there.  One
- * that won't keeps its place meanwhile.  Returns whether a watch has fired,
- * for want of a place.
- */
-static int
-Arrange(
-    Notifier *notifierPtr,
-    int sleeps)
-{
-    SsPlace *placePtr;
-    int error, fired = 0;
-
-    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
-	    placePtr = placePtr->nextPtr) {
-	if (IsWanted(placePtr)) {
-	    error = Take(notifierPtr, placePtr, sleeps);
-	    if (error != 0) {
-		FirePlace(placePtr, error);
-		fired = 1;
-	    }
-	} else if (sleeps && placePtr->wait.queueFd >= 0) {
-	    SsWaitLeave(&placePtr->wait);
-	}
-    }
-    return fired;
-}
-
-static int
-Take(
-    Notifier *notifierPtr,
-    SsPlace *placePtr,
-    int sleeps)
-{
-    int last = placePtr->behind && sleeps;
-
-    if (sleeps) {
-	placePtr->behind = 0;
-    }
-    if (!last && placePtr->wait.pollFd == notifierPtr->pollFd
-	    && placePtr->wait.queueFd == placePtr->queueFd) {
-	return 0;
-    }
-    SsWaitLend(&placePtr->wait, notifierPtr->pollFd);
-    return SsWaitJoin(&placePtr->wait, placePtr->queueFd,
-	    NOT_A_FILE | (uintptr_t) placePtr, last);
-}
-
-static void
-FirePlace(
-    SsPlace *placePtr,
-    int error)
-{
-    SsWatch *watchPtr;
-
-    for (watchPtr = placePtr->firstPtr; watchPtr != NULL;
-	    watchPtr = watchPtr->nextPtr) {
-	if (watchPtr->wanted) {
-	    watchPtr->error = error;
-	    SsWatchFire(watchPtr);
-	}
-    }
 }

@@ -23,8 +23,7 @@ static int lastQueue = 0;
  * for it hears that it was closed.
  */
 static void
-TidyLocked(
-    SsPort *portPtr)
+TidyLocked(SsPort *portPtr)
 {
     SsPort **linkPtr;
 
@@ -53,8 +52,7 @@ TidyLocked(
  * not ended, so that a second queue leaves the order as it is, or at the end.
  */
 static SsPort **
-PlaceLocked(
-    int number)
+PlaceLocked(int number)
 {
     SsPort **linkPtr, **placePtr = NULL;
 
@@ -132,10 +130,7 @@ SsPortFindLocked(
  * than a number.
  */
 static int
-Rank(
-    const SsPort *portPtr,
-    const SsListener *listenerPtr,
-    const char *name,
+Rank(const SsPort *portPtr, const SsListener *listenerPtr, const char *name,
     int number)
 {
     int state = portPtr->ended ? 0 : portPtr->serving ? 2 : 1;
@@ -179,9 +174,7 @@ SsPortNamedLocked(
 }
 
 SsPort *
-SsPortQueueLocked(
-    int number,
-    int queue)
+SsPortQueueLocked(int number, int queue)
 {
     SsPort *portPtr;
 
@@ -201,8 +194,7 @@ SsPortsFirstLocked(void)
 }
 
 static SsPortUse *
-OwnUse(
-    const SsPort *portPtr)
+OwnUse(const SsPort *portPtr)
 {
     SsPortUse *usePtr;
 
@@ -216,8 +208,7 @@ OwnUse(
 }
 
 void
-SsPortUseLocked(
-    SsPort *portPtr)
+SsPortUseLocked(SsPort *portPtr)
 {
     SsPortUse *usePtr = OwnUse(portPtr);
 
@@ -235,8 +226,7 @@ SsPortUseLocked(
 }
 
 void
-SsPortDropLocked(
-    SsPort *portPtr)
+SsPortDropLocked(SsPort *portPtr)
 {
     SsPortUse *usePtr = OwnUse(portPtr);
     SsPortUse **linkPtr;
@@ -272,8 +262,7 @@ SsPortsForget(void)
 }
 
 int
-SsPortAtEndLocked(
-    SsPort *portPtr)
+SsPortAtEndLocked(SsPort *portPtr)
 {
     if (!portPtr->ended && SsQueueAtEnd(portPtr->queueFd)) {
 	SsPortEndLocked(portPtr);
@@ -283,24 +272,21 @@ SsPortAtEndLocked(
 }
 
 void
-SsPortEndLocked(
-    SsPort *portPtr)
+SsPortEndLocked(SsPort *portPtr)
 {
     portPtr->ended = 1;
     TidyLocked(portPtr);
 }
 
 void
-SsPortGiveUpLocked(
-    SsPort *portPtr)
+SsPortGiveUpLocked(SsPort *portPtr)
 {
     portPtr->serving = 0;
     SsPortEndLocked(portPtr);
 }
 
 void
-SsPortKeepLocked(
-    SsPort *keptPtr)
+SsPortKeepLocked(SsPort *keptPtr)
 {
     SsPort *portPtr, *nextPtr;
 
@@ -313,15 +299,13 @@ SsPortKeepLocked(
 }
 
 int
-SsPortServedHere(
-    const SsPort *portPtr)
+SsPortServedHere(const SsPort *portPtr)
 {
     return portPtr->serving && portPtr->server == SsForkCount();
 }
 
 int
-SsPortInherited(
-    const SsPort *portPtr)
+SsPortInherited(const SsPort *portPtr)
 {
     return portPtr->server != SsForkCount();
 }

@@ -31,8 +31,7 @@ typedef union Control {
 
 /* On a path whose errno is still to be read; -1: there is nothing to close. */
 static void
-CloseKeepingErrno(
-    int fd)
+CloseKeepingErrno(int fd)
 {
     int saved = errno;
 
@@ -75,9 +74,7 @@ TakeDescriptors(
 
 /* Returns 0 when the family is none that we know. */
 static int
-FormatAddress(
-    const SsMessage *messagePtr,
-    SsArrival *arrivalPtr)
+FormatAddress(const SsMessage *messagePtr, SsArrival *arrivalPtr)
 {
     char interface[IF_NAMESIZE];
     size_t used;
@@ -145,9 +142,7 @@ SsMessageDecode(
 
 /* With any status but SS_RECEIVE_GOT, what came with the message is closed. */
 static SsReceiveStatus
-ReceiveOne(
-    int queueFd,
-    SsArrival *arrivalPtr)
+ReceiveOne(int queueFd, SsArrival *arrivalPtr)
 {
     char bytes[sizeof(SsMessage) + 1];
     Control control;

@@ -11,9 +11,7 @@
 static void *	LimitMain(void *clientData);
 
 void
-SsQuit(
-    Tcl_Interp *interp,
-    int status)
+SsQuit(Tcl_Interp *interp, int status)
 {
     Tcl_Obj *words[2];
 
@@ -36,8 +34,7 @@ SsQuit(
 
 /* A thread, because whatever hangs may have all signals blocked. */
 void
-SsQuitSoon(
-    int status)
+SsQuitSoon(int status)
 {
     static int begun = 0;
     pthread_t thread;

@@ -57,26 +57,397 @@ typedef struct Request {
     SsWatch watch;		/* Waits for it. */
 } Request;
 
-static Request *GetRequest(Tcl_Interp *interp, SsPort *portPtr);
-static void	Sweep(Tcl_Interp *interp);
-static void	SetObj(Tcl_Obj **slotPtr, Tcl_Obj *objPtr);
-static int	HasRoom(int queueFd);
-static int	IsAsked(const Request *requestPtr);
-static void	Ask(Request *requestPtr);
-static void	Answered(Request *requestPtr);
-static void	SetupProc(void *clientData, int flags);
-static void	CheckProc(void *clientData, int flags);
-static void	LookLater(Request *requestPtr);
-static void	LookTimerProc(void *clientData);
 static void	Look(void *clientData);
-static SsReceiveStatus Receive(Request *requestPtr, int *errorPtr,
-		    SsArrival *arrivalPtr);
-static void	Act(Request *requestPtr, SsReceiveStatus status, int error,
-		    const SsArrival *arrivalPtr);
-static void	Ended(Request *requestPtr, SsReceiveStatus status);
-static void	Report(Request *requestPtr, int error);
 static void	DeleteRequest(Request *requestPtr);
-static void	DeleteRequests(void *clientData, Tcl_Interp *interp);
+
+/* A request that waits engages the process. */
+static int
+IsAsked(const Request *requestPtr)
+{
+    return requestPtr->asked && requestPtr->process == SsForkCount();
+}
+
+/* An interpreter goes away. */
+static void
+DeleteRequests(
+    void *clientData,		/* The interpreter's first request. */
+    Tcl_Interp *interp)
+{
+    Request *requestPtr = (Request *) clientData;
+    Request *nextPtr;
+
+    SsLeaveNever(interp);
+    while (requestPtr != NULL) {
+	nextPtr = requestPtr->nextPtr;
+	DeleteRequest(requestPtr);
+	requestPtr = nextPtr;
+    }
+}
+
+static void
+Answered(
+    Request *requestPtr)	/* Asked. */
+{
+    requestPtr->asked = 0;
+    requestPtr->reported = 0;
+    SsWatchStop(&requestPtr->watch);
+    SsDisengage();
+}
+
+/*
+ * The event loop is about to wait.  A worker with nothing open is among the
+ * first to be woken, what it needs being still at hand in the processor's
+ * caches.  One with open connections goes behind the others each time it asks,
+ * or the first would end up with all that stay open.
+ */
+static void
+SetupProc(
+    void *clientData,		/* The request. */
+    int flags)
+{
+    Request *requestPtr = (Request *) clientData;
+    SsWatch *watchPtr = &requestPtr->watch;
+    Tcl_Time none = { 0, 0 };
+
+    if (!(flags & TCL_FILE_EVENTS) || !IsAsked(requestPtr)
+	    || requestPtr->timer != NULL || SsWatchFired(watchPtr)) {
+	return;
+    }
+    if (requestPtr->portPtr->ended) {
+	SsWatchFire(watchPtr);
+    } else {
+	SsWatchWant(watchPtr, requestPtr->portPtr->queueFd,
+		requestPtr->isNew && SsConnectionsOpen() > 0);
+	requestPtr->isNew = 0;
+    }
+    if (SsWatchFired(watchPtr)) {
+	Tcl_SetMaxBlockTime(&none);
+    }
+}
+
+static void
+CheckProc(
+    void *clientData,		/* The request. */
+    int flags)
+{
+    if (!SsLoopIsOurs()) {
+	((Request *) clientData)->looked = SsMilliseconds();
+    }
+}
+
+static void
+SetObj(
+    Tcl_Obj **slotPtr,		/* Where it is kept. */
+    Tcl_Obj *objPtr)		/* The new one, or NULL. */
+{
+    Tcl_Obj *oldPtr = *slotPtr;
+
+    if (objPtr != NULL) {
+	Tcl_IncrRefCount(objPtr);
+    }
+    *slotPtr = objPtr;
+    if (oldPtr != NULL) {
+	Tcl_DecrRefCount(oldPtr);
+    }
+}
+
+static void
+DeleteRequest(Request *requestPtr)
+{
+    Request *firstPtr, **linkPtr;
+
+    firstPtr = (Request *) Tcl_GetAssocData(requestPtr->interp, ASSOC_KEY,
+	    NULL);
+    for (linkPtr = &firstPtr; *linkPtr != NULL;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	if (*linkPtr == requestPtr) {
+	    *linkPtr = requestPtr->nextPtr;
+	    break;
+	}
+    }
+    if (!Tcl_InterpDeleted(requestPtr->interp)) {
+	Tcl_SetAssocData(requestPtr->interp, ASSOC_KEY, DeleteRequests,
+		firstPtr);
+    }
+    if (IsAsked(requestPtr)) {
+	Answered(requestPtr);
+    }
+    SsWatchClose(&requestPtr->watch);
+    Tcl_DeleteEventSource(SetupProc, CheckProc, requestPtr);
+    Tcl_DeleteTimerHandler(requestPtr->timer);
+    SetObj(&requestPtr->handlerPtr, NULL);
+    SetObj(&requestPtr->closedPtr, NULL);
+    SsForkLock();
+    SsPortDropLocked(requestPtr->portPtr);
+    SsForkUnlock();
+    Tcl_EventuallyFree(requestPtr, TCL_DYNAMIC);
+}
+
+/*
+ * Forgets an interpreter's requests that ask for nothing, of ports that have
+ * ended.
+ */
+static void
+Sweep(Tcl_Interp *interp)
+{
+    Request *requestPtr, *nextPtr;
+    int over;
+
+    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
+    for (; requestPtr != NULL; requestPtr = nextPtr) {
+	nextPtr = requestPtr->nextPtr;
+	SsForkLock();
+	over = SsPortAtEndLocked(requestPtr->portPtr);
+	SsForkUnlock();
+	if (over && !IsAsked(requestPtr)) {
+	    DeleteRequest(requestPtr);
+	}
+    }
+}
+
+/*
+ * Tries to receive a connection without waiting.  With SS_RECEIVE_GOT the
+ * arrival is the caller's, with SS_RECEIVE_FAILED the error is set.
+ */
+static SsReceiveStatus
+Receive(
+    Request *requestPtr,
+    int *errorPtr,		/* Set to an errno. */
+    SsArrival *arrivalPtr)
+{
+    SsPort *portPtr = requestPtr->portPtr;
+    SsReceiveStatus status;
+
+    if (portPtr->ended) {
+	return SS_RECEIVE_END;
+    }
+    status = SsRoomReceive(portPtr->queueFd, SsDescriptorBound(), arrivalPtr);
+    *errorPtr = errno;
+    return status;
+}
+
+/* The queue has ended, or this worker is asked to retire. */
+static void
+Ended(
+    Request *requestPtr,	/* Asked, preserved. */
+    SsReceiveStatus status)
+{
+    Tcl_Interp *interp = requestPtr->interp;
+    Tcl_Obj *closedPtr = requestPtr->closedPtr;
+    int inherited = SsPortInherited(requestPtr->portPtr);
+    int number = requestPtr->portPtr->number;
+
+    if (closedPtr != NULL) {
+	Tcl_IncrRefCount(closedPtr);
+    }
+    if (status == SS_RECEIVE_END) {
+	SsForkLock();
+	SsPortEndLocked(requestPtr->portPtr);
+	SsForkUnlock();
+    }
+    DeleteRequest(requestPtr);
+    if (!SsWorkerEnd(interp, inherited, closedPtr) && closedPtr == NULL
+	    && status == SS_RECEIVE_RETIRE) {
+	SsErrorRetired(interp, number);
+	Tcl_BackgroundException(interp, TCL_ERROR);
+    }
+    if (closedPtr != NULL) {
+	Tcl_DecrRefCount(closedPtr);
+    }
+}
+
+/*
+ * Tells the application once why this worker takes no connections; the others
+ * do meanwhile.
+ */
+static void
+Report(
+    Request *requestPtr,
+    int error)			/* An errno; ERANGE: the next descriptor would
+				 * be at or above SsDescriptorBound. */
+{
+    Tcl_Interp *interp = requestPtr->interp;
+
+    if (error == requestPtr->reported) {
+	return;
+    }
+    requestPtr->reported = error;
+    if (error == ERANGE) {
+	SsErrorOurs(interp, "FDSETSIZE",
+		"this worker takes no connections of port %d while it has %d"
+		" files open or more: its Tcl waits with select",
+		requestPtr->portPtr->number, SsDescriptorBound());
+    } else {
+	SsErrorPosix(interp, error,
+		"this worker takes no connections of port %d for the time"
+		" being: %s", requestPtr->portPtr->number, strerror(error));
+    }
+    Tcl_BackgroundException(interp, TCL_ERROR);
+}
+
+static void
+LookTimerProc(
+    void *clientData)		/* The request. */
+{
+    ((Request *) clientData)->timer = NULL;
+    Look(clientData);
+}
+
+static void
+LookLater(Request *requestPtr)
+{
+    if (requestPtr->timer == NULL) {
+	requestPtr->timer = Tcl_CreateTimerHandler(RETRY_DELAY, LookTimerProc,
+		requestPtr);
+    }
+}
+
+static void
+Act(
+    Request *requestPtr,	/* Asked, preserved. */
+    SsReceiveStatus status,
+    int error,			/* An errno with SS_RECEIVE_FAILED. */
+    const SsArrival *arrivalPtr)/* Ours with SS_RECEIVE_GOT. */
+{
+    Tcl_Obj *handlerPtr;
+
+    switch (status) {
+    case SS_RECEIVE_GOT:
+	handlerPtr = requestPtr->handlerPtr;
+	Tcl_IncrRefCount(handlerPtr);
+	Answered(requestPtr);
+	SsHandlerCall(requestPtr->interp, handlerPtr, arrivalPtr);
+	Tcl_DecrRefCount(handlerPtr);
+	break;
+    case SS_RECEIVE_EMPTY:
+	requestPtr->reported = 0;
+	SsWatchVain(&requestPtr->watch);
+	break;
+    case SS_RECEIVE_END:
+    case SS_RECEIVE_RETIRE:
+	Ended(requestPtr, status);
+	break;
+    case SS_RECEIVE_LOST:
+	SsConnectionDiscard(-1);
+	Report(requestPtr, EMFILE);
+	LookLater(requestPtr);
+	break;
+    case SS_RECEIVE_REJECTED:
+	SsConnectionDiscard(-1);
+	SsErrorMessage(requestPtr->interp, requestPtr->portPtr->number);
+	Tcl_BackgroundException(requestPtr->interp, TCL_ERROR);
+	break;
+    default:			/* SS_RECEIVE_FAILED */
+	Report(requestPtr, error);
+	LookLater(requestPtr);
+	break;
+    }
+}
+
+/*
+ * Looks whether there is a connection for a request, and does what is to be
+ * done.  Being called once too often does no harm.
+ */
+static void
+Look(
+    void *clientData)		/* The request. */
+{
+    Request *requestPtr = (Request *) clientData;
+    SsReceiveStatus status = SS_RECEIVE_FAILED;
+    SsArrival arrival;
+    int error = SsWatchError(&requestPtr->watch);
+
+    /*
+     * Of an interpreter that is deleted inside its own event loop nobody
+     * would close the connection.
+     */
+    if (!IsAsked(requestPtr) || Tcl_InterpDeleted(requestPtr->interp)) {
+	return;
+    }
+    if (error == 0) {
+	status = Receive(requestPtr, &error, &arrival);
+    }
+    Tcl_Preserve(requestPtr);
+    Act(requestPtr, status, error, &arrival);
+    Tcl_Release(requestPtr);
+}
+
+/*
+ * Finds or makes an interpreter's request for a port, which lasts as long as
+ * the interpreter or the port's queue.
+ */
+static Request *
+GetRequest(Tcl_Interp *interp, SsPort *portPtr)
+{
+    Request *requestPtr;
+
+    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
+    for (; requestPtr != NULL; requestPtr = requestPtr->nextPtr) {
+	if (requestPtr->portPtr == portPtr) {
+	    return requestPtr;
+	}
+    }
+    Sweep(interp);
+    requestPtr = (Request *) Tcl_Alloc(sizeof(Request));
+    memset(requestPtr, 0, sizeof(Request));
+    requestPtr->interp = interp;
+    requestPtr->portPtr = portPtr;
+    requestPtr->nextPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY,
+	    NULL);
+    SsWatchInit(&requestPtr->watch, Look, requestPtr);
+    Tcl_CreateEventSource(SetupProc, CheckProc, requestPtr);
+    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteRequests, requestPtr);
+    SsForkLock();
+    SsPortUseLocked(portPtr);
+    SsForkUnlock();
+    return requestPtr;
+}
+
+/*
+ * Whether there is room for what the first request of a process needs; true for
+ * all that follow.
+ */
+static int
+HasRoom(
+    int queueFd)		/* Any open descriptor. */
+{
+    static int roomyProcess = -1;
+				/* As SsForkCount tells; guarded by the fork
+				 * lock. */
+    int known;
+
+    SsForkLock();
+    known = (roomyProcess == SsForkCount());
+    SsForkUnlock();
+    if (known) {
+	return 1;
+    }
+    if (!SsRoomBelow(FIRST_NEED, queueFd, SsDescriptorBound())) {
+	return 0;
+    }
+    SsForkLock();
+    roomyProcess = SsForkCount();
+    SsForkUnlock();
+    return 1;
+}
+
+/*
+ * Each wait of Tcl's own notifier is a pipe and two context switches.  Where it
+ * runs the event loop a request first receives without waiting, as long as
+ * files and timers needn't wait for that too long.
+ */
+static void
+Ask(
+    Request *requestPtr)	/* Not asked. */
+{
+    requestPtr->asked = requestPtr->isNew = 1;
+    requestPtr->process = SsForkCount();
+    SsEngage();
+    if (!SsLoopIsOurs()
+	    && SsMilliseconds() - requestPtr->looked < EAGER) {
+	SsWatchFire(&requestPtr->watch);
+    }
+}
 
 int
 SsRequest(
@@ -145,399 +516,4 @@ SsRequestWithdraw(
     }
     Answered(requestPtr);
     return 1;
-}
-
-/*
- * Finds or makes an interpreter's request for a port, which lasts as long as
- * the interpreter or the port's queue.
- */
-static Request *
-GetRequest(
-    Tcl_Interp *interp,
-    SsPort *portPtr)
-{
-    Request *requestPtr;
-
-    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
-    for (; requestPtr != NULL; requestPtr = requestPtr->nextPtr) {
-	if (requestPtr->portPtr == portPtr) {
-	    return requestPtr;
-	}
-    }
-    Sweep(interp);
-    requestPtr = (Request *) Tcl_Alloc(sizeof(Request));
-    memset(requestPtr, 0, sizeof(Request));
-    requestPtr->interp = interp;
-    requestPtr->portPtr = portPtr;
-    requestPtr->nextPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY,
-	    NULL);
-    SsWatchInit(&requestPtr->watch, Look, requestPtr);
-    Tcl_CreateEventSource(SetupProc, CheckProc, requestPtr);
-    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteRequests, requestPtr);
-    SsForkLock();
-    SsPortUseLocked(portPtr);
-    SsForkUnlock();
-    return requestPtr;
-}
-
-/*
- * Forgets an interpreter's requests that ask for nothing, of ports that have
- * ended.
- */
-static void
-Sweep(
-    Tcl_Interp *interp)
-{
-    Request *requestPtr, *nextPtr;
-    int over;
-
-    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
-    for (; requestPtr != NULL; requestPtr = nextPtr) {
-	nextPtr = requestPtr->nextPtr;
-	SsForkLock();
-	over = SsPortAtEndLocked(requestPtr->portPtr);
-	SsForkUnlock();
-	if (over && !IsAsked(requestPtr)) {
-	    DeleteRequest(requestPtr);
-	}
-    }
-}
-
-static void
-SetObj(
-    Tcl_Obj **slotPtr,		/* Where it is kept. */
-    Tcl_Obj *objPtr)		/* The new one, or NULL. */
-{
-    Tcl_Obj *oldPtr = *slotPtr;
-
-    if (objPtr != NULL) {
-	Tcl_IncrRefCount(objPtr);
-    }
-    *slotPtr = objPtr;
-    if (oldPtr != NULL) {
-	Tcl_DecrRefCount(oldPtr);
-    }
-}
-
-/*
- * Whether there is room for what the first request of a process needs; true for
- * all that follow.
- */
-static int
-HasRoom(
-    int queueFd)		/* Any open descriptor. */
-{
-    static int roomyProcess = -1;
-				/* As SsForkCount tells; guarded by the fork
-				 * lock. */
-    int known;
-
-    SsForkLock();
-    known = (roomyProcess == SsForkCount());
-    SsForkUnlock();
-    if (known) {
-	return 1;
-    }
-    if (!SsRoomBelow(FIRST_NEED, queueFd, SsDescriptorBound())) {
-	return 0;
-    }
-    SsForkLock();
-    roomyProcess = SsForkCount();
-    SsForkUnlock();
-    return 1;
-}
-
-/* A request that waits engages the process. */
-static int
-IsAsked(
-    const Request *requestPtr)
-{
-    return requestPtr->asked && requestPtr->process == SsForkCount();
-}
-
-/*
- * Each wait of Tcl's own notifier is a pipe and two context switches.  Where it
- * runs the event loop a request first receives without waiting, as long as
- * files and timers needn't wait for that too long.
- */
-static void
-Ask(
-    Request *requestPtr)	/* Not asked. */
-{
-    requestPtr->asked = requestPtr->isNew = 1;
-    requestPtr->process = SsForkCount();
-    SsEngage();
-    if (!SsLoopIsOurs()
-	    && SsMilliseconds() - requestPtr->looked < EAGER) {
-	SsWatchFire(&requestPtr->watch);
-    }
-}
-
-static void
-Answered(
-    Request *requestPtr)	/* Asked. */
-{
-    requestPtr->asked = 0;
-    requestPtr->reported = 0;
-    SsWatchStop(&requestPtr->watch);
-    SsDisengage();
-}
-
-/*
- * The event loop is about to wait.  A worker with nothing open is among the
- * first to be woken, what it needs being still at hand in the processor's
- * caches.  One with open connections goes behind the others each time it asks,
- * or the first would end up with all that stay open.
- */
-static void
-SetupProc(
-    void *clientData,		/* The request. */
-    int flags)
-{
-    Request *requestPtr = (Request *) clientData;
-    SsWatch *watchPtr = &requestPtr->watch;
-    Tcl_Time none = { 0, 0 };
-
-    if (!(flags & TCL_FILE_EVENTS) || !IsAsked(requestPtr)
-	    || requestPtr->timer != NULL || SsWatchFired(watchPtr)) {
-	return;
-    }
-    if (requestPtr->portPtr->ended) {
-	SsWatchFire(watchPtr);
-    } else {
-	SsWatchWant(watchPtr, requestPtr->portPtr->queueFd,
-		requestPtr->isNew && SsConnectionsOpen() > 0);
-	requestPtr->isNew = 0;
-    }
-    if (SsWatchFired(watchPtr)) {
-	Tcl_SetMaxBlockTime(&none);
-    }
-}
-
-static void
-CheckProc(
-    void *clientData,		/* The request. */
-    int flags)
-{
-    if (!SsLoopIsOurs()) {
-	((Request *) clientData)->looked = SsMilliseconds();
-    }
-}
-
-static void
-LookLater(
-    Request *requestPtr)
-{
-    if (requestPtr->timer == NULL) {
-	requestPtr->timer = Tcl_CreateTimerHandler(RETRY_DELAY, LookTimerProc,
-		requestPtr);
-    }
-}
-
-static void
-LookTimerProc(
-    void *clientData)		/* The request. */
-{
-    ((Request *) clientData)->timer = NULL;
-    Look(clientData);
-}
-
-/*
- * Looks whether there is a connection for a request, and does what is to be
- * done.  Being called once too often does no harm.
- */
-static void
-Look(
-    void *clientData)		/* The request. */
-{
-    Request *requestPtr = (Request *) clientData;
-    SsReceiveStatus status = SS_RECEIVE_FAILED;
-    SsArrival arrival;
-    int error = SsWatchError(&requestPtr->watch);
-
-    /*
-     * Of an interpreter that is deleted inside its own event loop nobody
-     * would close the connection.
-     */
-    if (!IsAsked(requestPtr) || Tcl_InterpDeleted(requestPtr->interp)) {
-	return;
-    }
-    if (error == 0) {
-	status = Receive(requestPtr, &error, &arrival);
-    }
-    Tcl_Preserve(requestPtr);
-    Act(requestPtr, status, error, &arrival);
-    Tcl_Release(requestPtr);
-}
-
-/*
- * Tries to receive a connection without waiting.  With SS_RECEIVE_GOT the
- * arrival is the caller's, with SS_RECEIVE_FAILED the error is set.
- */
-static SsReceiveStatus
-Receive(
-    Request *requestPtr,
-    int *errorPtr,		/* Set to an errno. */
-    SsArrival *arrivalPtr)
-{
-    SsPort *portPtr = requestPtr->portPtr;
-    SsReceiveStatus status;
-
-    if (portPtr->ended) {
-	return SS_RECEIVE_END;
-    }
-    status = SsRoomReceive(portPtr->queueFd, SsDescriptorBound(), arrivalPtr);
-    *errorPtr = errno;
-    return status;
-}
-
-static void
-Act(
-    Request *requestPtr,	/* Asked, preserved. */
-    SsReceiveStatus status,
-    int error,			/* An errno with SS_RECEIVE_FAILED. */
-    const SsArrival *arrivalPtr)/* Ours with SS_RECEIVE_GOT. */
-{
-    Tcl_Obj *handlerPtr;
-
-    switch (status) {
-    case SS_RECEIVE_GOT:
-	handlerPtr = requestPtr->handlerPtr;
-	Tcl_IncrRefCount(handlerPtr);
-	Answered(requestPtr);
-	SsHandlerCall(requestPtr->interp, handlerPtr, arrivalPtr);
-	Tcl_DecrRefCount(handlerPtr);
-	break;
-    case SS_RECEIVE_EMPTY:
-	requestPtr->reported = 0;
-	SsWatchVain(&requestPtr->watch);
-	break;
-    case SS_RECEIVE_END:
-    case SS_RECEIVE_RETIRE:
-	Ended(requestPtr, status);
-	break;
-    case SS_RECEIVE_LOST:
-	SsConnectionDiscard(-1);
-	Report(requestPtr, EMFILE);
-	LookLater(requestPtr);
-	break;
-    case SS_RECEIVE_REJECTED:
-	SsConnectionDiscard(-1);
-	SsErrorMessage(requestPtr->interp, requestPtr->portPtr->number);
-	Tcl_BackgroundException(requestPtr->interp, TCL_ERROR);
-	break;
-    default:			/* SS_RECEIVE_FAILED */
-	Report(requestPtr, error);
-	LookLater(requestPtr);
-	break;
-    }
-}
-
-/*
- * Tells the application once why this worker takes no connections; the others
- * do meanwhile.
- */
-static void
-Report(
-    Request *requestPtr,
-    int error)			/* An errno; ERANGE: the next descriptor would
-				 * be at or above SsDescriptorBound. */
-{
-    Tcl_Interp *interp = requestPtr->interp;
-
-    if (error == requestPtr->reported) {
-	return;
-    }
-    requestPtr->reported = error;
-    if (error == ERANGE) {
-	SsErrorOurs(interp, "FDSETSIZE",
-		"this worker takes no connections of port %d while it has %d"
-		" files open or more: its Tcl waits with select",
-		requestPtr->portPtr->number, SsDescriptorBound());
-    } else {
-	SsErrorPosix(interp, error,
-		"this worker takes no connections of port %d for the time"
-		" being: %s", requestPtr->portPtr->number, strerror(error));
-    }
-    Tcl_BackgroundException(interp, TCL_ERROR);
-}
-
-/* The queue has ended, or this worker is asked to retire. */
-static void
-Ended(
-    Request *requestPtr,	/* Asked, preserved. */
-    SsReceiveStatus status)
-{
-    Tcl_Interp *interp = requestPtr->interp;
-    Tcl_Obj *closedPtr = requestPtr->closedPtr;
-    int inherited = SsPortInherited(requestPtr->portPtr);
-    int number = requestPtr->portPtr->number;
-
-    if (closedPtr != NULL) {
-	Tcl_IncrRefCount(closedPtr);
-    }
-    if (status == SS_RECEIVE_END) {
-	SsForkLock();
-	SsPortEndLocked(requestPtr->portPtr);
-	SsForkUnlock();
-    }
-    DeleteRequest(requestPtr);
-    if (!SsWorkerEnd(interp, inherited, closedPtr) && closedPtr == NULL
-	    && status == SS_RECEIVE_RETIRE) {
-	SsErrorRetired(interp, number);
-	Tcl_BackgroundException(interp, TCL_ERROR);
-    }
-    if (closedPtr != NULL) {
-	Tcl_DecrRefCount(closedPtr);
-    }
-}
-
-static void
-DeleteRequest(
-    Request *requestPtr)
-{
-    Request *firstPtr, **linkPtr;
-
-    firstPtr = (Request *) Tcl_GetAssocData(requestPtr->interp, ASSOC_KEY,
-	    NULL);
-    for (linkPtr = &firstPtr; *linkPtr != NULL;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	if (*linkPtr == requestPtr) {
-	    *linkPtr = requestPtr->nextPtr;
-	    break;
-	}
-    }
-    if (!Tcl_InterpDeleted(requestPtr->interp)) {
-	Tcl_SetAssocData(requestPtr->interp, ASSOC_KEY, DeleteRequests,
-		firstPtr);
-    }
-    if (IsAsked(requestPtr)) {
-	Answered(requestPtr);
-    }
-    SsWatchClose(&requestPtr->watch);
-    Tcl_DeleteEventSource(SetupProc, CheckProc, requestPtr);
-    Tcl_DeleteTimerHandler(requestPtr->timer);
-    SetObj(&requestPtr->handlerPtr, NULL);
-    SetObj(&requestPtr->closedPtr, NULL);
-    SsForkLock();
-    SsPortDropLocked(requestPtr->portPtr);
-    SsForkUnlock();
-    Tcl_EventuallyFree(requestPtr, TCL_DYNAMIC);
-}
-
-/* An interpreter goes away. */
-static void
-DeleteRequests(
-    void *clientData,		/* The interpreter's first request. */
-    Tcl_Interp *interp)
-{
-    Request *requestPtr = (Request *) clientData;
-    Request *nextPtr;
-
-    SsLeaveNever(interp);
-    while (requestPtr != NULL) {
-	nextPtr = requestPtr->nextPtr;
-	DeleteRequest(requestPtr);
-	requestPtr = nextPtr;
-    }
 }

@@ -16,9 +16,7 @@ typedef struct Return {
 static Return *firstPtr = NULL;	/* Guarded by the fork lock. */
 
 int
-SsReturnKeepLocked(
-    int port,
-    int fd)
+SsReturnKeepLocked(int port, int fd)
 {
     Return *returnPtr = (Return *) malloc(sizeof(Return));
 
@@ -33,8 +31,7 @@ SsReturnKeepLocked(
 }
 
 void
-SsReturnCloseLocked(
-    int port)
+SsReturnCloseLocked(int port)
 {
     Return **linkPtr = &firstPtr;
 
@@ -52,10 +49,7 @@ SsReturnCloseLocked(
 }
 
 int
-SsReturnSend(
-    int port,
-    int kind,
-    uint32_t number)
+SsReturnSend(int port, int kind, uint32_t number)
 {
     SsReturnMessage message = {
 	.version = SS_MESSAGE_VERSION, .kind = (uint8_t) kind,

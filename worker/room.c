@@ -20,10 +20,7 @@ static int	Limit(void);
 static int	Try(int queueFd);
 
 SsReceiveStatus
-SsRoomReceive(
-    int queueFd,
-    int bound,
-    SsArrival *arrivalPtr)
+SsRoomReceive(int queueFd, int bound, SsArrival *arrivalPtr)
 {
     int error = CheckRoom(queueFd, bound);
 
@@ -43,9 +40,7 @@ SsRoomReceive(
  * done, would not have reached it.
  */
 static int
-CheckRoom(
-    int queueFd,
-    int bound)
+CheckRoom(int queueFd, int bound)
 {
     int64_t now = SsMilliseconds();
     int limit = Limit();
@@ -82,8 +77,7 @@ Limit(void)
  * that the limit is 3 or less.
  */
 static int
-Try(
-    int queueFd)
+Try(int queueFd)
 {
     int fd = fcntl(queueFd, F_DUPFD_CLOEXEC, 3);
 

@@ -16,8 +16,7 @@ static void	CloseOwn(SsWait *waitPtr);
 static void	Renew(SsWait *waitPtr);
 
 void
-SsWaitInit(
-    SsWait *waitPtr)
+SsWaitInit(SsWait *waitPtr)
 {
     waitPtr->pollFd = waitPtr->queueFd = -1;
     waitPtr->lent = waitPtr->watched = 0;
@@ -28,8 +27,7 @@ SsWaitInit(
 }
 
 int
-SsWaitOpen(
-    SsWait *waitPtr)
+SsWaitOpen(SsWait *waitPtr)
 {
     if (waitPtr->pollFd < 0) {
 	waitPtr->pollFd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
@@ -39,9 +37,7 @@ SsWaitOpen(
 
 /* A place on an epoll that is no more is not left, it is gone. */
 void
-SsWaitLend(
-    SsWait *waitPtr,
-    int pollFd)
+SsWaitLend(SsWait *waitPtr, int pollFd)
 {
     SsForkLock();
     if (waitPtr->pollFd != pollFd) {
@@ -53,11 +49,7 @@ SsWaitLend(
 }
 
 int
-SsWaitJoin(
-    SsWait *waitPtr,
-    int queueFd,
-    uint64_t data,
-    int last)
+SsWaitJoin(SsWait *waitPtr, int queueFd, uint64_t data, int last)
 {
     struct epoll_event event = {
 	.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u64 = data
@@ -78,8 +70,7 @@ SsWaitJoin(
 }
 
 void
-SsWaitLeave(
-    SsWait *waitPtr)
+SsWaitLeave(SsWait *waitPtr)
 {
     SsForkLock();
     LeaveLocked(waitPtr);
@@ -87,8 +78,7 @@ SsWaitLeave(
 }
 
 static void
-LeaveLocked(
-    SsWait *waitPtr)
+LeaveLocked(SsWait *waitPtr)
 {
     if (waitPtr->queueFd >= 0) {
 	epoll_ctl(waitPtr->pollFd, EPOLL_CTL_DEL, waitPtr->queueFd, NULL);
@@ -97,8 +87,7 @@ LeaveLocked(
 }
 
 void
-SsWaitsLeaveLocked(
-    int queueFd)
+SsWaitsLeaveLocked(int queueFd)
 {
     SsWait *waitPtr;
 
@@ -110,10 +99,7 @@ SsWaitsLeaveLocked(
 }
 
 SsWaitStatus
-SsWaitSleep(
-    SsWait *waitPtr,
-    int timeout,
-    const sigset_t *maskPtr)
+SsWaitSleep(SsWait *waitPtr, int timeout, const sigset_t *maskPtr)
 {
     struct epoll_event event;
     int number;
@@ -126,8 +112,7 @@ SsWaitSleep(
 }
 
 void
-SsWaitClose(
-    SsWait *waitPtr)
+SsWaitClose(SsWait *waitPtr)
 {
     SsWait **linkPtr;
 
@@ -145,8 +130,7 @@ SsWaitClose(
 }
 
 void
-SsWaitsForget(
-    int keep)
+SsWaitsForget(int keep)
 {
     SsWait *waitPtr;
 
@@ -162,8 +146,7 @@ SsWaitsForget(
 }
 
 static void
-CloseOwn(
-    SsWait *waitPtr)
+CloseOwn(SsWait *waitPtr)
 {
     if (waitPtr->pollFd >= 0 && !waitPtr->lent) {
 	close(waitPtr->pollFd);
@@ -172,8 +155,7 @@ CloseOwn(
 }
 
 static void
-Renew(
-    SsWait *waitPtr)
+Renew(SsWait *waitPtr)
 {
     int fd = epoll_create1(EPOLL_CLOEXEC);
 

@@ -11,10 +11,7 @@ static int	WatchEventProc(Tcl_Event *evPtr, int flags);
 static int	IsEventOf(Tcl_Event *evPtr, void *clientData);
 
 void
-SsWatchInit(
-    SsWatch *watchPtr,
-    SsWatchProc *readyProc,
-    void *clientData)
+SsWatchInit(SsWatch *watchPtr, SsWatchProc *readyProc, void *clientData)
 {
     memset(watchPtr, 0, sizeof(SsWatch));
     watchPtr->readyProc = readyProc;
@@ -23,8 +20,7 @@ SsWatchInit(
 }
 
 void
-SsWatchFire(
-    SsWatch *watchPtr)
+SsWatchFire(SsWatch *watchPtr)
 {
     WatchEvent *eventPtr;
 
@@ -39,9 +35,7 @@ SsWatchFire(
 }
 
 static int
-WatchEventProc(
-    Tcl_Event *evPtr,
-    int flags)
+WatchEventProc(Tcl_Event *evPtr, int flags)
 {
     SsWatch *watchPtr = ((WatchEvent *) evPtr)->watchPtr;
 
@@ -54,15 +48,13 @@ WatchEventProc(
 }
 
 int
-SsWatchFired(
-    const SsWatch *watchPtr)
+SsWatchFired(const SsWatch *watchPtr)
 {
     return watchPtr->fired;
 }
 
 int
-SsWatchError(
-    SsWatch *watchPtr)
+SsWatchError(SsWatch *watchPtr)
 {
     int error = watchPtr->error;
 
@@ -71,24 +63,20 @@ SsWatchError(
 }
 
 void
-SsWatchVain(
-    SsWatch *watchPtr)
+SsWatchVain(SsWatch *watchPtr)
 {
     watchPtr->vain = 1;
 }
 
 void
-SsWatchForget(
-    SsWatch *watchPtr)
+SsWatchForget(SsWatch *watchPtr)
 {
     Tcl_DeleteEvents(IsEventOf, watchPtr);
     SsWaitClose(&watchPtr->wait);
 }
 
 static int
-IsEventOf(
-    Tcl_Event *evPtr,
-    void *clientData)
+IsEventOf(Tcl_Event *evPtr, void *clientData)
 {
     return evPtr->proc == WatchEventProc
 	    && ((WatchEvent *) evPtr)->watchPtr == clientData;
