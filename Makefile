@@ -99,7 +99,7 @@ run-only:
 	@exec env $(tclenv) $(TCLSH) tests/echo_server.tcl $(PORT)
 
 test-only:
-	CGO_ENABLED=1 $(GO) test -race ./internal/...
+	CGO_ENABLED=1 $(GO) test -race ./internal/... ./tests/load/...
 	$(goenv) $(GO) test ./worker/...
 	@$(tclenv) $(TCLSH) tests/all.tcl $(TESTFLAGS)
 
@@ -110,8 +110,8 @@ check-only:
 .PHONY: load
 load: $(BUILD)/load
 
-$(BUILD)/load: $(wildcard tests/load/*.go) go.mod Makefile | $(BUILD)/.
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o '$@' ./tests/load
+$(BUILD)/load: $(wildcard tests/load/*.go tests/load/client/*.go) go.mod go.sum Makefile | $(BUILD)/.
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o '$@' ./tests/load/client
 
 test-asan: ## the Tcl tests with the C side under AddressSanitizer
 	@$(setup) test

@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	golang.org/x/sys v0.49.0
 	gonum.org/v1/plot v0.17.0
+	socketserver v0.0.0
 )
 
 require (
@@ -17,3 +18,5 @@ require (
 	golang.org/x/image v0.30.0 // indirect
 	golang.org/x/text v0.28.0 // indirect
 )
+
+replace socketserver => ..

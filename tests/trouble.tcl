@@ -1,8 +1,8 @@
 # trouble.tcl --
 #
 #	What the files about faults share: an echo server with workers, the
-#	load client (load/), injected errors (strace), limits (prlimit), and
-#	what /proc tells of a process.
+#	load client (load/client), injected errors (strace), limits (prlimit),
+#	and what /proc tells of a process.
 #
 #	Tests that load or inject have "-cleanup clean" instead of "tidy".
 
@@ -156,8 +156,8 @@ proc ::trouble::serve {args} {
 # ::trouble::load, ::trouble::startLoad, ::trouble::endLoad --
 #
 #	Loads a port: waits for the end and returns what was counted (see
-#	load/main.go); goes on in the background; ends that. Options are those
-#	of the load client; without -count and -seconds it goes on until
+#	load/client/main.go); goes on in the background; ends that. Options are
+#	those of the load client; without -count and -seconds it goes on until
 #	endLoad. A load that has -count or -seconds endLoad only waits for.
 
 proc ::trouble::load {port args} {

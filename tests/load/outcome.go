@@ -1,103 +1,99 @@
-package main
+package load
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// outcome is how a connection ended. Each has exactly one.
-type outcome int
+// Outcome is what became of a connection.
+type Outcome int
 
+// Every connection ends in one of these.
 const (
-	served   outcome = iota // The right reply, then the end of file.
-	refused                 // Nobody listened.
-	reset                   // The server's side broke it off.
-	closed                  // The end of file without a reply.
-	wrong                   // Another reply than the right one.
-	timedOut                // No connection, or no reply.
-	noFin                   // The right reply, but no end of file.
-	other                   // This process failed, for want of ports for instance.
-	outcomes
+	Served   Outcome = iota // answered in full, then end of file
+	Refused                 // nobody listened
+	Reset                   // reset by the server, at any time
+	NoReply                 // end of file before a reply
+	Wrong                   // a reply that isn't the line sent, or more than that
+	TimedOut                // no connection, or no complete reply, in time
+	NoFin                   // answered in full, but the end of file didn't come in time
+	Other                   // this process failed, for want of ports for instance
+	outcomes                // how many there are
 )
 
-var names = [outcomes]string{
-	"served", "refused", "reset", "closed", "wrong", "timedout", "noFin", "other",
+var outcomeNames = [outcomes]struct{ words, key string }{
+	{"served", "served"}, {"refused", "refused"}, {"reset", "reset"}, {"closed without a reply", "closed"},
+	{"wrong", "wrong"}, {"timed out", "timedout"}, {"replied without FIN", "noFin"}, {"the client's failure", "other"},
 }
 
-// result is what came of one connection.
-type result struct {
-	outcome outcome
-	pid     int           // Who replied, if it was served.
-	late    bool          // The end of file came late.
-	took    time.Duration // Until the end; 0 if it never was a connection.
+// String returns the outcome in words.
+func (o Outcome) String() string {
+	return outcomeNames[o].words
 }
 
-// tally adds up results.
-type tally struct {
-	started int64
-	counts  [outcomes]int64
-	late    int64
-	longest time.Duration
-	pids    map[int]int64
+// Key returns the outcome in one word, for programs.
+func (o Outcome) Key() string {
+	return outcomeNames[o].key
 }
 
-func newTally() *tally {
-	return &tally{pids: map[int]int64{}}
-}
-
-func (t *tally) add(r result) {
-	t.started++
-	t.counts[r.outcome]++
-	if r.outcome == served {
-		t.pids[r.pid]++
-	}
-	if r.late {
-		t.late++
-	}
-	t.longest = max(t.longest, r.took)
-}
-
-func (t *tally) merge(u *tally) {
-	t.started += u.started
-	for i, n := range u.counts {
-		t.counts[i] += n
-	}
-	t.late += u.late
-	t.longest = max(t.longest, u.longest)
-	for pid, n := range u.pids {
-		t.pids[pid] += n
+// broken returns the outcome of a connection that an error ended.
+func broken(errno unix.Errno) Outcome {
+	switch errno {
+	case unix.ECONNREFUSED:
+		return Refused
+	case unix.ECONNRESET, unix.EPIPE:
+		return Reset
+	case unix.ETIMEDOUT:
+		return TimedOut
+	default:
+		return Other
 	}
 }
 
-// check makes sure that no connection is missing.
-func (t *tally) check() error {
-	var sum int64
-	for _, n := range t.counts {
+// Counts says how many connections were started and how they ended.
+type Counts struct {
+	Started  int
+	Outcomes [outcomes]int
+}
+
+// Ended returns how many connections have an outcome.
+func (c Counts) Ended() int {
+	sum := 0
+	for _, n := range c.Outcomes {
 		sum += n
 	}
-	if sum != t.started {
-		return fmt.Errorf("%d connections started, but %d ended", t.started, sum)
+	return sum
+}
+
+// Failed returns how many connections ended otherwise than served.
+func (c Counts) Failed() int {
+	return c.Ended() - c.Outcomes[Served]
+}
+
+// Check returns an error unless every connection started has one outcome.
+func (c Counts) Check() error {
+	if c.Started != c.Ended() {
+		return fmt.Errorf("%d connections started, but %d have an outcome", c.Started, c.Ended())
 	}
 	return nil
 }
 
-// String is a list that Tcl reads as a dictionary.
-func (t *tally) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "started %d", t.started)
-	for i, n := range t.counts {
-		fmt.Fprintf(&b, " %s %d", names[i], n)
+// Add adds what another generator counted.
+func (c *Counts) Add(other Counts) {
+	c.Started += other.Started
+	for i, n := range other.Outcomes {
+		c.Outcomes[i] += n
 	}
-	fmt.Fprintf(&b, " late %d maxMs %d pids {", t.late, t.longest.Milliseconds())
-	for i, pid := range slices.Sorted(maps.Keys(t.pids)) {
-		if i > 0 {
-			b.WriteByte(' ')
+}
+
+// Failures returns the outcomes other than served that occurred, in words.
+func (c Counts) Failures() map[string]int {
+	failures := map[string]int{}
+	for i, n := range c.Outcomes {
+		if n > 0 && Outcome(i) != Served {
+			failures[Outcome(i).String()] = n
 		}
-		fmt.Fprintf(&b, "%d %d", pid, t.pids[pid])
 	}
-	b.WriteByte('}')
-	return b.String()
+	return failures
 }

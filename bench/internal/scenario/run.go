@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"time"
 
 	"socketserver/bench/internal/contest"
-	"socketserver/bench/internal/load"
 	"socketserver/bench/internal/result"
 )
 
@@ -21,16 +19,6 @@ type Runner struct {
 	Rounds  int           // instead of the scenario's, if not 0
 	Window  time.Duration // instead of the scenario's, if not 0
 	Log     io.Writer     // says what is going on
-}
-
-// threads returns how many threads the load generator gets. A closed loop has
-// one for each processor, or it would be the load generator that limits; an
-// open loop, which wants to be on time, leaves half of them to the server.
-func threads(plan load.Plan) int {
-	if plan.Rate == 0 {
-		return runtime.NumCPU()
-	}
-	return max(1, runtime.NumCPU()/2)
 }
 
 // Run measures a scenario: every case once, then every case again, so that
@@ -48,7 +36,7 @@ func (r *Runner) Run(ctx context.Context, s Scenario) (result.Set, error) {
 		Machine: r.Machine, Rows: make([]result.Row, len(s.Cases)),
 	}
 	if s.plan != nil {
-		set.Threads = threads(s.plan(s.Cases[0]))
+		set.Threads = s.plan(s.Cases[0]).Threads()
 	}
 	for i, c := range s.Cases {
 		set.Rows[i] = result.Row{Contestant: c.Contestant, Title: c.title(), Workers: c.Workers, Lines: c.Lines, Note: c.Note}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"socketserver/bench/internal/contest"
-	"socketserver/bench/internal/load"
+	"socketserver/tests/load"
 )
 
 // Names of the scenarios.

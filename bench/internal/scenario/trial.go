@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"socketserver/bench/internal/contest"
-	"socketserver/bench/internal/load"
 	"socketserver/bench/internal/result"
 	"socketserver/bench/internal/server"
 	"socketserver/bench/internal/stats"
+	"socketserver/tests/load"
 )
 
 const (
@@ -114,7 +114,7 @@ func (t *trial) warm(ctx context.Context) error {
 	if t.contestant.PerConnection {
 		go func() { sampled <- t.sampleChildren(stop) }()
 	}
-	got, err := load.Run(ctx, plan, threads(plan))
+	got, err := load.Run(ctx, plan, plan.Threads())
 	close(stop)
 	if t.contestant.PerConnection {
 		t.measure.PSS = <-sampled
@@ -200,14 +200,14 @@ func (t *trial) load(ctx context.Context) error {
 func (t *trial) loadAndProfile(ctx context.Context) (load.Result, map[server.Part]float64, error) {
 	plan := t.plan()
 	if !t.scenario.Profiled {
-		got, err := load.Run(ctx, plan, threads(plan))
+		got, err := load.Run(ctx, plan, plan.Threads())
 		return got, nil, err
 	}
 	profile, err := t.srv.Record(ctx)
 	if err != nil {
 		return load.Result{}, nil, err
 	}
-	got, err := load.Run(ctx, plan, threads(plan))
+	got, err := load.Run(ctx, plan, plan.Threads())
 	shares, finishErr := profile.Finish(ctx)
 	if err == nil {
 		err = finishErr
@@ -227,7 +227,7 @@ func (t *trial) record(got load.Result, after, before server.Usage, client time.
 	m.FirstCPU = micros(after.First-before.First) / served
 	m.Switches = float64(after.Switches-before.Switches) / served
 	m.ClientCPU = micros(client) / served
-	m.ClientShare = client.Seconds() / got.Elapsed.Seconds() / float64(threads(t.plan()))
+	m.ClientShare = client.Seconds() / got.Elapsed.Seconds() / float64(t.plan().Threads())
 	m.P50 = millis(stats.Percentile(got.Latencies, 50))
 	m.P99 = millis(stats.Percentile(got.Latencies, 99))
 	m.P999 = millis(stats.Percentile(got.Latencies, 99.9))

@@ -1,13 +1,16 @@
-// Package load makes connections to a server and counts what becomes of them.
+// Package load makes connections to a server and counts what becomes of them:
+// for the tests (client/) and for the benchmark.
 //
 // Each connection connects, sends a line, reads the line that answers it
 // ("PID LINE"), does so again when it has several lines to send, and waits for
-// the server's end of file. Its latency is the whole of that.
+// the server's end of file. No two lines are alike. Its latency is the whole of
+// that.
 //
 // A closed loop keeps a number of connections open: when one is over, the next
 // begins. An open loop begins them at a rate, whatever the server does, and
 // counts latency from the moment a connection was due, so a stall counts for
-// all that were due in it.
+// all that were due in it. Connections that stay exchange lines until no more
+// shall begin; then each line has a latency of its own.
 //
 // The generator shares the machine with the server, so it is made to cost
 // little: each of its threads waits in one epoll for all its connections, and

@@ -12,9 +12,14 @@ import (
 type conn struct {
 	fd        int
 	due       time.Duration // when it should have begun
+	began     time.Duration // when it did
 	deadline  time.Duration // when the wait under way has been too long
 	nextByte  time.Duration // when the next byte may be sent, if one at a time
-	linesLeft int           // replies still to come
+	asked     time.Duration // when the line under way began
+	replied   time.Duration // when the last reply came
+	linesLeft int           // replies still to come; 1 while it stays
+	pid       int           // who replied
+	answers   int           // how often
 	out       []byte        // of the line under way, what isn't sent yet
 	line      []byte        // the line under way, with its newline
 	in        []byte        // what came of the reply to it
@@ -25,47 +30,44 @@ func (c *conn) isOpen() bool {
 	return c.fd >= 0
 }
 
-// begin takes the place for a new connection. It returns false when the
-// connection is over already, with its outcome.
-func (l *loop) begin(slot int, due time.Duration) (bool, Outcome, error) {
+// begin takes the place for a new connection; done means that it is over
+// already.
+func (l *loop) begin(slot int, due time.Duration) (done bool, outcome Outcome) {
 	c := &l.conns[slot]
+	now := l.now()
 	fd, errno := dial(l.plan.Port)
-	switch errno {
-	case 0:
-	case unix.ECONNREFUSED:
-		return false, Refused, nil
-	case unix.ECONNRESET:
-		return false, Reset, nil
-	default:
-		return false, 0, errno
+	if errno != 0 {
+		return true, broken(errno)
 	}
-	c.fd, c.due, c.linesLeft = fd, due, l.plan.Lines
-	l.newLine(c)
-	done, outcome := l.send(c)
-	if done {
-		return false, outcome, nil
+	c.fd, c.due, c.began = fd, due, now
+	c.linesLeft, c.pid, c.answers = l.plan.Lines, 0, 0
+	if l.plan.Stay {
+		c.linesLeft = 1
+	}
+	l.newLine(c, now)
+	if done, outcome := l.send(c); done {
+		return true, outcome
 	}
 	interest := uint32(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET)
 	if len(c.out) > 0 && l.plan.Gap == 0 {
 		interest |= unix.EPOLLOUT
 	}
 	if errno := epollAdd(l.epfd, fd, interest, int32(slot)); errno != 0 {
-		return false, 0, errno
+		return true, Other
 	}
-	return true, 0, nil
+	return false, 0
 }
 
 // newLine prepares the next line to send.
-func (l *loop) newLine(c *conn) {
+func (l *loop) newLine(c *conn, now time.Duration) {
 	c.line = append(c.line[:0], l.plan.Prefix...)
 	c.line = strconv.AppendInt(c.line, int64(l.lineNumber), 10)
 	c.line = append(c.line, '\n')
-	l.lineNumber++
+	l.lineNumber += l.streams
 	c.out = c.line
 	c.in = c.in[:0]
-	now := l.now()
+	c.asked, c.nextByte = now, now
 	c.deadline = now + l.plan.Timeout
-	c.nextByte = now
 }
 
 // send sends what it may of the line under way; done means that the
@@ -84,10 +86,8 @@ func (l *loop) send(c *conn) (done bool, outcome Outcome) {
 		case 0:
 		case unix.EAGAIN:
 			return false, 0
-		case unix.ECONNREFUSED:
-			return true, Refused
 		default:
-			return true, Reset
+			return true, broken(errno)
 		}
 		c.out = c.out[n:]
 		c.nextByte += l.plan.Gap
@@ -104,10 +104,8 @@ func (l *loop) receive(c *conn, ended bool) (done bool, outcome Outcome) {
 		switch {
 		case errno == unix.EAGAIN:
 			return false, 0
-		case errno == unix.ECONNREFUSED:
-			return true, Refused
 		case errno != 0:
-			return true, Reset
+			return true, broken(errno)
 		case n == 0:
 			return true, l.endOfFile(c)
 		}
@@ -149,17 +147,35 @@ func (l *loop) take(c *conn, bytesIn []byte) (done bool, outcome Outcome) {
 	if !ok || end+1 != len(c.in) || len(c.out) > 0 {
 		return true, Wrong
 	}
-	l.result.Pids[pid]++
-	c.linesLeft--
+	now := l.now()
+	l.answered(c, pid, now)
 	if c.linesLeft > 0 {
-		l.newLine(c)
+		l.newLine(c, now)
 		return l.send(c)
 	}
-	c.deadline = l.now() + l.plan.Timeout
+	c.replied, c.deadline = now, now+l.plan.Timeout
 	if l.plan.HalfEnd {
 		shutdownWrite(c.fd)
 	}
 	return false, 0
+}
+
+// answered counts a right reply.
+func (l *loop) answered(c *conn, pid int, now time.Duration) {
+	c.pid = pid
+	c.answers++
+	l.result.Answers++
+	if !l.plan.Stay {
+		c.linesLeft--
+		return
+	}
+	l.result.Latencies = append(l.result.Latencies, now-c.asked)
+	if now <= l.plan.Window {
+		l.result.InWindow++
+	}
+	if l.windowOver(now) {
+		c.linesLeft = 0
+	}
 }
 
 // parseReply returns the pid of a reply to a line, and whether it is one:

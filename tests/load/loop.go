@@ -24,16 +24,17 @@ type loop struct {
 	conns      []conn
 	free       []int // places for connections
 	due        *arrivals
-	lineNumber int
+	lineNumber int // of the next line
+	streams    int // how many loops share the numbers
 	buf        []byte
 	result     Result
 }
 
 // runLoop carries a plan out on one thread.
-func runLoop(ctx context.Context, plan Plan, stream uint64, began time.Time) (Result, error) {
+func runLoop(ctx context.Context, plan Plan, stream, streams int, began time.Time) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	l, err := newLoop(plan, stream, began)
+	l, err := newLoop(plan, stream, streams, began)
 	if err != nil {
 		return Result{}, err
 	}
@@ -45,7 +46,7 @@ func runLoop(ctx context.Context, plan Plan, stream uint64, began time.Time) (Re
 	return l.result, l.result.Check()
 }
 
-func newLoop(plan Plan, stream uint64, began time.Time) (*loop, error) {
+func newLoop(plan Plan, stream, streams int, began time.Time) (*loop, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
@@ -57,16 +58,15 @@ func newLoop(plan Plan, stream uint64, began time.Time) (*loop, error) {
 	}
 	l := &loop{
 		plan: plan, began: began, epfd: epfd, timerFd: timerFd,
+		lineNumber: stream, streams: streams,
 		buf:    make([]byte, 4096),
 		result: Result{Latencies: make([]time.Duration, 0, 1<<16), Pids: map[int]int{}},
 	}
-	places := plan.Clients
 	if plan.Rate > 0 {
-		places = maxOpen
 		l.due = newArrivals(plan.Rate, stream)
 	}
-	l.conns = make([]conn, places)
-	for i := places - 1; i >= 0; i-- {
+	l.conns = make([]conn, plan.Clients)
+	for i := plan.Clients - 1; i >= 0; i-- {
 		l.conns[i] = conn{fd: -1, line: make([]byte, 0, 64), in: make([]byte, 0, 128)}
 		l.free = append(l.free, i)
 	}
@@ -97,9 +97,7 @@ func (l *loop) run(ctx context.Context) error {
 	events := make([]unix.EpollEvent, 256)
 	var nextTick time.Duration
 	for {
-		if err := l.beginDue(); err != nil {
-			return err
-		}
+		l.beginDue()
 		if l.allOver() {
 			return nil
 		}
@@ -132,9 +130,19 @@ func (l *loop) mayBegin() bool {
 		return false
 	}
 	if l.due != nil {
-		return l.due.next < l.plan.Window
+		return !l.windowOver(l.due.next)
 	}
-	return l.now() < l.plan.Window
+	return !l.windowOver(l.now())
+}
+
+// windowOver reports whether at a moment nothing may begin any more.
+func (l *loop) windowOver(at time.Duration) bool {
+	select {
+	case <-l.plan.Enough:
+		return true
+	default:
+		return at >= l.plan.Window
+	}
 }
 
 // allOver reports whether nothing is open and nothing will be.
@@ -144,13 +152,13 @@ func (l *loop) allOver() bool {
 
 // beginDue begins what is due, each free place once: a connection that is
 // over at once leaves its place to the next turn.
-func (l *loop) beginDue() error {
+func (l *loop) beginDue() {
 	for turns := len(l.free); turns > 0 && l.mayBegin(); turns-- {
 		now := l.now()
 		due := now
 		if l.due != nil {
 			if l.due.next > now {
-				return nil
+				return
 			}
 			due = l.due.next
 			l.due.advance()
@@ -158,15 +166,10 @@ func (l *loop) beginDue() error {
 		slot := l.free[len(l.free)-1]
 		l.free = l.free[:len(l.free)-1]
 		l.result.Started++
-		open, outcome, err := l.begin(slot, due)
-		if err != nil {
-			return err
-		}
-		if !open {
+		if done, outcome := l.begin(slot, due); done {
 			l.end(slot, outcome)
 		}
 	}
-	return nil
 }
 
 // armTimer makes epoll return when something is due that no descriptor tells.
@@ -199,6 +202,7 @@ func (l *loop) handle(slot int, events uint32) {
 			l.end(slot, outcome)
 			return
 		}
+		c.deadline = l.now() + l.plan.Timeout // connected: now for the reply
 	}
 	const over = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	if events&(unix.EPOLLIN|over) == 0 {
@@ -238,17 +242,30 @@ func (l *loop) expire(now time.Duration) {
 // end counts a connection's outcome and frees its place.
 func (l *loop) end(slot int, outcome Outcome) {
 	c := &l.conns[slot]
-	now := l.now()
 	l.result.Outcomes[outcome]++
 	if outcome == Served {
-		l.result.Latencies = append(l.result.Latencies, now-c.due)
-		if now <= l.plan.Window {
-			l.result.InWindow++
-		}
+		l.served(c)
 	}
 	if c.isOpen() {
+		l.result.Longest = max(l.result.Longest, l.now()-c.began)
 		closeFd(c.fd)
 		c.fd = -1
 	}
 	l.free = append(l.free, slot)
+}
+
+// served counts what else there is of a connection that was.
+func (l *loop) served(c *conn) {
+	now := l.now()
+	l.result.Pids[c.pid] += c.answers
+	if now-c.replied > late {
+		l.result.Late++
+	}
+	if l.plan.Stay {
+		return
+	}
+	l.result.Latencies = append(l.result.Latencies, now-c.due)
+	if now <= l.plan.Window {
+		l.result.InWindow++
+	}
 }

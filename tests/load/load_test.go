@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -93,14 +95,8 @@ func TestRefused(t *testing.T) {
 }
 
 func TestLines(t *testing.T) {
-	port := serve(t, func(c *net.TCPConn) {
-		defer c.Close()
-		for lines := bufio.NewScanner(c); lines.Scan(); {
-			fmt.Fprintf(c, "123 %s\n", lines.Text())
-		}
-	})
 	plan := Plan{
-		Port: port, Clients: 2, Limit: 4, Lines: 10, HalfEnd: true,
+		Port: serve(t, stayOn), Clients: 2, Limit: 4, Lines: 10, HalfEnd: true,
 		Window: 10 * time.Second, Timeout: time.Second,
 	}
 	result, err := Run(context.Background(), plan, 1)
@@ -109,6 +105,118 @@ func TestLines(t *testing.T) {
 	}
 	if result.Outcomes[Served] != 4 || result.Pids[123] != 40 {
 		t.Errorf("got %+v, replies %v", result.Counts, result.Pids)
+	}
+}
+
+// stayOn answers lines until the client has no more.
+func stayOn(c *net.TCPConn) {
+	defer c.Close()
+	for lines := bufio.NewScanner(c); lines.Scan(); {
+		fmt.Fprintf(c, "123 %s\n", lines.Text())
+	}
+}
+
+func TestStay(t *testing.T) {
+	plan := Plan{
+		Port: serve(t, stayOn), Clients: 3, Stay: true, HalfEnd: true,
+		Window: 200 * time.Millisecond, Timeout: time.Second,
+	}
+	result, err := Run(context.Background(), plan, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Started != 3 || result.Outcomes[Served] != 3 {
+		t.Errorf("got %+v", result.Counts)
+	}
+	if n := result.Answers; n < 30 || n != result.Pids[123] || n != len(result.Latencies) || n-result.InWindow > 3 {
+		t.Errorf("%d answers, %d in the window, %d latencies, %v", n, result.InWindow, len(result.Latencies), result.Pids)
+	}
+}
+
+func TestStayFails(t *testing.T) {
+	plan := Plan{
+		Port:    serve(t, func(c *net.TCPConn) { reply(c, echo); c.Close() }),
+		Clients: 2, Limit: 4, Stay: true, HalfEnd: true, Window: 10 * time.Second, Timeout: time.Second,
+	}
+	result, err := Run(context.Background(), plan, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The end of file meets the second line, which may be answered by a reset.
+	if n := result.Outcomes[NoReply] + result.Outcomes[Reset]; n != 4 || len(result.Pids) != 0 {
+		t.Errorf("got %+v, %v", result.Counts, result.Pids)
+	}
+}
+
+func TestEnough(t *testing.T) {
+	enough := make(chan struct{})
+	time.AfterFunc(100*time.Millisecond, func() { close(enough) })
+	port := serve(t, func(c *net.TCPConn) { reply(c, echo); c.Close() })
+	for name, plan := range map[string]Plan{
+		"closed loop":           {Clients: 2, Lines: 1},
+		"open loop":             {Clients: 2, Lines: 1, Rate: 100},
+		"connections that stay": {Clients: 2, Stay: true},
+	} {
+		plan.Port, plan.Enough, plan.Window, plan.Timeout = port, enough, time.Minute, time.Second
+		result, err := Run(context.Background(), plan, 2)
+		if err != nil || result.Elapsed > 10*time.Second {
+			t.Errorf("%s: ended after %v: %v", name, result.Elapsed, err)
+		}
+	}
+}
+
+func TestNoTwoLinesAlike(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[string]int{}
+	port := serve(t, func(c *net.TCPConn) {
+		reply(c, func(line string) string {
+			mu.Lock()
+			seen[line]++
+			mu.Unlock()
+			return echo(line)
+		})
+		c.Close()
+	})
+	plan := Plan{
+		Port: port, Clients: 8, Limit: 40, Lines: 1, Prefix: "id ", Window: 10 * time.Second, Timeout: time.Second,
+	}
+	if _, err := Run(context.Background(), plan, 4); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for i := range 40 {
+		if line := fmt.Sprintf("id %d\n", i); seen[line] != 1 {
+			t.Errorf("%q was sent %d times", line, seen[line])
+		}
+	}
+}
+
+func TestLate(t *testing.T) {
+	port := serve(t, func(c *net.TCPConn) { reply(c, echo); time.Sleep(late + 100*time.Millisecond); c.Close() })
+	plan := Plan{Port: port, Clients: 2, Limit: 2, Lines: 1, Window: 10 * time.Second, Timeout: 5 * time.Second}
+	result, err := Run(context.Background(), plan, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Outcomes[Served] != 2 || result.Late != 2 || result.Longest < late {
+		t.Errorf("got %+v, %d late, longest %v", result.Counts, result.Late, result.Longest)
+	}
+}
+
+func TestAtMostClients(t *testing.T) {
+	var open, most atomic.Int64
+	port := serve(t, func(c *net.TCPConn) {
+		most.Store(max(most.Load(), open.Add(1)))
+		time.Sleep(20 * time.Millisecond)
+		open.Add(-1)
+		reply(c, echo)
+		c.Close()
+	})
+	plan := Plan{Port: port, Clients: 3, Rate: 1000, Limit: 30, Lines: 1, Window: 10 * time.Second, Timeout: time.Second}
+	result, err := Run(context.Background(), plan, 2)
+	if err != nil || result.Outcomes[Served] != 30 || most.Load() > 3 {
+		t.Errorf("%d served, %d at a time: %v", result.Outcomes[Served], most.Load(), err)
 	}
 }
 
