@@ -55,7 +55,7 @@ func readOptions() options {
 	flag.StringVar(&o.doc, "doc", "../doc", "the `folder` for performance.md and its plots")
 	flag.IntVar(&o.rounds, "rounds", 0, "how many `rounds` instead of what each scenario has")
 	flag.DurationVar(&o.window, "window", 0, "how long a `time` to load instead of what each scenario has")
-	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "give up after this `time`")
+	flag.DurationVar(&o.limit, "limit", 45*time.Minute, "give up after this `time`")
 	flag.BoolVar(&o.reportOnly, "report", false, "measure nothing, write the report of the last whole run again")
 	flag.Usage = usage
 	flag.Parse()

@@ -15,7 +15,7 @@ func TestChoose(t *testing.T) {
 		{nil, len(scenario.All), 0},
 		{[]string{"lengthy", "slow"}, 2, 0},
 		{[]string{"throughput", "tcl-single"}, 1, 1},
-		{[]string{"tcl-single"}, 2, 1},
+		{[]string{"tcl-single"}, 3, 1},
 		{[]string{"lengthy", "node"}, 0, 0},
 		{[]string{"nothing"}, 0, 0},
 	}

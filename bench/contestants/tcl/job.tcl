@@ -7,6 +7,7 @@
 #	lines	answers line after line until the client has no more, closes
 #	lengthy	like line, but the answer takes five seconds
 #	events	like line, but reads from the event loop; it returns at once
+#	talk	like lines, but reads from the event loop; it returns at once
 
 package require Tclx
 
@@ -49,6 +50,19 @@ switch -- $job {
 		return
 	    }
 	    close $sock
+	}
+    }
+    talk {
+	proc serve {sock} {
+	    fconfigure $sock -blocking 0 -buffering line
+	    fileevent $sock readable [list Readable $sock]
+	}
+	proc Readable {sock} {
+	    if {[gets $sock line] >= 0} {
+		puts $sock "[pid] $line"
+	    } elseif {[eof $sock]} {
+		close $sock
+	    }
 	}
     }
     default {

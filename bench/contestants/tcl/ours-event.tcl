@@ -3,6 +3,8 @@
 #	socketserver, workers that run the event loop:
 #	tclsh ours-event.tcl JOB WORKERS ?FORKS?
 #
+#	With no workers the server process serves.
+#
 #	FORKS is how many children a second the server process forks beside
 #	its work; each lives for a second.
 
@@ -25,6 +27,9 @@ proc forkOne {pause} {
 
 set port [::socketserver::socket server -myaddr 127.0.0.1 0]
 startWorkers {
+    ::socketserver::socket client -port $port handle
+}
+if {$workers == 0} {
     ::socketserver::socket client -port $port handle
 }
 announce $port

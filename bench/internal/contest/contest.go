@@ -16,6 +16,7 @@ const (
 	Lines   = "lines"   // answer lines until the client has no more, close
 	Lengthy = "lengthy" // answer one line after five seconds, close
 	Events  = "events"  // as Line, but read from the event loop
+	Talk    = "talk"    // as Lines, but read from the event loop
 )
 
 // Env says where things are.

@@ -70,6 +70,8 @@ var ratios = []ratio{
 		who{contest.OursEvent, 64}, who{contest.Node, 64}, 5, 0},
 	{"p99 latency at 1,000 conn/s, 256 workers against 2", scenario.OpenLoop, result.P99,
 		who{contest.OursEvent, 256}, who{contest.OursEvent, 2}, 0, 1.3},
+	{"lines per CPU second on connections that stay open, one worker against one Tcl process", scenario.StayOpen,
+		result.PerCPUSec, who{contest.OursEvent, 1}, who{contest.TclSingle, 0}, 1.6, 0},
 }
 
 // bound is a goal on one case alone.

@@ -197,7 +197,7 @@ func plotLatency(dir string, set result.Set, workers int) error {
 		if c.Workers == nil {
 			n = 0
 		}
-		row, ok := set.Find(c.Name, n, 0, "")
+		row, ok := set.Find(c.Name, n)
 		if !ok {
 			continue
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +48,28 @@ func TestRatioGoal(t *testing.T) {
 		if g := goals[test.what]; g.Measured != test.measured || g.Verdict != test.verdict {
 			t.Errorf("%s: got %q, %s", test.what, g.Measured, g.Verdict)
 		}
+	}
+}
+
+// TestStayOpen has one process of Tcl face several loads; the goal is about the
+// first.
+func TestStayOpen(t *testing.T) {
+	row := func(contestant string, workers, clients int, cpu float64) result.Row {
+		return result.Row{
+			Contestant: contestant, Title: contestant, Workers: workers, Clients: clients,
+			Measures: []result.Measure{{ConnPerSec: 1000, CPUMicros: cpu, Started: clients, Served: clients}},
+		}
+	}
+	set := result.Set{Scenario: scenario.StayOpen, Rows: []result.Row{
+		row(contest.OursEvent, 1, 4, 10), row(contest.TclSingle, 0, 4, 17), row(contest.TclSingle, 0, 16, 12),
+	}}
+	goal := slices.IndexFunc(ratios, func(r ratio) bool { return r.scenario == scenario.StayOpen })
+	if g := ratios[goal].judge(Sets{scenario.StayOpen: set}); g.Verdict != Met || g.Measured != "1.70 x" {
+		t.Errorf("got %+v", g)
+	}
+	head := strings.Join(Cells(set)[0], "|")
+	if want := "contestant|workers|clients|lines/s|spread|CPU us/line|switches/line|p50 ms|p99 ms|failed"; head != want {
+		t.Errorf("got %s", head)
 	}
 }
 

@@ -29,7 +29,7 @@ func ReadSets(dir string) (Sets, error) {
 	return sets, nil
 }
 
-// find returns the row of a case in a scenario.
+// find returns the row of a case in a scenario; see Set.Find.
 func (s Sets) find(scenario, contestant string, workers int) (result.Row, bool) {
-	return s[scenario].Find(contestant, workers, 0, "")
+	return s[scenario].Find(contestant, workers)
 }

@@ -25,6 +25,7 @@ type column struct {
 // The columns that tables are made of.
 var (
 	workersColumn  = column{"workers", func(r result.Row) string { return countOrDash(r.Workers) }}
+	clientsColumn  = column{"clients", func(r result.Row) string { return countOrDash(r.Clients) }}
 	linesColumn    = column{"lines", func(r result.Row) string { return countOrDash(r.Lines) }}
 	noteColumn     = column{"handler", func(r result.Row) string { return r.Note }}
 	rateColumn     = column{"conn/s", func(r result.Row) string { return thousands(r.Median(result.ConnPerSec)) }}
@@ -58,6 +59,9 @@ func columns(name string) []column {
 		return []column{workersColumn, p50Column, p99Column, p99Spread, p999Column, cpuColumn, switchColumn, failedColumn}
 	case scenario.KeptOpen:
 		return []column{workersColumn, linesColumn, rateColumn, spreadColumn, linesPerSec, cpuColumn, switchColumn, failedColumn}
+	case scenario.StayOpen:
+		return []column{workersColumn, clientsColumn, perLine(rateColumn), spreadColumn, perLine(cpuColumn),
+			perLine(switchColumn), p50Column, p99Column, failedColumn}
 	case scenario.Lengthy:
 		return []column{workersColumn, secondsColumn, failedColumn}
 	case scenario.Slow:
@@ -79,6 +83,11 @@ func columns(name string) []column {
 // partColumn is the column of what a part of the server costs per connection.
 func partColumn(title string, part server.Part) column {
 	return column{title, func(r result.Row) string { return significant(r.Median(result.Part(part))) }}
+}
+
+// perLine is a column where what was counted are lines.
+func perLine(c column) column {
+	return column{strings.NewReplacer("conn/s", "lines/s", "/conn", "/line").Replace(c.title), c.cell}
 }
 
 // Cells returns a scenario's table, its head first. A row that could not run
@@ -125,7 +134,8 @@ func firstColumn(name string) string {
 
 // cell returns a cell; of a row that could not run, only what identifies it.
 func cell(row result.Row, c column) string {
-	identifies := c.title == workersColumn.title || c.title == linesColumn.title || c.title == noteColumn.title
+	identifies := slices.Contains(
+		[]string{workersColumn.title, clientsColumn.title, linesColumn.title, noteColumn.title}, c.title)
 	if len(row.Measures) == 0 && !identifies {
 		return "-"
 	}

@@ -20,7 +20,8 @@ var Points = []float64{
 	99.3, 99.5, 99.7, 99.8, 99.9, 100,
 }
 
-// Measure is what one round gave for one case. Zero means not measured.
+// Measure is what one round gave for one case. Zero means not measured. Where
+// connections stay open, rates, costs and latencies are those of a line.
 type Measure struct {
 	ConnPerSec  float64                 `json:"connPerSec,omitempty"`
 	CPUMicros   float64                 `json:"cpuMicrosPerConn,omitempty"`      // of all server processes
@@ -52,6 +53,7 @@ type Row struct {
 	Contestant string    `json:"contestant"`
 	Title      string    `json:"title"`
 	Workers    int       `json:"workers,omitempty"`
+	Clients    int       `json:"clients,omitempty"`
 	Lines      int       `json:"lines,omitempty"`
 	Note       string    `json:"note,omitempty"`
 	Measures   []Measure `json:"rounds,omitempty"`
@@ -65,6 +67,7 @@ type Field func(Measure) float64
 var (
 	ConnPerSec Field = func(m Measure) float64 { return m.ConnPerSec }
 	CPUMicros  Field = func(m Measure) float64 { return m.CPUMicros }
+	PerCPUSec  Field = func(m Measure) float64 { return 1e6 / m.CPUMicros }
 	FirstCPU   Field = func(m Measure) float64 { return m.FirstCPU }
 	OthersCPU  Field = func(m Measure) float64 { return m.CPUMicros - m.FirstCPU }
 	Switches   Field = func(m Measure) float64 { return m.Switches }
@@ -146,11 +149,10 @@ type Set struct {
 	Rows     []Row         `json:"rows"`
 }
 
-// Find returns the row of a case; Lines and Note only count where given.
-func (s Set) Find(contestant string, workers, lines int, note string) (Row, bool) {
+// Find returns the row of a case, the first if it met several loads.
+func (s Set) Find(contestant string, workers int) (Row, bool) {
 	for _, row := range s.Rows {
-		if row.Contestant == contestant && row.Workers == workers &&
-			(lines == 0 || row.Lines == lines) && (note == "" || row.Note == note) {
+		if row.Contestant == contestant && row.Workers == workers {
 			return row, len(row.Measures) > 0
 		}
 	}

@@ -35,11 +35,13 @@ func (r *Runner) Run(ctx context.Context, s Scenario) (result.Set, error) {
 		Scenario: s.Name, Title: s.Title, Run: r.Began, Window: s.Window, Rounds: s.Rounds,
 		Machine: r.Machine, Rows: make([]result.Row, len(s.Cases)),
 	}
-	if s.plan != nil {
-		set.Threads = s.plan(s.Cases[0]).Threads()
+	if s.Plan != nil {
+		set.Threads = s.Plan(s.Cases[0]).Threads()
 	}
 	for i, c := range s.Cases {
-		set.Rows[i] = result.Row{Contestant: c.Contestant, Title: c.title(), Workers: c.Workers, Lines: c.Lines, Note: c.Note}
+		set.Rows[i] = result.Row{
+			Contestant: c.Contestant, Title: c.title(), Workers: c.Workers, Clients: c.Clients, Lines: c.Lines, Note: c.Note,
+		}
 	}
 	for round := range s.Rounds {
 		for i, c := range s.Cases {
@@ -66,7 +68,7 @@ func (r *Runner) measure(ctx context.Context, s Scenario, c Case) (result.Measur
 	if s.Name == Require {
 		return r.require(ctx, c.Contestant)
 	}
-	return r.trial(ctx, s, c)
+	return r.Trial(ctx, s, c)
 }
 
 // tell says what a measurement gave.
@@ -78,12 +80,19 @@ func (r *Runner) tell(s Scenario, round int, c Case, m result.Measure, err error
 	if c.Lines > 1 {
 		name = fmt.Sprintf("%s, %d lines", name, c.Lines)
 	}
+	if c.Clients > 0 {
+		name = fmt.Sprintf("%s, %d clients", name, c.Clients)
+	}
+	unit := "conn"
+	if c.Job == contest.Talk {
+		unit = "lines"
+	}
 	var gave string
 	switch {
 	case err != nil:
 		gave = "could not run: " + err.Error()
 	case m.ConnPerSec > 0:
-		gave = fmt.Sprintf("%.0f conn/s, p99 %.2f ms", m.ConnPerSec, m.P99)
+		gave = fmt.Sprintf("%.0f %s/s, p99 %.2f ms", m.ConnPerSec, unit, m.P99)
 	default:
 		gave = fmt.Sprintf("%.4g s", m.Seconds)
 	}

@@ -3,6 +3,7 @@
 package scenario
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ const (
 	Throughput = "throughput"
 	OpenLoop   = "openloop"
 	KeptOpen   = "lines"
+	StayOpen   = "stay"
 	Lengthy    = "lengthy"
 	Slow       = "slow"
 	Forks      = "forks"
@@ -28,6 +30,8 @@ type Case struct {
 	Contestant string
 	Title      string // as in tables, if not the contestant's
 	Workers    int    // 0 when the contestant has no such setting
+	Clients    int    // of a closed loop; 0: as many as the constant says
+	Idle       int    // connections that are open besides, and silent
 	Job        string // what it does with a connection
 	Lines      int    // sent on each connection
 	Forks      int    // children a second that the server forks besides
@@ -43,11 +47,18 @@ type Scenario struct {
 	Warm     bool          // load the server for a moment before
 	Profiled bool          // record what its processes spend their time on
 	Cases    []Case
-	plan     func(Case) load.Plan
+	Plan     func(Case) load.Plan
 }
 
-// Clients is how many connections the closed loop keeps open.
+// Clients is how many connections a closed loop keeps open.
 const Clients = 16
+
+// ClosedLoop is as much as a case's clients get done: connections, or lines if
+// it is the contestant's job to keep those open.
+func ClosedLoop(c Case) load.Plan {
+	talk := c.Job == contest.Talk
+	return load.Plan{Clients: cmp.Or(c.Clients, Clients), Stay: talk, HalfEnd: talk}
+}
 
 // at20 is how many clients come at once where connections take long.
 const at20 = 20
@@ -64,12 +75,12 @@ var All = []Scenario{
 	{
 		Name: Throughput, Title: "As many connections as it can, 16 clients", Rounds: 9, Window: time.Second,
 		Warm: true, Cases: everywhere(contest.Line, nil),
-		plan: func(Case) load.Plan { return load.Plan{Clients: Clients} },
+		Plan: ClosedLoop,
 	},
 	{
 		Name: Profile, Title: "Where a connection's processor time goes, 16 clients", Rounds: 3, Window: time.Second,
 		Warm: true, Profiled: true, Cases: profiled(),
-		plan: func(Case) load.Plan { return load.Plan{Clients: Clients} },
+		Plan: ClosedLoop,
 	},
 	{
 		Name: OpenLoop, Title: "1,000 connections a second", Rounds: 5, Window: 2 * time.Second,
@@ -77,12 +88,17 @@ var All = []Scenario{
 			contest.OursEvent, contest.OursAccept, contest.Polled, contest.CBroker, contest.TclSingle, contest.TclFork,
 			contest.Node,
 		}),
-		plan: func(Case) load.Plan { return load.Plan{Rate: 1000} },
+		Plan: func(Case) load.Plan { return load.Plan{Rate: 1000} },
 	},
 	{
 		Name: KeptOpen, Title: "Connections kept open for 1, 10 and 100 lines, 64 workers", Rounds: 3, Window: time.Second,
 		Warm: true, Cases: keptOpen(),
-		plan: func(Case) load.Plan { return load.Plan{Clients: Clients, HalfEnd: true} },
+		Plan: func(Case) load.Plan { return load.Plan{Clients: Clients, HalfEnd: true} },
+	},
+	{
+		Name: StayOpen, Title: "Connections that stay open, line after line", Rounds: 5, Window: time.Second,
+		Warm: true, Cases: stayOpen(),
+		Plan: ClosedLoop,
 	},
 	{
 		Name: Lengthy, Title: "20 clients at once whose handler takes 5 s", Rounds: 3, Window: time.Second,
@@ -90,7 +106,7 @@ var All = []Scenario{
 			{Contestant: contest.OursEvent, Workers: at20, Job: contest.Lengthy},
 			{Contestant: contest.OursAccept, Workers: at20, Job: contest.Lengthy},
 		},
-		plan: func(Case) load.Plan {
+		Plan: func(Case) load.Plan {
 			return load.Plan{Clients: at20, Limit: at20, Timeout: 2 * time.Minute}
 		},
 	},
@@ -101,7 +117,7 @@ var All = []Scenario{
 			{Contestant: contest.OursAccept, Workers: at20, Job: contest.Line, Note: "reads at once"},
 			{Contestant: contest.OursEvent, Workers: 1, Job: contest.Events, Note: "reads from the event loop"},
 		},
-		plan: func(Case) load.Plan {
+		Plan: func(Case) load.Plan {
 			return load.Plan{
 				Clients: at20, Limit: at20, Prefix: SlowPrefix, Gap: SlowGap, Timeout: 2 * time.Minute,
 			}
@@ -112,12 +128,12 @@ var All = []Scenario{
 		Warm: true, Cases: []Case{{Contestant: contest.OursEvent, Workers: 8, Job: contest.Line, Forks: 100}},
 		// Shorter than a forked child's life of a second: a client whose
 		// connection such a child keeps open is counted.
-		plan: func(Case) load.Plan { return load.Plan{Clients: Clients, Timeout: 800 * time.Millisecond} },
+		Plan: func(Case) load.Plan { return load.Plan{Clients: Clients, Timeout: 800 * time.Millisecond} },
 	},
 	{
 		Name: Memory, Title: "Memory per worker", Rounds: 3, Window: 300 * time.Millisecond,
 		Warm: true, Cases: memory(),
-		plan: func(Case) load.Plan { return load.Plan{Clients: Clients} },
+		Plan: ClosedLoop,
 	},
 	{
 		Name: Require, Title: "Time of package require", Rounds: 21,
@@ -176,6 +192,22 @@ func keptOpen() []Case {
 				workers = 0
 			}
 			cases = append(cases, Case{Contestant: name, Workers: workers, Job: contest.Lines, Lines: lines})
+		}
+	}
+	return cases
+}
+
+// stayOpen has clients enough to keep so many event loops busy. One process of
+// Tcl has one, however many there are.
+func stayOpen() []Case {
+	var cases []Case
+	for _, size := range []struct{ clients, workers int }{{4, 1}, {16, 2}, {64, 4}} {
+		for _, name := range []string{contest.OursEvent, contest.TclSingle, contest.Node} {
+			workers := size.workers
+			if name == contest.TclSingle {
+				workers = 0
+			}
+			cases = append(cases, Case{Contestant: name, Workers: workers, Clients: size.clients, Job: contest.Talk})
 		}
 	}
 	return cases

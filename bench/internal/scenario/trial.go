@@ -25,8 +25,8 @@ const (
 	defaultTimeout = 5 * time.Second
 )
 
-// trial starts a contestant, loads it, and returns what that cost.
-func (r *Runner) trial(ctx context.Context, s Scenario, c Case) (result.Measure, error) {
+// Trial starts a contestant, loads it, and returns what that cost.
+func (r *Runner) Trial(ctx context.Context, s Scenario, c Case) (result.Measure, error) {
 	contestant, ok := contest.ByName(c.Contestant)
 	if !ok {
 		return result.Measure{}, fmt.Errorf("no contestant %q", c.Contestant)
@@ -73,6 +73,11 @@ func (t *trial) run(ctx context.Context) error {
 	}
 	t.before = before
 	t.measure.IdlePSS = t.workerPSS()
+	idle, err := openIdle(ctx, t.srv.Port, t.c.Idle)
+	defer idle.close()
+	if err != nil {
+		return err
+	}
 	if t.scenario.Warm {
 		if err := t.warm(ctx); err != nil {
 			return err
@@ -150,7 +155,7 @@ func (t *trial) sampleChildren(stop <-chan struct{}) float64 {
 
 // plan returns the scenario's load for this server.
 func (t *trial) plan() load.Plan {
-	plan := t.scenario.plan(t.c)
+	plan := t.scenario.Plan(t.c)
 	plan.Port = t.srv.Port
 	plan.Window = t.scenario.Window
 	plan.Lines = max(t.c.Lines, 1)
@@ -215,9 +220,14 @@ func (t *trial) loadAndProfile(ctx context.Context) (load.Result, map[server.Par
 	return got, shares, err
 }
 
-// record turns counts and costs into a measure.
+// record turns counts and costs into a measure: for each connection, or for
+// each line where connections stay.
 func (t *trial) record(got load.Result, after, before server.Usage, client time.Duration) {
+	plan := t.plan()
 	served := float64(got.Outcomes[load.Served])
+	if plan.Stay {
+		served = float64(got.Answers)
+	}
 	m := &t.measure
 	m.Started, m.Served = got.Started, got.Outcomes[load.Served]
 	m.Failures = got.Failures()
@@ -227,14 +237,14 @@ func (t *trial) record(got load.Result, after, before server.Usage, client time.
 	m.FirstCPU = micros(after.First-before.First) / served
 	m.Switches = float64(after.Switches-before.Switches) / served
 	m.ClientCPU = micros(client) / served
-	m.ClientShare = client.Seconds() / got.Elapsed.Seconds() / float64(t.plan().Threads())
+	m.ClientShare = client.Seconds() / got.Elapsed.Seconds() / float64(plan.Threads())
 	m.P50 = millis(stats.Percentile(got.Latencies, 50))
 	m.P99 = millis(stats.Percentile(got.Latencies, 99))
 	m.P999 = millis(stats.Percentile(got.Latencies, 99.9))
 	for _, p := range result.Points {
 		m.Quantiles = append(m.Quantiles, millis(stats.Percentile(got.Latencies, p)))
 	}
-	if plan := t.plan(); plan.Limit == 0 {
+	if plan.Limit == 0 {
 		m.ConnPerSec = float64(got.InWindow) / plan.Window.Seconds()
 	}
 }
