@@ -18,7 +18,8 @@ import (
 var performanceTemplate string
 
 // document is what the template sees. Each method is one thing that its prose
-// may speak of; none of the prose holds a number of its own.
+// may speak of; the prose holds no number of its own but of what is measured no
+// more: trials that were dropped, an earlier build.
 type document struct {
 	sets Sets
 }
