@@ -1,58 +1,36 @@
-/* The application's commands, called from C. */
-
 #include "callback.h"
-#include "result.h"
 
 int
 SsCallback(
     Tcl_Interp *interp,
     Tcl_Obj *prefixPtr,		/* A list. */
-    int extraCount,	/* How many more words. */
-    Tcl_Obj *const extra[])	/* Those words. */
+    int extraCount,		/* How many more words. */
+    Tcl_Obj *const extra[])
 {
-    Tcl_Obj *callPtr = Tcl_DuplicateObj(prefixPtr);
-    Tcl_Obj **words;
-    Tcl_Size count;
-    int i, code = TCL_OK;
+    Tcl_Obj *callPtr = Tcl_NewListObj(0, NULL);
+    int i, code;
 
     Tcl_IncrRefCount(callPtr);
-    for (i = 0; code == TCL_OK && i < extraCount; i++) {
-	code = Tcl_ListObjAppendElement(interp, callPtr, extra[i]);
+    code = Tcl_ListObjAppendList(interp, callPtr, prefixPtr);
+    for (i = 0; i < extraCount; i++) {
+	Tcl_ListObjAppendElement(NULL, callPtr, extra[i]);
     }
     if (code == TCL_OK) {
-	code = Tcl_ListObjGetElements(interp, callPtr, &count, &words);
-    }
-    if (code == TCL_OK) {
-	code = Tcl_EvalObjv(interp, count, words, TCL_EVAL_GLOBAL);
+	code = Tcl_EvalObjEx(interp, callPtr, TCL_EVAL_GLOBAL);
     }
     Tcl_DecrRefCount(callPtr);
     return code;
 }
 
-static void
-InBackground(Tcl_Interp *interp, Tcl_Obj *prefixPtr, int extraCount,
-    Tcl_Obj *const extra[])
+void
+SsCallbackTell(Tcl_Interp *interp, Tcl_Obj *prefixPtr, Tcl_Obj *wordPtr)
 {
     int code;
 
     Tcl_Preserve(interp);
-    code = SsCallback(interp, prefixPtr, extraCount, extra);
+    code = SsCallback(interp, prefixPtr, wordPtr != NULL, &wordPtr);
     if (code != TCL_OK) {
 	Tcl_BackgroundException(interp, code);
     }
     Tcl_Release(interp);
-}
-
-void
-SsCallbackEvaluate(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
-{
-    InBackground(interp, prefixPtr, 0, NULL);
-}
-
-void
-SsCallbackTell(Tcl_Interp *interp, Tcl_Obj *prefixPtr, Tcl_Obj *wordPtr)
-{
-    Tcl_IncrRefCount(wordPtr);
-    InBackground(interp, prefixPtr, 1, &wordPtr);
-    Tcl_DecrRefCount(wordPtr);
 }

@@ -9,16 +9,13 @@
 #include <tcl.h>
 
 /* With up to a few more words; returns a Tcl completion code. */
-
 int		SsCallback(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
 		    int extraCount, Tcl_Obj *const extra[]);
 
 /*
- * With nothing more; with one more word, which may be new.  An error goes to
- * the background.
+ * With one more word, which may be new, or none (NULL).  An error goes to the
+ * background.  The command may drop the prefix.
  */
-
-void		SsCallbackEvaluate(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
 void		SsCallbackTell(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
 		    Tcl_Obj *wordPtr);
 

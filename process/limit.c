@@ -20,9 +20,6 @@ static rlim_t raised = 0;	/* ...and since; 0: it wasn't.  Both guarded
 
 static int bound = FD_SETSIZE;	/* Of descriptors; 0: none. */
 
-static int	CountOpen(int limit);
-static int	TryOpen(int limit);
-
 void
 SsLimitSave(void)
 {
@@ -70,14 +67,8 @@ SsLimitRaise(int wanted)
 	    : (limit.rlim_cur > INT_MAX) ? INT_MAX : (int) limit.rlim_cur;
 }
 
-/*
- * A daemon may have closed its standard channels.  A connection that took the
- * number of one would become the standard input or output of the programs that
- * a handler starts.
- */
 int
-SsAboveStdio(
-    int fd)			/* Owned by the caller. */
+SsAboveStdio(int fd)
 {
     int moved, error;
 
@@ -89,6 +80,27 @@ SsAboveStdio(
     close(fd);
     errno = error;
     return moved;
+}
+
+/* Where no descriptor is left, or no /proc, it tries them. */
+static int
+CountOpen(int limit)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+    int fd, count = 0;
+
+    if (directory == NULL) {
+	for (fd = 0; fd < limit && fd < MOST_TRIED; fd++) {
+	    count += (fcntl(fd, F_GETFD) >= 0);
+	}
+	return count;
+    }
+    while ((entry = readdir(directory)) != NULL) {
+	count += (entry->d_name[0] != '.');
+    }
+    closedir(directory);
+    return count - 1;		/* That of the directory. */
 }
 
 int
@@ -104,35 +116,6 @@ SsLimitGet(
     *limitPtr = (limit.rlim_cur > INT_MAX) ? INT_MAX : (int) limit.rlim_cur;
     *openPtr = CountOpen(*limitPtr);
     return 0;
-}
-
-static int
-CountOpen(int limit)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    struct dirent *entry;
-    int count = -1;		/* That of the directory. */
-
-    if (directory == NULL) {
-	return TryOpen(limit);
-    }
-    while ((entry = readdir(directory)) != NULL) {
-	count += (entry->d_name[0] != '.');
-    }
-    closedir(directory);
-    return count;
-}
-
-/* No descriptor is left, or there is no /proc. */
-static int
-TryOpen(int limit)
-{
-    int fd, count = 0;
-
-    for (fd = 0; fd < limit && fd < MOST_TRIED; fd++) {
-	count += (fcntl(fd, F_GETFD) >= 0);
-    }
-    return count;
 }
 
 void
@@ -152,6 +135,18 @@ int
 SsDescriptorBound(void)
 {
     return bound;
+}
+
+int
+SsForEventLoop(int fd)
+{
+    fd = SsAboveStdio(fd);
+    if (bound > 0 && fd >= bound) {
+	close(fd);
+	errno = ERANGE;
+	return -1;
+    }
+    return fd;
 }
 
 void

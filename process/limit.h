@@ -25,7 +25,9 @@ int		SsLimitRaise(int wanted);
 
 /*
  * Moves a descriptor to 3 or above, close-on-exec.  It owns fd (-1: none): the
- * result replaces it, -1 with errno set when there is none.
+ * result replaces it, -1 with errno set when there is none.  A daemon may have
+ * closed its standard channels, and what took the number of one would become
+ * the standard input or output of the programs that a handler starts.
  */
 int		SsAboveStdio(int fd);
 
@@ -46,5 +48,11 @@ void		SsLimitForget(void);
  */
 int		SsDescriptorBound(void);
 void		SsDescriptorsUnbound(void);
+
+/*
+ * As SsAboveStdio, for a descriptor that the event loop shall wait for: -1 with
+ * ERANGE where it is not below the bound.
+ */
+int		SsForEventLoop(int fd);
 
 #endif /* SS_LIMIT_H */

@@ -49,7 +49,7 @@ ClosingEventProc(Tcl_Event *evPtr, int flags)
     }
     if (eventPtr->process == SsForkCount()
 	    && !Tcl_InterpDeleted(eventPtr->interp)) {
-	SsCallbackEvaluate(eventPtr->interp, eventPtr->prefixPtr);
+	SsCallbackTell(eventPtr->interp, eventPtr->prefixPtr, NULL);
     }
     Tcl_DecrRefCount(eventPtr->prefixPtr);
     Tcl_Release(eventPtr->interp);

@@ -12,7 +12,6 @@
 #include "quit.h"
 #include "result.h"
 #include "signals.h"
-#include "timer.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -71,7 +70,6 @@ Fork(
     if (*pidPtr == 0) {
 	SsProcessesForget();
 	SsSignalsForget();
-	SsTimersForget();
 	SsControlTidy();
     }
     return TCL_OK;

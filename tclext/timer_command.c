@@ -1,121 +1,101 @@
 /*
- * timer_command.c --
- *
- *	The command ::socketserver::Timer: "after" on a clock that nobody sets.
+ * The command ::socketserver::Timer: "after" on a clock that nobody sets.
+ * Timers of Tcl 8.6 stand still for as long as the wall clock was set back.
  */
 
 #include "commands.h"
 #include "arguments.h"
 #include "callback.h"
 #include "fork.h"
-#include "timer.h"
+#include "limit.h"
 
 #include <limits.h>
+#include <stdio.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
-#define ASSOC_KEY "socketserver::Timer"
+#define KEY_SIZE 48
 
-/*
- * The timers of an interpreter, by number.
- */
-
-typedef struct Timers {
+typedef struct Timer {		/* Associated with its interpreter. */
     Tcl_Interp *interp;
-    Tcl_HashTable table;	/* Of Timer. */
-    int last;			/* The latest number. */
-    int process;		/* Whose they are, as SsForkCount tells. */
-} Timers;
-
-typedef struct Timer {
-    Tcl_HashEntry *entryPtr;
-    Timers *timersPtr;
+    char key[KEY_SIZE];		/* By this name. */
     Tcl_Obj *prefixPtr;		/* Evaluated when it fires. */
-    SsTimer *tokenPtr;
+    int process;		/* Whose it is, as SsForkCount tells. */
+    int fd;			/* A timerfd, owned; -1: none was to be had,
+				 * so the wall clock has to do... */
+    Tcl_TimerToken token;	/* ...with this. */
 } Timer;
 
 static void
-Delete(
-    Timer *timerPtr)		/* Whose token is no more. */
+GetKey(Tcl_WideInt number, char key[KEY_SIZE])
 {
-    Tcl_DeleteHashEntry(timerPtr->entryPtr);
+    snprintf(key, KEY_SIZE, "socketserver::Timer %lld", (long long) number);
+}
+
+/* In a forked child the timerfd is the parent's, too: only this copy closes. */
+static void
+DeleteProc(void *clientData, Tcl_Interp *interp)
+{
+    Timer *timerPtr = (Timer *) clientData;
+
+    if (timerPtr->fd >= 0) {
+	Tcl_DeleteFileHandler(timerPtr->fd);
+	close(timerPtr->fd);
+    }
+    Tcl_DeleteTimerHandler(timerPtr->token);
     Tcl_DecrRefCount(timerPtr->prefixPtr);
     Tcl_Free((char *) timerPtr);
 }
 
-/*
- * In a forked child the parent's tokens are left alone: SsTimersForget frees
- * what they stand for.
- */
-
 static void
-DeleteAll(Timers *timersPtr)
-{
-    Tcl_HashEntry *entryPtr;
-    Tcl_HashSearch search;
-    Timer *timerPtr;
-
-    while ((entryPtr = Tcl_FirstHashEntry(&timersPtr->table, &search))
-	    != NULL) {
-	timerPtr = (Timer *) Tcl_GetHashValue(entryPtr);
-	if (timersPtr->process == SsForkCount()) {
-	    SsTimerCancel(timerPtr->tokenPtr);
-	}
-	Delete(timerPtr);
-    }
-}
-
-static void
-DeleteTimers(
-    void *clientData,		/* An interpreter's timers. */
-    Tcl_Interp *interp)		/* About to be deleted. */
-{
-    Timers *timersPtr = (Timers *) clientData;
-
-    DeleteAll(timersPtr);
-    Tcl_DeleteHashTable(&timersPtr->table);
-    Tcl_Free((char *) timersPtr);
-}
-
-/* Makes them when first needed.  A forked child begins anew. */
-
-static Timers *
-GetTimers(Tcl_Interp *interp)
-{
-    Timers *timersPtr = (Timers *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
-
-    if (timersPtr == NULL) {
-	timersPtr = (Timers *) Tcl_Alloc(sizeof(Timers));
-	timersPtr->interp = interp;
-	timersPtr->last = 0;
-	timersPtr->process = SsForkCount();
-	Tcl_InitHashTable(&timersPtr->table, TCL_ONE_WORD_KEYS);
-	Tcl_SetAssocData(interp, ASSOC_KEY, DeleteTimers, timersPtr);
-    } else if (timersPtr->process != SsForkCount()) {
-	DeleteAll(timersPtr);
-	timersPtr->process = SsForkCount();
-    }
-    return timersPtr;
-}
-
-static void
-FireProc(
-    void *clientData)		/* The timer. */
+TimerProc(void *clientData)
 {
     Timer *timerPtr = (Timer *) clientData;
-    Tcl_Interp *interp = timerPtr->timersPtr->interp;
+    Tcl_Interp *interp = timerPtr->interp;
     Tcl_Obj *prefixPtr = timerPtr->prefixPtr;
+    int isOurs = (timerPtr->process == SsForkCount());
 
     Tcl_IncrRefCount(prefixPtr);
-    Delete(timerPtr);
-    SsCallbackEvaluate(interp, prefixPtr);
+    Tcl_DeleteAssocData(interp, timerPtr->key);
+    if (isOurs) {
+	SsCallbackTell(interp, prefixPtr, NULL);
+    }
     Tcl_DecrRefCount(prefixPtr);
+}
+
+static void
+FileProc(void *clientData, int mask)
+{
+    TimerProc(clientData);
+}
+
+/* Half of what select can wait for is left to others. */
+static int
+OpenTimerfd(int milliseconds)
+{
+    struct itimerspec when = {
+	.it_value.tv_sec = milliseconds / 1000,
+	.it_value.tv_nsec = milliseconds % 1000 * 1000000L
+		+ (milliseconds == 0)	/* 0 would be none. */
+    };
+    int bound = SsDescriptorBound();
+    int fd = SsAboveStdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+
+    if (bound > 0 && fd >= bound / 2) {
+	close(fd);
+	return -1;
+    }
+    timerfd_settime(fd, 0, &when, NULL);
+    return fd;
 }
 
 static int
 StartSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    Timers *timersPtr = GetTimers(interp);
+    static Tcl_WideInt latest = 0;
+    Tcl_WideInt number;
     Timer *timerPtr;
-    int milliseconds, isNew;
+    int milliseconds;
 
     if (SsGetNumber(interp, objv[2], "number of milliseconds", 0, INT_MAX,
 	    &milliseconds) != TCL_OK
@@ -123,38 +103,35 @@ StartSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 	return TCL_ERROR;
     }
     timerPtr = (Timer *) Tcl_Alloc(sizeof(Timer));
-    timerPtr->timersPtr = timersPtr;
-    timerPtr->tokenPtr = SsTimerStart(milliseconds, FireProc, timerPtr);
+    timerPtr->interp = interp;
+    number = __atomic_add_fetch(&latest, 1, __ATOMIC_RELAXED);
+    GetKey(number, timerPtr->key);
     timerPtr->prefixPtr = objv[3];
     Tcl_IncrRefCount(timerPtr->prefixPtr);
-    do {
-	timersPtr->last = timersPtr->last % INT_MAX + 1;
-	timerPtr->entryPtr = Tcl_CreateHashEntry(&timersPtr->table,
-		(void *) (intptr_t) timersPtr->last, &isNew);
-    } while (!isNew);
-    Tcl_SetHashValue(timerPtr->entryPtr, timerPtr);
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(timersPtr->last));
+    timerPtr->process = SsForkCount();
+    timerPtr->fd = OpenTimerfd(milliseconds);
+    timerPtr->token = NULL;
+    if (timerPtr->fd >= 0) {
+	Tcl_CreateFileHandler(timerPtr->fd, TCL_READABLE, FileProc, timerPtr);
+    } else {
+	timerPtr->token = Tcl_CreateTimerHandler(milliseconds, TimerProc,
+		timerPtr);
+    }
+    Tcl_SetAssocData(interp, timerPtr->key, DeleteProc, timerPtr);
+    Tcl_SetObjResult(interp, Tcl_NewWideIntObj(number));
     return TCL_OK;
 }
 
 /* As with "after cancel", one that has fired or never was is no error. */
-
 static int
 CancelSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    Tcl_HashEntry *entryPtr;
-    Timer *timerPtr;
-    int number;
+    Tcl_WideInt number;
+    char key[KEY_SIZE];
 
-    if (Tcl_GetIntFromObj(NULL, objv[2], &number) != TCL_OK) {
-	return TCL_OK;
-    }
-    entryPtr = Tcl_FindHashEntry(&GetTimers(interp)->table,
-	    (void *) (intptr_t) number);
-    if (entryPtr != NULL) {
-	timerPtr = (Timer *) Tcl_GetHashValue(entryPtr);
-	SsTimerCancel(timerPtr->tokenPtr);
-	Delete(timerPtr);
+    if (Tcl_GetWideIntFromObj(NULL, objv[2], &number) == TCL_OK) {
+	GetKey(number, key);
+	Tcl_DeleteAssocData(interp, key);
     }
     return TCL_OK;
 }

@@ -53,7 +53,7 @@ SsWorkerEnd(
 	if (Tcl_GetCharLength(closedPtr) == 0) {
 	    return 0;
 	}
-	SsCallbackEvaluate(interp, closedPtr);
+	SsCallbackTell(interp, closedPtr, NULL);
 	return 1;
     }
     if (inherited) {
