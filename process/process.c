@@ -1,6 +1,4 @@
 /*
- * Child processes.
- *
  * A child is watched through a descriptor of it (pidfd), which becomes readable
  * when it has ended; all of a thread's are in one epoll, so that neither their
  * number nor Tcl's select matters.  A handler for SIGCHLD would be the
@@ -17,11 +15,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,48 +30,31 @@
 #define AT_ONCE 16		/* Ends told before others have their turn. */
 
 typedef struct Watch {
+    struct Watch *nextPtr;
     Tcl_Interp *interp;		/* Who wants to know. */
     Tcl_Obj *prefixPtr;		/* Called at the child's end. */
-    pid_t pid;			/* The child. */
-    int fd;			/* Its pidfd, owned; -1: none. */
-    Tcl_TimerToken timer;	/* Looks instead, or NULL. */
-    Tcl_HashEntry *entryPtr;	/* Where it stands. */
+    pid_t pid;
+    int fd;			/* Its pidfd, owned; -1: none... */
+    Tcl_TimerToken timer;	/* ...so this looks. */
 } Watch;
 
-typedef struct ThreadData {
-    int isOpen;			/* Whether the rest is set. */
-    int process;		/* Whose all this is, as SsForkCount tells. */
-    int epollFd;		/* Has the pidfds, owned; -1: none. */
-    Tcl_HashTable watches;	/* By pid. */
-} ThreadData;
+/* A thread's. */
 
-static Tcl_ThreadDataKey dataKey;
-
-static void	Look(Watch *watchPtr);
-
-static void
-CloseEpoll(ThreadData *dataPtr)
-{
-    if (dataPtr->epollFd >= 0) {
-	Tcl_DeleteFileHandler(dataPtr->epollFd);
-	close(dataPtr->epollFd);
-	dataPtr->epollFd = -1;
-    }
-}
+static __thread Watch *firstPtr = NULL;
+static __thread int pollFd = -1;	/* Has the pidfds, owned; -1: none. */
+static __thread int process = 0;	/* Whose all this is: SsForkCount. */
 
 /*
- * A forked child may have a copy of the descriptor, so that closing it isn't
- * enough for the epoll.
+ * The epoll of a forked child is the parent's, too, and must not be touched but
+ * to close it.  In the parent it isn't enough to close a pidfd, of which a
+ * child may have a copy.
  */
 static void
 DropPidfd(Watch *watchPtr)
 {
-    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
-	    sizeof(ThreadData));
-
     if (watchPtr->fd >= 0) {
-	if (dataPtr->epollFd >= 0) {
-	    epoll_ctl(dataPtr->epollFd, EPOLL_CTL_DEL, watchPtr->fd, NULL);
+	if (process == SsForkCount()) {
+	    epoll_ctl(pollFd, EPOLL_CTL_DEL, watchPtr->fd, NULL);
 	}
 	close(watchPtr->fd);
 	watchPtr->fd = -1;
@@ -81,110 +62,58 @@ DropPidfd(Watch *watchPtr)
 }
 
 static void
-DeleteWatch(Watch *watchPtr)
+DeleteWatch(Watch **linkPtr)
 {
-    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
-	    sizeof(ThreadData));
+    Watch *watchPtr = *linkPtr;
 
-    Tcl_DeleteHashEntry(watchPtr->entryPtr);
+    *linkPtr = watchPtr->nextPtr;
     DropPidfd(watchPtr);
-    if (dataPtr->watches.numEntries == 0) {
-	CloseEpoll(dataPtr);
-    }
     Tcl_DeleteTimerHandler(watchPtr->timer);
     Tcl_DecrRefCount(watchPtr->prefixPtr);
     Tcl_Free((char *) watchPtr);
-}
-
-static void
-CloseProc(
-    void *clientData)		/* The thread's data. */
-{
-    ThreadData *dataPtr = (ThreadData *) clientData;
-    Tcl_HashEntry *entryPtr;
-    Tcl_HashSearch search;
-
-    CloseEpoll(dataPtr);
-    while ((entryPtr = Tcl_FirstHashEntry(&dataPtr->watches, &search))
-	    != NULL) {
-	DeleteWatch((Watch *) Tcl_GetHashValue(entryPtr));
+    if (firstPtr == NULL && pollFd >= 0) {
+	Tcl_DeleteFileHandler(pollFd);
+	close(pollFd);
+	pollFd = -1;
     }
-    Tcl_DeleteHashTable(&dataPtr->watches);
-    dataPtr->isOpen = 0;
-}
-
-/*
- * This thread's watches.  What came through a fork is dropped: the epoll is
- * the parent's, too, and must not be touched but to close it.
- */
-static ThreadData *
-GetData(void)
-{
-    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
-	    sizeof(ThreadData));
-
-    if (dataPtr->isOpen && dataPtr->process != SsForkCount()) {
-	Tcl_DeleteThreadExitHandler(CloseProc, dataPtr);
-	CloseProc(dataPtr);
-    }
-    if (!dataPtr->isOpen) {
-	dataPtr->isOpen = 1;
-	dataPtr->process = SsForkCount();
-	dataPtr->epollFd = -1;
-	Tcl_InitHashTable(&dataPtr->watches, TCL_ONE_WORD_KEYS);
-	Tcl_CreateThreadExitHandler(CloseProc, dataPtr);
-    }
-    return dataPtr;
-}
-
-static Watch *
-FindWatch(pid_t pid)
-{
-    Tcl_HashEntry *entryPtr = Tcl_FindHashEntry(&GetData()->watches,
-	    (void *) (intptr_t) pid);
-
-    return (entryPtr == NULL) ? NULL : (Watch *) Tcl_GetHashValue(entryPtr);
 }
 
 static void
 DeleteWatches(
     void *clientData,
-    Tcl_Interp *interp)		/* About to be deleted. */
+    Tcl_Interp *interp)		/* Whose; NULL: everybody's. */
 {
-    ThreadData *dataPtr = GetData();
-    Tcl_HashEntry *entryPtr, *nextPtr;
-    Tcl_HashSearch search;
+    Watch **linkPtr = &firstPtr;
 
-    (void) clientData;
-    entryPtr = Tcl_FirstHashEntry(&dataPtr->watches, &search);
-    for (; entryPtr != NULL; entryPtr = nextPtr) {
-	Watch *watchPtr = (Watch *) Tcl_GetHashValue(entryPtr);
-
-	nextPtr = Tcl_NextHashEntry(&search);
-	if (watchPtr->interp == interp) {
-	    DeleteWatch(watchPtr);
+    while (*linkPtr != NULL) {
+	if (interp == NULL || (*linkPtr)->interp == interp) {
+	    DeleteWatch(linkPtr);
+	} else {
+	    linkPtr = &(*linkPtr)->nextPtr;
 	}
     }
 }
 
-static void
-Tell(
-    Watch *watchPtr,		/* Deleted. */
-    Tcl_Obj *dictPtr)
+void
+SsProcessesForget(void)
 {
-    Tcl_Interp *interp = watchPtr->interp;
-    Tcl_Obj *prefixPtr = watchPtr->prefixPtr;
-
-    Tcl_IncrRefCount(prefixPtr);
-    DeleteWatch(watchPtr);
-    SsCallbackTell(interp, prefixPtr, dictPtr);
-    Tcl_DecrRefCount(prefixPtr);
+    if (process != SsForkCount()) {
+	DeleteWatches(NULL, NULL);
+	process = SsForkCount();
+    }
 }
 
-static void
-Put(Tcl_Obj *dictPtr, const char *key, Tcl_Obj *valuePtr)
+/* The link to its watch; to NULL when there is none. */
+static Watch **
+FindWatch(pid_t pid)
 {
-    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj(key, -1), valuePtr);
+    Watch **linkPtr = &firstPtr;
+
+    SsProcessesForget();
+    while (*linkPtr != NULL && (*linkPtr)->pid != pid) {
+	linkPtr = &(*linkPtr)->nextPtr;
+    }
+    return linkPtr;
 }
 
 static Tcl_WideInt
@@ -193,6 +122,7 @@ Milliseconds(const struct timeval *timePtr)
     return (Tcl_WideInt) timePtr->tv_sec * 1000 + timePtr->tv_usec / 1000;
 }
 
+/* A dict. */
 static Tcl_Obj *
 DescribeEnd(
     pid_t pid,
@@ -200,127 +130,77 @@ DescribeEnd(
     const struct rusage *usagePtr)
 				/* ...and this. */
 {
-    Tcl_Obj *dictPtr = Tcl_NewDictObj();
-    char name[SS_SIGNAL_NAME_SIZE];
+    int killed = WIFSIGNALED(status);
+    char how[SS_SIGNAL_NAME_SIZE];
 
-    Put(dictPtr, "pid", Tcl_NewIntObj((int) pid));
-    if (WIFSIGNALED(status)) {
-	SsSignalName(WTERMSIG(status), name);
-	Put(dictPtr, "signal", Tcl_NewStringObj(name, -1));
+    if (killed) {
+	SsSignalName(WTERMSIG(status), how);
     } else {
-	Put(dictPtr, "exit", Tcl_NewIntObj(WEXITSTATUS(status)));
+	snprintf(how, sizeof(how), "%d", WEXITSTATUS(status));
     }
-    Put(dictPtr, "cpu", Tcl_NewWideIntObj(Milliseconds(&usagePtr->ru_utime)
-	    + Milliseconds(&usagePtr->ru_stime)));
-    Put(dictPtr, "maxrss",
-	    Tcl_NewWideIntObj((Tcl_WideInt) usagePtr->ru_maxrss * 1024));
-    Put(dictPtr, "core",
-	    Tcl_NewIntObj(WIFSIGNALED(status) && WCOREDUMP(status)));
-    return dictPtr;
+    return Tcl_ObjPrintf("pid %d %s %s cpu %" TCL_LL_MODIFIER "d maxrss %"
+	    TCL_LL_MODIFIER "d core %d", (int) pid,
+	    killed ? "signal" : "exit", how,
+	    Milliseconds(&usagePtr->ru_utime)
+	    + Milliseconds(&usagePtr->ru_stime),
+	    (Tcl_WideInt) usagePtr->ru_maxrss * 1024,
+	    killed && WCOREDUMP(status));
 }
 
-/* Somebody else has waited for it. */
+/* A dict: somebody else has waited for it. */
 static Tcl_Obj *
 DescribeLoss(
-    Tcl_Interp *interp,
     pid_t pid,
     int error)			/* An errno. */
 {
-    Tcl_Obj *dictPtr = Tcl_NewDictObj();
-    Tcl_Obj *words[3];
-
     Tcl_SetErrno(error);
-    words[0] = Tcl_NewStringObj("POSIX", -1);
-    words[1] = Tcl_NewStringObj(Tcl_ErrnoId(), -1);
-    words[2] = Tcl_NewStringObj(Tcl_PosixError(interp), -1);
-    Tcl_ResetResult(interp);
-    Put(dictPtr, "pid", Tcl_NewIntObj((int) pid));
-    Put(dictPtr, "error", Tcl_NewListObj(3, words));
-    return dictPtr;
-}
-
-static void
-TimerProc(
-    void *clientData)		/* The watch. */
-{
-    Watch *watchPtr = (Watch *) clientData;
-
-    watchPtr->timer = NULL;
-    if (FindWatch(watchPtr->pid) == watchPtr) {
-	Look(watchPtr);
-    }
-}
-
-static void
-StartTimer(Watch *watchPtr)
-{
-    watchPtr->timer = Tcl_CreateTimerHandler(LOOK_DELAY, TimerProc, watchPtr);
+    return Tcl_ObjPrintf("pid %d error {POSIX %s {%s}}", (int) pid,
+	    Tcl_ErrnoId(), Tcl_ErrnoMsg(error));
 }
 
 /* Whether a child has ended, and if so, tells. */
 static void
-Look(Watch *watchPtr)
+Look(
+    void *clientData)		/* Its pid. */
 {
+    pid_t pid = (pid_t) (intptr_t) clientData;
+    Watch **linkPtr = FindWatch(pid), *watchPtr = *linkPtr;
+    Tcl_Interp *interp;
+    Tcl_Obj *prefixPtr;
     struct rusage usage;
-    pid_t pid;
-    int status;
+    int status, error;
+    pid_t ended;
 
-    do {
-	pid = wait4(watchPtr->pid, &status, WNOHANG, &usage);
-    } while (pid < 0 && errno == EINTR);
-    if (pid > 0) {
-	Tell(watchPtr, DescribeEnd(pid, status, &usage));
-    } else if (pid < 0) {
-	Tell(watchPtr, DescribeLoss(watchPtr->interp, watchPtr->pid, errno));
-    } else {
+    if (watchPtr == NULL) {
+	return;
+    }
+    ended = wait4(pid, &status, WNOHANG, &usage);
+    error = errno;
+    if (ended == 0) {
 	/* It has not, whatever the pidfd says: a debugger may hold it back. */
 	DropPidfd(watchPtr);
-	StartTimer(watchPtr);
+	watchPtr->timer = Tcl_CreateTimerHandler(LOOK_DELAY, Look, clientData);
+	return;
     }
+    interp = watchPtr->interp;
+    prefixPtr = watchPtr->prefixPtr;
+    Tcl_IncrRefCount(prefixPtr);
+    DeleteWatch(linkPtr);
+    SsCallbackTell(interp, prefixPtr, (ended > 0)
+	    ? DescribeEnd(pid, status, &usage) : DescribeLoss(pid, error));
+    Tcl_DecrRefCount(prefixPtr);
 }
 
 static void
-FileProc(
-    void *clientData,		/* The thread's data. */
-    int mask)
+FileProc(void *clientData, int mask)
 {
-    ThreadData *dataPtr = (ThreadData *) clientData;
     struct epoll_event events[AT_ONCE];
     int i, count;
 
-    (void) mask;
-    if (dataPtr->process != SsForkCount()) {
-	SsProcessesForget();
-	return;
-    }
-    count = epoll_wait(dataPtr->epollFd, events, AT_ONCE, 0);
+    SsProcessesForget();
+    count = epoll_wait(pollFd, events, AT_ONCE, 0);
     for (i = 0; i < count; i++) {
-	Watch *watchPtr = FindWatch((pid_t) events[i].data.u64);
-
-	if (watchPtr != NULL) {
-	    Look(watchPtr);
-	}
-    }
-}
-
-/* Without one each child is looked for by a timer. */
-static void
-OpenEpoll(ThreadData *dataPtr)
-{
-    int bound = SsDescriptorBound();
-    int fd;
-
-    if (dataPtr->epollFd >= 0) {
-	return;
-    }
-    fd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
-    if (fd >= 0 && bound > 0 && fd >= bound) {
-	close(fd);
-	return;
-    }
-    dataPtr->epollFd = fd;
-    if (fd >= 0) {
-	Tcl_CreateFileHandler(fd, TCL_READABLE, FileProc, dataPtr);
+	Look(events[i].data.ptr);
     }
 }
 
@@ -328,17 +208,19 @@ OpenEpoll(ThreadData *dataPtr)
 static int
 OpenPidfd(pid_t pid)
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
-    ThreadData *dataPtr = GetData();
+    struct epoll_event event = { .events = EPOLLIN,
+	.data.ptr = (void *) (intptr_t) pid };
     int fd;
 
-    if (dataPtr->epollFd < 0) {
-	return -1;
+    if (pollFd < 0) {
+	pollFd = SsForEventLoop(epoll_create1(EPOLL_CLOEXEC));
+	if (pollFd < 0) {
+	    return -1;
+	}
+	Tcl_CreateFileHandler(pollFd, TCL_READABLE, FileProc, NULL);
     }
     fd = SsAboveStdio((int) syscall(SYS_pidfd_open, pid, 0));
-    event.data.u64 = (uint64_t) pid;
-    if (fd >= 0 && epoll_ctl(dataPtr->epollFd, EPOLL_CTL_ADD, fd, &event)
-	    < 0) {
+    if (fd >= 0 && epoll_ctl(pollFd, EPOLL_CTL_ADD, fd, &event) < 0) {
 	close(fd);
 	return -1;
     }
@@ -348,12 +230,10 @@ OpenPidfd(pid_t pid)
 int
 SsProcessWatch(Tcl_Interp *interp, pid_t pid, Tcl_Obj *prefixPtr)
 {
-    ThreadData *dataPtr = GetData();
     Watch *watchPtr;
     siginfo_t info;
-    int isNew;
 
-    if (FindWatch(pid) != NULL) {
+    if (*FindWatch(pid) != NULL) {
 	return SsErrorOurs(interp, "WATCHED",
 		"process %d is watched already", (int) pid);
     }
@@ -368,33 +248,24 @@ SsProcessWatch(Tcl_Interp *interp, pid_t pid, Tcl_Obj *prefixPtr)
     watchPtr->prefixPtr = prefixPtr;
     Tcl_IncrRefCount(prefixPtr);
     watchPtr->pid = pid;
-    watchPtr->timer = NULL;
-    watchPtr->entryPtr = Tcl_CreateHashEntry(&dataPtr->watches,
-	    (void *) (intptr_t) pid, &isNew);
-    Tcl_SetHashValue(watchPtr->entryPtr, watchPtr);
-    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteWatches, NULL);
-    OpenEpoll(dataPtr);
     watchPtr->fd = OpenPidfd(pid);
-    if (watchPtr->fd < 0) {
-	StartTimer(watchPtr);
-    }
+    watchPtr->timer = (watchPtr->fd >= 0) ? NULL
+	    : Tcl_CreateTimerHandler(LOOK_DELAY, Look,
+	    (void *) (intptr_t) pid);
+    watchPtr->nextPtr = firstPtr;
+    firstPtr = watchPtr;
+    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteWatches, NULL);
     return TCL_OK;
 }
 
 void
 SsProcessUnwatch(Tcl_Interp *interp, pid_t pid)
 {
-    Watch *watchPtr = FindWatch(pid);
+    Watch **linkPtr = FindWatch(pid);
 
-    if (watchPtr != NULL && watchPtr->interp == interp) {
-	DeleteWatch(watchPtr);
+    if (*linkPtr != NULL && (*linkPtr)->interp == interp) {
+	DeleteWatch(linkPtr);
     }
-}
-
-void
-SsProcessesForget(void)
-{
-    (void) GetData();
 }
 
 int
