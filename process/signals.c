@@ -21,94 +21,162 @@
 #define ASSOC_KEY "socketserver::Signals"
 
 typedef struct Catcher {	/* Who hears of signals in this process. */
-    int process;		/* Of which process, as SsForkCount tells. */
-    Tcl_Interp *interp;
+    Tcl_Interp *interp;		/* NULL: nobody. */
     Tcl_Obj *prefixPtr;		/* Called with a signal's name; NULL: none. */
     int readFd;			/* The pipe's read end, owned; -1: none. */
+    int process;		/* Of which process, as SsForkCount tells. */
 } Catcher;
 
-static Catcher *catcherPtr = NULL;
-				/* Guarded by the fork lock. */
+static Catcher catcher = { NULL, NULL, -1, 0 };
+				/* Who it is the fork lock guards; the rest is
+				 * that interpreter's thread's. */
+
+/* What is done about a signal. */
+
+typedef enum Effect { UNTAKEN, NOTHING, TELL, STOP } Effect;
 
 typedef struct Taken {
-    int taken;
+    volatile Effect effect;
     struct sigaction before;	/* What held, if it is taken. */
 } Taken;
 
 static Taken signals[NSIG];
 
-/* What the handlers use. */
+/* What the handler uses, too. */
 
 static volatile sig_atomic_t writeFd = -1;
 				/* The pipe's write end, owned; -1: none. */
 static volatile pid_t handlersPid = 0;
 				/* The process that hears.  One that was
-				 * just forked may still have the handlers. */
+				 * just forked may still have the handler. */
 static volatile sig_atomic_t stopping = 0;
 				/* TERM came to this worker. */
+
+/* A signal that finds the pipe full is the last of thousands. */
+static void
+Handler(int number)
+{
+    const unsigned char byte = (unsigned char) number;
+    Effect effect = signals[number].effect;
+    int saved = errno;
+    ssize_t written;
+
+    if (effect != NOTHING && handlersPid == getpid()) {
+	stopping |= (effect == STOP);
+	written = write(writeFd, &byte, 1);
+	(void) written;
+    }
+    errno = saved;
+}
+
+/* A second TERM has its default.  Other handlers wait. */
+static void
+Take(int number, Effect effect)
+{
+    struct sigaction action = { .sa_handler = Handler,
+	.sa_flags = SA_RESTART | SA_ONSTACK
+		| (effect == STOP ? (int) SA_RESETHAND : 0) };
+    Taken *takenPtr = &signals[number];
+
+    sigfillset(&action.sa_mask);
+    if (takenPtr->effect == UNTAKEN) {
+	takenPtr->effect = effect;
+	sigaction(number, &action, &takenPtr->before);
+    }
+}
+
+/* TERM has its default again once it has come to a worker. */
+static int
+IsOurs(int number, const struct sigaction *actionPtr)
+{
+    return !(actionPtr->sa_flags & SA_SIGINFO)
+	    && (actionPtr->sa_handler == Handler
+	    || (number == SIGTERM && stopping
+		    && actionPtr->sa_handler == SIG_DFL));
+}
+
+void
+SsSignalsGiveBack(void)
+{
+    struct sigaction now;
+    int number, fd = writeFd;
+
+    for (number = 1; number < NSIG; number++) {
+	Taken *takenPtr = &signals[number];
+
+	if (takenPtr->effect != UNTAKEN && sigaction(number, NULL, &now) == 0
+		&& IsOurs(number, &now)) {
+	    sigaction(number, &takenPtr->before, NULL);
+	}
+	takenPtr->effect = UNTAKEN;
+    }
+    writeFd = -1;
+    if (fd >= 0) {
+	close(fd);
+    }
+    stopping = 0;
+}
+
+void
+SsSignalsRestore(Tcl_Interp *interp)
+{
+    Catcher dropped = { NULL, NULL, -1, 0 };
+
+    SsForkLock();
+    if (catcher.interp != NULL && (catcher.interp == interp
+	    || catcher.process != SsForkCount())) {
+	dropped = catcher;
+	catcher.interp = NULL;
+	SsSignalsGiveBack();
+    }
+    SsForkUnlock();
+    if (dropped.readFd >= 0) {
+	Tcl_DeleteFileHandler(dropped.readFd);
+	close(dropped.readFd);
+    }
+    if (dropped.prefixPtr != NULL) {
+	Tcl_DecrRefCount(dropped.prefixPtr);
+    }
+}
+
+static void
+InterpDeleted(void *clientData, Tcl_Interp *interp)
+{
+    SsSignalsRestore(interp);
+}
+
+/* One signal at a time: the command that is called may end this. */
+static void
+FileProc(void *clientData, int mask)
+{
+    char name[SS_SIGNAL_NAME_SIZE];
+    unsigned char number;
+
+    if (catcher.process != SsForkCount()) {
+	SsSignalsRestore(NULL);	/* What came is the parent's. */
+    } else if (read(catcher.readFd, &number, 1) == 1) {
+	SsSignalName(number, name);
+	SsCallbackTell(catcher.interp, catcher.prefixPtr,
+		Tcl_NewStringObj(name, -1));
+    }
+}
 
 /*
  * Returns 0 or an errno; ERANGE: this Tcl can't wait for a descriptor so high.
  * SsSignalsRestore closes what is open then.
  */
 static int
-OpenPipe(
-    int *readFdPtr)		/* Set; the write end is the handlers'. */
+OpenPipe(void)
 {
-    int bound = SsDescriptorBound();
     int ends[2], error;
 
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
 	return errno;
     }
-    *readFdPtr = SsAboveStdio(ends[0]);
+    catcher.readFd = SsForEventLoop(ends[0]);
     error = errno;
     writeFd = SsAboveStdio(ends[1]);
-    if (*readFdPtr < 0) {
-	return error;
-    }
-    if (writeFd < 0) {
-	return errno;
-    }
-    return (bound > 0 && *readFdPtr >= bound) ? ERANGE : 0;
-}
-
-/*
- * In a forked child it reads nothing, what came is the parent's, and forgets
- * the catcher.
- */
-static void
-FileProc(
-    void *clientData,		/* The catcher. */
-    int mask)
-{
-    Catcher *ownPtr = (Catcher *) clientData;
-    char name[SS_SIGNAL_NAME_SIZE];
-    unsigned char bytes[64];
-    ssize_t i, count;
-
-    (void) mask;
-    if (ownPtr->process != SsForkCount()) {
-	SsSignalsForget();
-	return;
-    }
-    Tcl_Preserve(ownPtr);
-    count = read(ownPtr->readFd, bytes, sizeof(bytes));
-    for (i = 0; i < count && catcherPtr == ownPtr; i++) {
-	SsSignalName(bytes[i], name);
-	SsCallbackTell(ownPtr->interp, ownPtr->prefixPtr,
-		Tcl_NewStringObj(name, -1));
-    }
-    Tcl_Release(ownPtr);
-}
-
-static void
-InterpDeleted(
-    void *clientData,
-    Tcl_Interp *interp)		/* About to be deleted. */
-{
-    (void) clientData;
-    SsSignalsRestore(interp);
+    return (catcher.readFd < 0) ? error : (writeFd < 0) ? errno : 0;
 }
 
 static int
@@ -116,73 +184,34 @@ Begin(
     Tcl_Interp *interp,
     Tcl_Obj *prefixPtr)		/* May be NULL. */
 {
-    Catcher *newPtr = (Catcher *) Tcl_Alloc(sizeof(Catcher));
     int error, taken;
 
-    SsSignalsForget();
-    newPtr->process = SsForkCount();
-    newPtr->interp = interp;
-    newPtr->prefixPtr = prefixPtr;
-    newPtr->readFd = -1;
+    SsSignalsRestore(NULL);
     SsForkLock();
-    taken = (catcherPtr != NULL);
+    taken = (catcher.interp != NULL);
     if (!taken) {
-	catcherPtr = newPtr;
+	catcher = (Catcher) { interp, NULL, -1, SsForkCount() };
     }
     SsForkUnlock();
     if (taken) {
-	Tcl_Free((char *) newPtr);
 	return SsErrorOurs(interp, "CAUGHT",
 		"signals are caught in this process already: restore them"
 		" first");
     }
     if (prefixPtr != NULL) {
-	Tcl_IncrRefCount(prefixPtr);
-	error = OpenPipe(&newPtr->readFd);
+	error = OpenPipe();
 	if (error != 0) {
 	    SsSignalsRestore(interp);
 	    return SsErrorPosix(interp, error, "can't catch signals: %s",
 		    strerror(error));
 	}
-	Tcl_CreateFileHandler(newPtr->readFd, TCL_READABLE, FileProc, newPtr);
+	catcher.prefixPtr = prefixPtr;
+	Tcl_IncrRefCount(prefixPtr);
+	Tcl_CreateFileHandler(catcher.readFd, TCL_READABLE, FileProc, NULL);
     }
     handlersPid = getpid();
     Tcl_SetAssocData(interp, ASSOC_KEY, InterpDeleted, NULL);
     return TCL_OK;
-}
-
-static void
-Take(
-    int number,
-    void (*handler)(int),
-    int flags)			/* More of them. */
-{
-    Taken *takenPtr = &signals[number];
-    struct sigaction action;
-
-    memset(&action, 0, sizeof(action));
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESTART | SA_ONSTACK | flags;
-    sigfillset(&action.sa_mask);
-    if (!takenPtr->taken
-	    && sigaction(number, &action, &takenPtr->before) == 0) {
-	takenPtr->taken = 1;
-    }
-}
-
-/* A signal that finds the pipe full is the last of thousands. */
-static void
-TellHandler(int number)
-{
-    const unsigned char byte = (unsigned char) number;
-    int saved = errno;
-    ssize_t written;
-
-    if (writeFd >= 0 && handlersPid == getpid()) {
-	written = write(writeFd, &byte, 1);
-	(void) written;
-    }
-    errno = saved;
 }
 
 int
@@ -198,46 +227,27 @@ SsSignalsCatch(
 	return TCL_ERROR;
     }
     for (i = 0; i < count; i++) {
-	Take(numbers[i], TellHandler, 0);
+	Take(numbers[i], TELL);
     }
     return TCL_OK;
 }
 
-static void
-NothingHandler(int number)
-{
-    (void) number;
-}
-
-static void
-StopHandler(int number)
-{
-    if (handlersPid == getpid()) {
-	stopping = 1;
-    }
-    TellHandler(number);
-}
-
+/*
+ * What does nothing has a handler, because a program that a worker starts with
+ * exec would inherit that a signal is ignored.
+ */
 int
-SsSignalsWorker(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr)		/* May be NULL. */
+SsSignalsWorker(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
 {
-    static const int quiet[] = { SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1 };
-    size_t i;
-
     if (Begin(interp, prefixPtr) != TCL_OK) {
 	return TCL_ERROR;
     }
-
-    /*
-     * Handlers, because a program that a worker starts with exec would
-     * inherit that a signal is ignored.
-     */
-    for (i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++) {
-	Take(quiet[i], NothingHandler, 0);
-    }
-    Take(SIGTERM, StopHandler, (int) SA_RESETHAND);
+    Take(SIGINT, NOTHING);
+    Take(SIGHUP, NOTHING);
+    Take(SIGTTIN, NOTHING);
+    Take(SIGTTOU, NOTHING);
+    Take(SIGUSR1, NOTHING);
+    Take(SIGTERM, STOP);
     return TCL_OK;
 }
 
@@ -247,105 +257,13 @@ SsSignalsStopping(void)
     return stopping;
 }
 
-/* TERM has its default again once StopHandler has run. */
-static int
-IsOurs(int number, const struct sigaction *actionPtr)
-{
-    if (actionPtr->sa_flags & SA_SIGINFO) {
-	return 0;
-    }
-    return actionPtr->sa_handler == TellHandler
-	    || actionPtr->sa_handler == StopHandler
-	    || actionPtr->sa_handler == NothingHandler
-	    || (number == SIGTERM && stopping
-		    && actionPtr->sa_handler == SIG_DFL);
-}
-
-static void
-DropCatcher(
-    Catcher *droppedPtr)	/* Of this thread. */
-{
-    if (droppedPtr->readFd >= 0) {
-	Tcl_DeleteFileHandler(droppedPtr->readFd);
-	close(droppedPtr->readFd);
-    }
-    if (droppedPtr->prefixPtr != NULL) {
-	Tcl_DecrRefCount(droppedPtr->prefixPtr);
-    }
-    Tcl_EventuallyFree(droppedPtr, TCL_DYNAMIC);
-}
-
-void
-SsSignalsRestore(Tcl_Interp *interp)
-{
-    Catcher *droppedPtr = NULL;
-
-    SsForkLock();
-    if (catcherPtr != NULL && catcherPtr->interp == interp) {
-	droppedPtr = catcherPtr;
-	catcherPtr = NULL;
-	SsSignalsGiveBack();
-    }
-    SsForkUnlock();
-    if (droppedPtr != NULL) {
-	DropCatcher(droppedPtr);
-    }
-}
-
-void
-SsSignalsForget(void)
-{
-    Catcher *droppedPtr = NULL;
-
-    SsForkLock();
-    if (catcherPtr != NULL && catcherPtr->process != SsForkCount()) {
-	droppedPtr = catcherPtr;
-	catcherPtr = NULL;
-    }
-    SsForkUnlock();
-    if (droppedPtr != NULL) {
-	DropCatcher(droppedPtr);
-    }
-}
-
-void
-SsSignalsGiveBack(void)
-{
-    struct sigaction now;
-    int number, fd = writeFd;
-
-    for (number = 1; number < NSIG; number++) {
-	Taken *takenPtr = &signals[number];
-
-	if (takenPtr->taken && sigaction(number, NULL, &now) == 0
-		&& IsOurs(number, &now)) {
-	    sigaction(number, &takenPtr->before, NULL);
-	}
-	takenPtr->taken = 0;
-    }
-    writeFd = -1;
-    if (fd >= 0) {
-	close(fd);
-    }
-    stopping = 0;
-}
-
-/* Tcl's name without SIG, or NULL. */
-static const char *
-Known(int number)
-{
-    const char *name = Tcl_SignalId(number);
-
-    return (strncmp(name, "SIG", 3) == 0) ? name + 3 : NULL;
-}
-
 void
 SsSignalName(int number, char name[SS_SIGNAL_NAME_SIZE])
 {
-    const char *known = Known(number);
+    const char *known = Tcl_SignalId(number);
 
-    if (known != NULL) {
-	snprintf(name, SS_SIGNAL_NAME_SIZE, "%s", known);
+    if (strncmp(known, "SIG", 3) == 0) {
+	snprintf(name, SS_SIGNAL_NAME_SIZE, "%s", known + 3);
     } else {
 	snprintf(name, SS_SIGNAL_NAME_SIZE, "%d", number);
     }
@@ -354,15 +272,15 @@ SsSignalName(int number, char name[SS_SIGNAL_NAME_SIZE])
 int
 SsSignalNumber(const char *name)
 {
-    const char *known;
+    char known[SS_SIGNAL_NAME_SIZE];
     int number;
 
     if (strncmp(name, "SIG", 3) == 0) {
 	name += 3;
     }
     for (number = 1; number < NSIG; number++) {
-	known = Known(number);
-	if (known != NULL && strcmp(known, name) == 0) {
+	SsSignalName(number, known);
+	if (strcmp(known, name) == 0) {
 	    return number;
 	}
     }

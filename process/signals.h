@@ -32,21 +32,17 @@ int		SsSignalsStopping(void);
 /*
  * Ends either where this interpreter began it: dispositions are as they were,
  * but for those that somebody else has changed since.  A signal that came and
- * wasn't told is dropped.
+ * wasn't told is dropped.  In a forked child it ends what the parent began,
+ * whoever did; one that doesn't call it does so when it hears of a signal of
+ * its parent's.
  */
 void		SsSignalsRestore(Tcl_Interp *interp);
 
 /*
  * In a forked child: the same, as far as system calls can do it.  Safe between
- * fork and exec.
+ * fork and exec; the fork lock is held.
  */
 void		SsSignalsGiveBack(void);
-
-/*
- * In a forked child, when it is back in Tcl: the rest.  A child that doesn't
- * call it does the rest when it hears of a signal of its parent's.
- */
-void		SsSignalsForget(void);
 
 /*
  * Names, as Tcl knows them: without SIG, or the number where there is none.

@@ -69,7 +69,7 @@ Fork(
     }
     if (*pidPtr == 0) {
 	SsProcessesForget();
-	SsSignalsForget();
+	SsSignalsRestore(interp);
 	SsControlTidy();
     }
     return TCL_OK;
