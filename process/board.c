@@ -24,7 +24,7 @@
 
 /* More than that no worker has served, or has open. */
 
-#define MOST_SERVED	 (UINT64_C(1) << 52)
+#define MOST_SERVED	 (INT64_C(1) << 52)
 #define MOST_CONNECTIONS 1000000
 
 /*
@@ -61,13 +61,14 @@ static Board *firstBoardPtr = NULL;
 static int lastNumber = 0;
 static Slot *ownSlotPtr = NULL;	/* This process's, or NULL. */
 
+static const SsBoardEntry noEntry;
+
 int
 SsBoardCreate(
     int count)			/* How many slots, 1 or more. */
 {
     Board *boardPtr = (Board *) calloc(1,
 	    sizeof(Board) + count * sizeof(Child));
-    int number;
 
     if (boardPtr == NULL) {
 	return -1;
@@ -81,15 +82,37 @@ SsBoardCreate(
 	return -1;
     }
     SsForkLock();
-    number = boardPtr->number = ++lastNumber;
+    boardPtr->number = ++lastNumber;
     boardPtr->nextPtr = firstBoardPtr;
     firstBoardPtr = boardPtr;
     SsForkUnlock();
-    return number;
+    return boardPtr->number;
 }
 
-static SsBoardEntry *
-BeginWrite(Slot *slotPtr)
+static Board *
+Find(int number)
+{
+    Board *boardPtr;
+
+    SsForkLock();
+    boardPtr = firstBoardPtr;
+    while (boardPtr != NULL && boardPtr->number != number) {
+	boardPtr = boardPtr->nextPtr;
+    }
+    SsForkUnlock();
+    return boardPtr;
+}
+
+int
+SsBoardSize(int board)
+{
+    Board *boardPtr = Find(board);
+
+    return (boardPtr == NULL) ? -1 : boardPtr->count;
+}
+
+static void
+Write(Slot *slotPtr, const SsBoardEntry *entryPtr)
 {
     uint32_t next = slotPtr->sequence + 1;
 
@@ -98,142 +121,68 @@ BeginWrite(Slot *slotPtr)
      * it is overwritten.
      */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    slotPtr->copies[next % 2] = slotPtr->copies[(next - 1) % 2];
-    return &slotPtr->copies[next % 2];
-}
-
-static void
-EndWrite(Slot *slotPtr)
-{
-    __atomic_store_n(&slotPtr->sequence, slotPtr->sequence + 1,
-	    __ATOMIC_RELEASE);
+    slotPtr->copies[next % 2] = *entryPtr;
+    __atomic_store_n(&slotPtr->sequence, next, __ATOMIC_RELEASE);
 }
 
 static void
 FreeLocked(Slot *slotPtr)
 {
-    SsBoardEntry *entryPtr = BeginWrite(slotPtr);
-
-    memset(entryPtr, 0, sizeof(*entryPtr));
-    EndWrite(slotPtr);
+    Write(slotPtr, &noEntry);
+    if (slotPtr == ownSlotPtr) {
+	ownSlotPtr = NULL;
+    }
 }
 
-int
+void
 SsBoardDestroy(int board)
 {
-    Board **linkPtr, *boardPtr;
+    Board *boardPtr = Find(board), **linkPtr = &firstBoardPtr;
 
     SsForkLock();
-    for (linkPtr = &firstBoardPtr; *linkPtr != NULL;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	if ((*linkPtr)->number == board) {
-	    break;
-	}
+    while (*linkPtr != boardPtr) {
+	linkPtr = &(*linkPtr)->nextPtr;
     }
-    boardPtr = *linkPtr;
-    if (boardPtr != NULL) {
-	*linkPtr = boardPtr->nextPtr;
-	if (ownSlotPtr >= boardPtr->slots
-		&& ownSlotPtr < boardPtr->slots + boardPtr->count) {
-	    FreeLocked(ownSlotPtr);
-	    ownSlotPtr = NULL;
-	}
-	munmap(boardPtr->slots, boardPtr->count * sizeof(Slot));
-	free(boardPtr);
+    *linkPtr = boardPtr->nextPtr;
+    if (ownSlotPtr >= boardPtr->slots
+	    && ownSlotPtr < boardPtr->slots + boardPtr->count) {
+	FreeLocked(ownSlotPtr);
     }
     SsForkUnlock();
-    return (boardPtr == NULL) ? -1 : 0;
-}
-
-static Board *
-FindLocked(int number)
-{
-    Board *boardPtr;
-
-    for (boardPtr = firstBoardPtr; boardPtr != NULL;
-	    boardPtr = boardPtr->nextPtr) {
-	if (boardPtr->number == number) {
-	    return boardPtr;
-	}
-    }
-    return NULL;
-}
-
-int
-SsBoardSize(int board)
-{
-    Board *boardPtr;
-    int count;
-
-    SsForkLock();
-    boardPtr = FindLocked(board);
-    count = (boardPtr == NULL) ? -1 : boardPtr->count;
-    SsForkUnlock();
-    return count;
-}
-
-/* NULL when another thread has destroyed the board meanwhile. */
-static Slot *
-SlotLocked(int board, int slot)
-{
-    Board *boardPtr = FindLocked(board);
-
-    return (boardPtr == NULL) ? NULL : &boardPtr->slots[slot];
+    munmap(boardPtr->slots, boardPtr->count * sizeof(Slot));
+    free(boardPtr);
 }
 
 /* NULL where this process hasn't assigned the slot. */
 static const Child *
-ChildLocked(int board, int slot)
+FindChild(const Board *boardPtr, int slot)
 {
-    Board *boardPtr = FindLocked(board);
-
-    if (boardPtr == NULL || boardPtr->process != SsForkCount()
-	    || boardPtr->children[slot].pid == 0) {
-	return NULL;
-    }
-    return &boardPtr->children[slot];
+    return (boardPtr->process == SsForkCount()
+	    && boardPtr->children[slot].pid != 0)
+	    ? &boardPtr->children[slot] : NULL;
 }
 
 void
 SsBoardAssign(int board, int slot, pid_t pid, int generation)
 {
-    Board *boardPtr;
-
-    SsForkLock();
-    boardPtr = FindLocked(board);
-    if (boardPtr != NULL) {
-	boardPtr->children[slot].pid = pid;
-	boardPtr->children[slot].generation = generation;
-	boardPtr->children[slot].since = SsMilliseconds();
-    }
-    SsForkUnlock();
+    Find(board)->children[slot] = (Child) { pid, generation,
+	SsMilliseconds() };
 }
 
 int
 SsBoardIsAssigned(int board, int slot)
 {
-    int assigned;
-
-    SsForkLock();
-    assigned = (ChildLocked(board, slot) != NULL);
-    SsForkUnlock();
-    return assigned;
+    return FindChild(Find(board), slot) != NULL;
 }
 
 void
 SsBoardRelease(int board, int slot)
 {
-    Board *boardPtr;
+    Board *boardPtr = Find(board);
 
+    boardPtr->children[slot].pid = 0;
     SsForkLock();
-    boardPtr = FindLocked(board);
-    if (boardPtr != NULL) {
-	boardPtr->children[slot].pid = 0;
-	FreeLocked(&boardPtr->slots[slot]);
-	if (&boardPtr->slots[slot] == ownSlotPtr) {
-	    ownSlotPtr = NULL;
-	}
-    }
+    FreeLocked(&boardPtr->slots[slot]);
     SsForkUnlock();
 }
 
@@ -263,94 +212,47 @@ SsBoardTake(
     int generation,
     const char *handler)	/* UTF-8. */
 {
-    SsBoardEntry *entryPtr;
-    Slot *slotPtr;
+    Slot *slotPtr = &Find(board)->slots[slot];
+    SsBoardEntry entry = { .state = SS_BOARD_STARTING, .pid = getpid(),
+	.generation = generation, .started = SsMilliseconds() };
+
+    entry.since = entry.started;
+    CopyText(entry.handler, handler, sizeof(entry.handler));
+    SsForkLock();
+    if (ownSlotPtr != NULL) {
+	FreeLocked(ownSlotPtr);
+    }
+    ownSlotPtr = slotPtr;
+    Write(slotPtr, &entry);
+    SsForkUnlock();
+}
+
+int
+SsBoardSet(int board, int slot, SsBoardState state, const char *note,
+    int dismissed)
+{
+    Slot *slotPtr = &Find(board)->slots[slot];
+    SsBoardEntry entry;
+    int isOwn;
 
     SsForkLock();
-    slotPtr = SlotLocked(board, slot);
-    if (slotPtr != NULL) {
-	if (ownSlotPtr != NULL) {
-	    FreeLocked(ownSlotPtr);
+    isOwn = (slotPtr == ownSlotPtr);
+    if (isOwn) {
+	entry = slotPtr->copies[slotPtr->sequence % 2];
+	if (state != SS_BOARD_FREE && entry.state != (int32_t) state) {
+	    entry.state = state;
+	    if (entry.connections == 0) {
+		entry.since = SsMilliseconds();
+	    }
 	}
-	ownSlotPtr = slotPtr;
-	entryPtr = BeginWrite(slotPtr);
-	memset(entryPtr, 0, sizeof(*entryPtr));
-	entryPtr->state = SS_BOARD_STARTING;
-	entryPtr->pid = getpid();
-	entryPtr->generation = generation;
-	entryPtr->started = entryPtr->since = SsMilliseconds();
-	CopyText(entryPtr->handler, handler, sizeof(entryPtr->handler));
-	EndWrite(slotPtr);
-    }
-    SsForkUnlock();
-}
-
-/*
- * What stands between the two is seen by readers after EndWrite, all of it.
- * BeginWrite returns what to change, so far the same as what is read;
- * BeginOwnLocked NULL where the slot isn't this process's.
- */
-static SsBoardEntry *
-BeginOwnLocked(int board, int slot)
-{
-    Slot *slotPtr = SlotLocked(board, slot);
-
-    if (slotPtr == NULL || slotPtr != ownSlotPtr) {
-	return NULL;
-    }
-    return BeginWrite(slotPtr);
-}
-
-int
-SsBoardSetState(int board, int slot, SsBoardState state)
-{
-    SsBoardEntry *entryPtr;
-
-    SsForkLock();
-    entryPtr = BeginOwnLocked(board, slot);
-    if (entryPtr != NULL) {
-	if (entryPtr->state != (int32_t) state
-		&& entryPtr->connections == 0) {
-	    entryPtr->since = SsMilliseconds();
+	if (note != NULL) {
+	    CopyText(entry.note, note, sizeof(entry.note));
 	}
-	entryPtr->state = state;
-	EndWrite(ownSlotPtr);
+	entry.dismissed |= dismissed;
+	Write(slotPtr, &entry);
     }
     SsForkUnlock();
-    return (entryPtr == NULL) ? -1 : 0;
-}
-
-int
-SsBoardSetNote(
-    int board,
-    int slot,
-    const char *note)		/* UTF-8. */
-{
-    SsBoardEntry *entryPtr;
-
-    SsForkLock();
-    entryPtr = BeginOwnLocked(board, slot);
-    if (entryPtr != NULL) {
-	CopyText(entryPtr->note, note, sizeof(entryPtr->note));
-	EndWrite(ownSlotPtr);
-    }
-    SsForkUnlock();
-    return (entryPtr == NULL) ? -1 : 0;
-}
-
-int
-SsBoardSetDismissed(int board, int slot)
-{
-    SsBoardEntry *entryPtr;
-
-    SsForkLock();
-    entryPtr = BeginOwnLocked(board, slot);
-    if (entryPtr != NULL) {
-	entryPtr->dismissed = 1;
-	EndWrite(ownSlotPtr);
-    }
-    SsForkUnlock();
-    return (entryPtr == NULL) ? -1 : 0;
+    return isOwn ? 0 : -1;
 }
 
 static void
@@ -387,63 +289,49 @@ CheckText(char *text, size_t size)
     }
 }
 
+static int64_t
+Within(int64_t least, int64_t value, int64_t most)
+{
+    return (value < least) ? least : (value > most) ? most : value;
+}
+
 /* Makes what another process has written something that can be. */
 static void
 Check(
     SsBoardEntry *entryPtr,
-    int64_t earliest)		/* When it can have begun. */
+    int64_t earliest)		/* When it can have begun; 0: not known. */
 {
-    int64_t now = SsMilliseconds();
-
     if (entryPtr->state < SS_BOARD_FREE
 	    || entryPtr->state > SS_BOARD_RETIRING
 	    || (earliest > 0 && entryPtr->state == SS_BOARD_FREE)) {
 	entryPtr->state = SS_BOARD_STARTING;
     }
-    if (entryPtr->connections < 0) {
-	entryPtr->connections = 0;
-    } else if (entryPtr->connections > MOST_CONNECTIONS) {
-	entryPtr->connections = MOST_CONNECTIONS;
-    }
-    if (entryPtr->since > now) {
-	entryPtr->since = now;
-    } else if (entryPtr->since < earliest) {
-	entryPtr->since = earliest;
-    }
-    if (entryPtr->served > MOST_SERVED) {
-	entryPtr->served = MOST_SERVED;
-    }
+    entryPtr->connections = Within(0, entryPtr->connections,
+	    MOST_CONNECTIONS);
+    entryPtr->since = Within(earliest, entryPtr->since, SsMilliseconds());
+    entryPtr->served = Within(0, entryPtr->served, MOST_SERVED);
     entryPtr->dismissed = (entryPtr->dismissed != 0);
-    if (entryPtr->peerPort < 0 || entryPtr->peerPort > 65535) {
-	entryPtr->peerPort = 0;
-    }
-    if (entryPtr->listener < 0 || entryPtr->listener > UINT16_MAX) {
-	entryPtr->listener = 0;
-    }
+    entryPtr->peerPort = Within(0, entryPtr->peerPort, UINT16_MAX);
+    entryPtr->listener = Within(0, entryPtr->listener, UINT16_MAX);
     CheckText(entryPtr->peer, sizeof(entryPtr->peer));
     CheckText(entryPtr->handler, sizeof(entryPtr->handler));
     CheckText(entryPtr->note, sizeof(entryPtr->note));
 }
 
-static int
-ReadLocked(int board, int slot, SsBoardEntry *entryPtr)
+int
+SsBoardRead(int board, int slot, SsBoardEntry *entryPtr)
 {
-    Slot *slotPtr = SlotLocked(board, slot);
-    const Child *childPtr = ChildLocked(board, slot);
+    Board *boardPtr = Find(board);
+    const Child *childPtr = FindChild(boardPtr, slot);
 
-    memset(entryPtr, 0, sizeof(*entryPtr));
-    if (slotPtr == NULL) {
-	return 0;
-    }
-    CopyEntry(slotPtr, entryPtr);
+    CopyEntry(&boardPtr->slots[slot], entryPtr);
     if (childPtr == NULL) {
 	Check(entryPtr, 0);
 	return entryPtr->state != SS_BOARD_FREE;
     }
     if (entryPtr->pid != childPtr->pid) {
 	/* It hasn't got so far yet. */
-	memset(entryPtr, 0, sizeof(*entryPtr));
-	entryPtr->state = SS_BOARD_STARTING;
+	*entryPtr = noEntry;
 	entryPtr->pid = childPtr->pid;
     }
     entryPtr->generation = childPtr->generation;
@@ -456,66 +344,49 @@ ReadLocked(int board, int slot, SsBoardEntry *entryPtr)
 }
 
 int
-SsBoardRead(int board, int slot, SsBoardEntry *entryPtr)
-{
-    int used;
-
-    SsForkLock();
-    used = ReadLocked(board, slot, entryPtr);
-    SsForkUnlock();
-    return used;
-}
-
-int
 SsBoardKillLate(int board, int slot, int64_t limit)
 {
     SsBoardEntry entry;
-    int result = -1;
 
-    SsForkLock();
-    if (ChildLocked(board, slot) == NULL) {
+    if (!SsBoardIsAssigned(board, slot)) {
 	errno = ESRCH;
-    } else {
-	ReadLocked(board, slot, &entry);
-	result = (entry.connections > 0 || entry.state == SS_BOARD_STARTING
-		|| entry.state == SS_BOARD_RETIRING)
-		&& SsMilliseconds() - entry.since >= limit;
-	if (result && SsGroupKill(entry.pid, SIGKILL) < 0) {
-	    result = -1;
-	}
+	return -1;
     }
-    SsForkUnlock();
-    return result;
+    SsBoardRead(board, slot, &entry);
+    if (SsMilliseconds() - entry.since < limit
+	    || (entry.connections == 0 && entry.state != SS_BOARD_STARTING
+	    && entry.state != SS_BOARD_RETIRING)) {
+	return 0;
+    }
+    return (SsGroupKill(entry.pid, SIGKILL) == 0) ? 1 : -1;
 }
 
 void
 SsBoardShowLocked(int connections, uint64_t served,
     const SsBoardPeer *oldestPtr)
 {
-    SsBoardEntry *entryPtr;
+    static const SsBoardPeer none = { .address = "" };
+    SsBoardEntry entry;
 
     if (ownSlotPtr == NULL) {
 	return;
     }
-    entryPtr = BeginWrite(ownSlotPtr);
-    entryPtr->connections = connections;
-    entryPtr->served = served;
-    if (oldestPtr != NULL) {
-	entryPtr->since = oldestPtr->since;
-	entryPtr->peerPort = oldestPtr->port;
-	entryPtr->listener = oldestPtr->listener;
-	CopyText(entryPtr->peer, oldestPtr->address, sizeof(entryPtr->peer));
-    } else {
-	entryPtr->since = SsMilliseconds();
-	entryPtr->peerPort = entryPtr->listener = 0;
-	entryPtr->peer[0] = '\0';
-    }
+    entry = ownSlotPtr->copies[ownSlotPtr->sequence % 2];
 
     /* One that retires goes on to say so. */
-    if (entryPtr->state != SS_BOARD_RETIRING) {
-	entryPtr->state = (oldestPtr != NULL) ? SS_BOARD_BUSY : SS_BOARD_IDLE;
+    if (entry.state != SS_BOARD_RETIRING) {
+	entry.state = (oldestPtr != NULL) ? SS_BOARD_BUSY : SS_BOARD_IDLE;
     }
-    EndWrite(ownSlotPtr);
+    entry.since = (oldestPtr != NULL) ? oldestPtr->since : SsMilliseconds();
+    if (oldestPtr == NULL) {
+	oldestPtr = &none;
+    }
+    entry.connections = connections;
+    entry.served = served;
+    entry.peerPort = oldestPtr->port;
+    entry.listener = oldestPtr->listener;
+    CopyText(entry.peer, oldestPtr->address, sizeof(entry.peer));
+    Write(ownSlotPtr, &entry);
 }
 
 void

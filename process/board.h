@@ -55,14 +55,13 @@ typedef struct SsBoardPeer {
 
 /*
  * Returns a number that names the board in this process and in those forked
- * later, or -1 with errno set.
+ * later, or -1 with errno set.  Only the thread that made it uses it, and
+ * destroys it in its process.
  */
 int		SsBoardCreate(int count);
+void		SsBoardDestroy(int board);
 
-/* In this process; -1: there is no such board. */
-int		SsBoardDestroy(int board);
-
-/* How many slots, or -1: there is no such board. */
+/* How many slots, or -1: there is no such board.  All others want one. */
 int		SsBoardSize(int board);
 
 /* In the process that made the board: the slot is this child's. */
@@ -75,10 +74,9 @@ void		SsBoardRelease(int board, int slot);
 void		SsBoardTake(int board, int slot, int generation,
 		    const char *handler);
 
-/* Of its own slot; -1: it isn't. */
-int		SsBoardSetState(int board, int slot, SsBoardState state);
-int		SsBoardSetNote(int board, int slot, const char *note);
-int		SsBoardSetDismissed(int board, int slot);
+/* Sets what isn't 0 of its own slot.  Returns 0; -1: it isn't its own. */
+int		SsBoardSet(int board, int slot, SsBoardState state,
+		    const char *note, int dismissed);
 
 /* Copies what a slot says, all of one moment; returns whether it is in use. */
 int		SsBoardRead(int board, int slot, SsBoardEntry *entryPtr);

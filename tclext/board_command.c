@@ -105,7 +105,8 @@ DestroySubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
     if (GetBoard(interp, objv[2], &board) != TCL_OK) {
 	return TCL_ERROR;
     }
-    return (SsBoardDestroy(board) < 0) ? NoBoard(interp, objv[2]) : TCL_OK;
+    SsBoardDestroy(board);
+    return TCL_OK;
 }
 
 static int
@@ -147,7 +148,7 @@ StateSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 	return TCL_ERROR;
     }
     return CheckOwner(interp, slot,
-	    SsBoardSetState(board, slot, SS_BOARD_STARTING + index));
+	    SsBoardSet(board, slot, SS_BOARD_STARTING + index, NULL, 0));
 }
 
 static int
@@ -159,7 +160,7 @@ NoteSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 	return TCL_ERROR;
     }
     return CheckOwner(interp, slot,
-	    SsBoardSetNote(board, slot, Tcl_GetString(objv[4])));
+	    SsBoardSet(board, slot, SS_BOARD_FREE, Tcl_GetString(objv[4]), 0));
 }
 
 static int
@@ -170,7 +171,7 @@ DismissedSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
     if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
 	return TCL_ERROR;
     }
-    return CheckOwner(interp, slot, SsBoardSetDismissed(board, slot));
+    return CheckOwner(interp, slot, SsBoardSet(board, slot, SS_BOARD_FREE, NULL, 1));
 }
 
 static int
