@@ -7,100 +7,24 @@
 typedef struct Disposition {
     struct sigaction before;	/* What held before Go was loaded. */
     struct sigaction go;	/* What Go made of it. */
-    int known;			/* Whether "before" holds. */
     int changed;		/* Whether Go changed it and the change still
 				 * stands. */
 } Disposition;
 
 static Disposition dispositions[NSIG];
 
-/*
- * What Go has open on each of its threads, whatever the mask was of the thread
- * that started them.
- */
-
-static const int openInGo[] = {
-    SIGSTKFLT, SIGCHLD, SIGPROF, SIGURG
-};
-
-static void	LookBehindACopy(int number, struct sigaction *actionPtr);
-static int	SameHandler(const struct sigaction *aPtr,
-		    const struct sigaction *bPtr);
-
-void
-SsDispositionsSave(void)
+/* Both kinds of handler are in one union: the address tells. */
+static int
+SameHandler(const struct sigaction *aPtr, const struct sigaction *bPtr)
 {
-    struct sigaction now;
-    int number;
-
-    for (number = 1; number < NSIG; number++) {
-	Disposition *sigPtr = &dispositions[number];
-
-	sigPtr->known = (sigaction(number, NULL, &now) == 0);
-	if (sigPtr->known) {
-	    LookBehindACopy(number, &now);
-	    sigPtr->before = now;
-	}
-	sigPtr->changed = 0;
-    }
+    return (aPtr->sa_flags & SA_SIGINFO) == (bPtr->sa_flags & SA_SIGINFO)
+	    && aPtr->sa_handler == bPtr->sa_handler;
 }
 
 void
-SsDispositionsCompare(void)
+SsDispositionsBefore(int number, struct sigaction *actionPtr)
 {
-    int number;
-
-    for (number = 1; number < NSIG; number++) {
-	Disposition *sigPtr = &dispositions[number];
-
-	if (!sigPtr->known || sigaction(number, NULL, &sigPtr->go) < 0
-		|| SameHandler(&sigPtr->before, &sigPtr->go)) {
-	    continue;
-	}
-	if (sigPtr->before.sa_handler == SIG_IGN) {
-	    sigaction(number, &sigPtr->before, NULL);
-	} else {
-	    sigPtr->changed = 1;
-	}
-    }
-}
-
-void
-SsDispositionsOnStack(void)
-{
-    struct sigaction action;
-    size_t i;
-
-    for (i = 0; i < sizeof(openInGo) / sizeof(openInGo[0]); i++) {
-	if (sigaction(openInGo[i], NULL, &action) < 0
-		|| (action.sa_flags & SA_ONSTACK)) {
-	    continue;
-	}
-	if (!(action.sa_flags & SA_SIGINFO)
-		&& (action.sa_handler == SIG_DFL
-		|| action.sa_handler == SIG_IGN)) {
-	    continue;
-	}
-	action.sa_flags |= SA_ONSTACK;
-	sigaction(openInGo[i], &action, NULL);
-    }
-}
-
-void
-SsDispositionsGiveBack(void)
-{
-    struct sigaction now;
-    int number;
-
-    for (number = 1; number < NSIG; number++) {
-	Disposition *sigPtr = &dispositions[number];
-
-	if (sigPtr->changed && sigaction(number, NULL, &now) == 0
-		&& SameHandler(&now, &sigPtr->go)) {
-	    sigaction(number, &sigPtr->before, NULL);
-	}
-	sigPtr->changed = 0;
-    }
+    *actionPtr = dispositions[number].before;
 }
 
 /*
@@ -133,19 +57,73 @@ LookBehindACopy(
 }
 
 void
-SsDispositionsBefore(
-    int number,
-    struct sigaction *actionPtr)/* Set, if anything is known. */
+SsDispositionsSave(void)
 {
-    if (dispositions[number].known) {
-	*actionPtr = dispositions[number].before;
+    struct sigaction now;
+    int number;
+
+    for (number = 1; number < NSIG; number++) {
+	if (sigaction(number, NULL, &now) == 0) {
+	    LookBehindACopy(number, &now);
+	    dispositions[number].before = now;
+	}
+	dispositions[number].changed = 0;
     }
 }
 
-/* Both kinds of handler are in one union: the address tells. */
-static int
-SameHandler(const struct sigaction *aPtr, const struct sigaction *bPtr)
+void
+SsDispositionsCompare(void)
 {
-    return (aPtr->sa_flags & SA_SIGINFO) == (bPtr->sa_flags & SA_SIGINFO)
-	    && aPtr->sa_handler == bPtr->sa_handler;
+    int number;
+
+    for (number = 1; number < NSIG; number++) {
+	Disposition *sigPtr = &dispositions[number];
+
+	if (sigaction(number, NULL, &sigPtr->go) < 0
+		|| SameHandler(&sigPtr->before, &sigPtr->go)) {
+	    continue;
+	}
+	if (sigPtr->before.sa_handler == SIG_IGN) {
+	    sigaction(number, &sigPtr->before, NULL);
+	} else {
+	    sigPtr->changed = 1;
+	}
+    }
+}
+
+void
+SsDispositionsOnStack(void)
+{
+    /*
+     * What Go has open on each of its threads, whatever the mask was of the
+     * thread that started them.
+     */
+    static const int open[] = { SIGSTKFLT, SIGCHLD, SIGPROF, SIGURG };
+    struct sigaction action;
+    size_t i;
+
+    for (i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+	sigaction(open[i], NULL, &action);
+	if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) {
+	    action.sa_flags |= SA_ONSTACK;
+	    sigaction(open[i], &action, NULL);
+	}
+    }
+}
+
+void
+SsDispositionsGiveBack(void)
+{
+    struct sigaction now;
+    int number;
+
+    for (number = 1; number < NSIG; number++) {
+	Disposition *sigPtr = &dispositions[number];
+
+	if (sigPtr->changed && sigaction(number, NULL, &now) == 0
+		&& SameHandler(&now, &sigPtr->go)) {
+	    sigaction(number, &sigPtr->before, NULL);
+	}
+	sigPtr->changed = 0;
+    }
 }

@@ -5,14 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stddef.h>
 #include <sys/resource.h>
-#include <unistd.h>
 #include <sys/select.h>
+#include <unistd.h>
 
 #define MOST_TRIED 65536	/* Descriptors, where no list of them is. */
 
-static struct rlimit beforeGo;	/* rlim_max is 0: nothing to put back. */
+static struct rlimit beforeGo;	/* The limits; 0: nothing to put back. */
 
 static rlim_t original;		/* The limit before it was raised... */
 static rlim_t raised = 0;	/* ...and since; 0: it wasn't.  Both guarded
@@ -23,9 +22,7 @@ static int bound = FD_SETSIZE;	/* Of descriptors; 0: none. */
 void
 SsLimitSave(void)
 {
-    if (getrlimit(RLIMIT_NOFILE, &beforeGo) != 0) {
-	beforeGo.rlim_max = 0;
-    }
+    getrlimit(RLIMIT_NOFILE, &beforeGo);
 }
 
 void
@@ -33,12 +30,19 @@ SsLimitPutBack(void)
 {
     struct rlimit limit;
 
-    if (beforeGo.rlim_max != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0
-	    && limit.rlim_max == beforeGo.rlim_max
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max == beforeGo.rlim_max
 	    && limit.rlim_cur > beforeGo.rlim_cur) {
 	setrlimit(RLIMIT_NOFILE, &beforeGo);
     }
     beforeGo.rlim_max = 0;
+}
+
+/* INT_MAX stands for more. */
+static int
+Number(rlim_t limit)
+{
+    return (limit > INT_MAX) ? INT_MAX : (int) limit;
 }
 
 int
@@ -46,25 +50,22 @@ SsLimitRaise(int wanted)
 {
     struct rlimit limit;
     rlim_t before;
-    int code;
+    int code = 0;
 
     SsForkLock();
-    code = getrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
     before = limit.rlim_cur;
-    if (code == 0 && before < (rlim_t) wanted) {
+    if (before < (rlim_t) wanted && before < limit.rlim_max) {
 	limit.rlim_cur = (limit.rlim_max < (rlim_t) wanted) ? limit.rlim_max
 		: (rlim_t) wanted;
 	code = setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (code == 0 && limit.rlim_cur > before) {
-	if (before != raised) {
-	    original = before;
+	if (code == 0) {
+	    original = (before == raised) ? original : before;
+	    raised = limit.rlim_cur;
 	}
-	raised = limit.rlim_cur;
     }
     SsForkUnlock();
-    return (code != 0) ? -1
-	    : (limit.rlim_cur > INT_MAX) ? INT_MAX : (int) limit.rlim_cur;
+    return (code != 0) ? -1 : Number(limit.rlim_cur);
 }
 
 int
@@ -110,10 +111,8 @@ SsLimitGet(
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-	return errno;
-    }
-    *limitPtr = (limit.rlim_cur > INT_MAX) ? INT_MAX : (int) limit.rlim_cur;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    *limitPtr = Number(limit.rlim_cur);
     *openPtr = CountOpen(*limitPtr);
     return 0;
 }
@@ -123,8 +122,8 @@ SsLimitForget(void)
 {
     struct rlimit limit;
 
-    if (raised != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0
-	    && limit.rlim_cur == raised) {
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (raised != 0 && limit.rlim_cur == raised) {
 	limit.rlim_cur = original;
 	setrlimit(RLIMIT_NOFILE, &limit);
     }
