@@ -116,12 +116,6 @@ FindWatch(pid_t pid)
     return linkPtr;
 }
 
-static Tcl_WideInt
-Milliseconds(const struct timeval *timePtr)
-{
-    return (Tcl_WideInt) timePtr->tv_sec * 1000 + timePtr->tv_usec / 1000;
-}
-
 /* A dict. */
 static Tcl_Obj *
 DescribeEnd(
@@ -130,6 +124,8 @@ DescribeEnd(
     const struct rusage *usagePtr)
 				/* ...and this. */
 {
+    Tcl_WideInt seconds = usagePtr->ru_utime.tv_sec
+	    + usagePtr->ru_stime.tv_sec;
     int killed = WIFSIGNALED(status);
     char how[SS_SIGNAL_NAME_SIZE];
 
@@ -140,9 +136,8 @@ DescribeEnd(
     }
     return Tcl_ObjPrintf("pid %d %s %s cpu %" TCL_LL_MODIFIER "d maxrss %"
 	    TCL_LL_MODIFIER "d core %d", (int) pid,
-	    killed ? "signal" : "exit", how,
-	    Milliseconds(&usagePtr->ru_utime)
-	    + Milliseconds(&usagePtr->ru_stime),
+	    killed ? "signal" : "exit", how, seconds * 1000
+	    + (usagePtr->ru_utime.tv_usec + usagePtr->ru_stime.tv_usec) / 1000,
 	    (Tcl_WideInt) usagePtr->ru_maxrss * 1024,
 	    killed && WCOREDUMP(status));
 }

@@ -3,8 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void	SetMessage(Tcl_Interp *interp, const char *format,
-		    va_list args);
+static void
+SetMessage(Tcl_Interp *interp, const char *format, va_list args)
+{
+    char message[512];
+
+    vsnprintf(message, sizeof(message), format, args);
+    Tcl_SetObjResult(interp, Tcl_NewStringObj(message, -1));
+}
 
 int
 SsErrorOurs(
@@ -61,13 +67,4 @@ SsErrorMessage(Tcl_Interp *interp, int port)
     return SsErrorOurs(interp, "MESSAGE",
 	    "a message on the queue of port %d is not of this version: it"
 	    " was discarded", port);
-}
-
-static void
-SetMessage(Tcl_Interp *interp, const char *format, va_list args)
-{
-    char message[512];
-
-    vsnprintf(message, sizeof(message), format, args);
-    Tcl_SetObjResult(interp, Tcl_NewStringObj(message, -1));
 }
