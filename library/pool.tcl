@@ -152,6 +152,12 @@ proc ::socketserver::pool::Perform {commands} {
     }
 }
 
+proc ::socketserver::pool::Call {method args} {
+    if {[info commands $method] ne {}} {
+        tailcall $method {*}$args
+    }
+}
+
 proc ::socketserver::pool::Ready {pool readyCmd logCmd} {
     if {[info commands $pool] eq {}} {
         return
@@ -170,9 +176,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     } else {
         set message {}
     }
-    if {[info commands [lindex $callback 0]] ne {}} {
-        {*}$callback $message
-    }
+    {*}$callback $message
 }
 
 ::oo::class create ::socketserver::Pool {
@@ -226,7 +230,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         set board [::socketserver::Board create $slots]
         set supervisor [::socketserver::Supervise new [my Config]]
         my Later 1000
-        set queues [dict create [::socketserver::Queue number $port] 1]
+        set queues [dict create [lindex [dict keys [my Queued]] end] 1]
         lassign [::socketserver::options::Bounds $options] least most
         my Room $most
         set standing [dict create phase running generation 1 \
@@ -244,11 +248,6 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     destructor {
         if {[info exists over] && !$over && [pid] == $owner} {
             catch {::socketserver::socket close -port [my Name]}
-            foreach pid [dict keys $children] {
-                # Nobody wants to hear of it, but somebody has to reap it.
-                catch {::socketserver::Process unwatch $pid}
-                catch {::socketserver::Process watch $pid list}
-            }
             my Release
             # Who waits goes on: its own call keeps the variable alive.
             set over 1
@@ -391,12 +390,12 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
                 configure, destroy, reload, retire, status, stop, or wait"
     }
 
-    # A command prefix that calls a method of this pool in the process that it
-    # belongs to. A child has a copy of it, whose event loop must leave alone
-    # what comes for the server.
+    # A command prefix that calls a method of this pool, if it still exists, in
+    # the process that it belongs to. A child has a copy of it, whose event loop
+    # must leave alone what comes for the server.
 
     method Callback args {
-        list [namespace current]::my Here {*}$args
+        list ::socketserver::pool::Call [namespace current]::my Here {*}$args
     }
 
     method Here args {
@@ -458,10 +457,11 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         dict get [lindex $listeners 0] name
     }
 
-    # What the board says, with the handler of the listener by which the oldest
-    # connection came.
+    # What the board says of a slot, with the handler of the listener by which
+    # the oldest connection came.
 
-    method Entry {entry} {
+    method Entry {slot} {
+        set entry [::socketserver::Board read $board $slot]
         if {![dict exists $entry listener]} {
             return $entry
         }
@@ -539,8 +539,10 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # A dict of each worker, for users: times in seconds.
 
     method Workers {} {
-        lmap entry [::socketserver::Board read $board] {
-            set entry [my Entry $entry]
+        lmap slot [lsort -integer [lmap child [dict values $children] {
+            dict get $child slot
+        }]] {
+            set entry [my Entry $slot]
             foreach key {started since age} {
                 dict set entry $key [expr {[dict get $entry $key] / 1000.0}]
             }

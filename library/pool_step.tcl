@@ -208,8 +208,7 @@
     }
 
     method Named {slot} {
-        ::socketserver::log::Worker $port \
-                [my Entry [::socketserver::Board read $board $slot]]
+        ::socketserver::log::Worker $port [my Entry $slot]
     }
 
     # A reload begins: -reloadcmd first.
@@ -400,7 +399,7 @@
         }
         set child [dict get $children $pid]
         set slot [dict get $child slot]
-        set entry [my Entry [::socketserver::Board read $board $slot]]
+        set entry [my Entry $slot]
         dict unset children $pid
         ::socketserver::Board release $board $slot
         set clean [my Clean $entry $how]

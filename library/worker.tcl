@@ -246,9 +246,6 @@ proc ::socketserver::worker::AcceptLoop {} {
                 Tell error $message $problem
                 set trouble $message
             }
-            if {[::socketserver::Signals stopping]} {
-                break
-            }
             if {[incr failures] >= $patience} {
                 return -options $problem "can't accept: $message"
             }
