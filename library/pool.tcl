@@ -127,10 +127,10 @@ proc ::socketserver::pool::CheckHandler {handler options} {
 proc ::socketserver::pool::Listen {served options} {
     variable ports
 
-    set port [::socketserver::Queue serve [lmap {listener -} $served {
-        set listener
-    }] [::socketserver::options::Listening $options]]
-    set listeners [::socketserver::Queue listeners $port]
+    set listeners [::socketserver::Queue serve \
+            [::socketserver::options::Listening $options] \
+            [lmap {listener -} $served {set listener}]]
+    set port [dict get [lindex $listeners 0] port]
     if {[dict exists $ports $port]
             && ([lindex [dict get $ports $port] 1] eq [pid]
             || ![dict get [::socketserver::socket status -port \
@@ -436,7 +436,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 
     method Room {workers} {
         set open [dict get [::socketserver::Process limit] open]
-        ::socketserver::Process limit [expr {$open + 2 * $workers + 64}]
+        ::socketserver::Process raise [expr {$open + 2 * $workers + 64}]
     }
 
     # Where it listens, for people.

@@ -195,7 +195,7 @@
                     my Tell warning "the time to stop is over for\
                             [my Named $slot]: SIGTERM"
                 }
-                ::socketserver::Process killgroup $pid $signal
+                ::socketserver::Process kill $pid $signal
             }
         } trap {POSIX ESRCH} {} {
             # It has just ended.

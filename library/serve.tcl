@@ -31,8 +31,7 @@ proc ::socketserver::server::Serve {args} {
     variable process [pid]
 
     # Signals first: as soon as the first worker serves, somebody may send one.
-    ::socketserver::Signals catch {TERM INT HUP TTIN TTOU USR1} \
-            ::socketserver::server::Obey
+    ::socketserver::Signals catch ::socketserver::server::Obey
     set title [::socketserver::Process title server]
     try {
         set pool [::socketserver::pool start {*}$args]

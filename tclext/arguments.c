@@ -1,84 +1,37 @@
 /*
  * arguments.c --
  *
- *	What the commands share: words in, dicts out.
+ *	What the commands share: words in, results out.
  */
 
 #include "arguments.h"
 #include "result.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static const char *
-NameAt(const void *tablePtr, size_t size, int index)
+int
+SsUsageError(Tcl_Interp *interp)
 {
-    return *(const char *const *) ((const char *) tablePtr + index * size);
+    Tcl_SetErrorCode(interp, "SOCKETSERVER", "USAGE", NULL);
+    return TCL_ERROR;
 }
 
-/*
- * As Tcl's own, but of one form: Tcl says "bad" here, "ambiguous" there and
- * "unknown or ambiguous" for ensembles.
- */
-
-static int
-LookUp(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    const void *tablePtr,	/* Structures that begin with a name... */
-    size_t size,		/* ...of this size; NULL ends them. */
-    const char *what,
-    int *indexPtr)
+int
+SsWrongArgs(Tcl_Interp *interp, int count, Tcl_Obj *const objv[],
+    const char *usage)
 {
-    Tcl_Obj *messagePtr;
-    const char *name;
-    int i, last;
-
-    if (Tcl_GetIndexFromObjStruct(NULL, objPtr, tablePtr, (int) size, what, 0,
-	    indexPtr) == TCL_OK) {
-	return TCL_OK;
-    }
-    messagePtr = Tcl_ObjPrintf("unknown or ambiguous %s \"%.100s\": must be ",
-	    what, Tcl_GetString(objPtr));
-    for (i = 0; (name = NameAt(tablePtr, size, i)) != NULL; i++) {
-	last = (NameAt(tablePtr, size, i + 1) == NULL);
-	Tcl_AppendStringsToObj(messagePtr, (i == 0) ? "" : !last ? ", "
-		: (i == 1) ? " or " : ", or ", name, NULL);
-    }
-    Tcl_SetObjResult(interp, messagePtr);
+    Tcl_WrongNumArgs(interp, count, objv, usage[0] ? usage : NULL);
     return SsUsageError(interp);
 }
 
 int
-SsSubcommandObjCmd(
-    void *clientData,		/* The table. */
-    Tcl_Interp *interp,
-    int objc,
-    Tcl_Obj *const objv[])
+SsBadValue(Tcl_Interp *interp, Tcl_Obj *objPtr, const char *what,
+    const char *expected)
 {
-    const SsSubcommand *subPtr = (const SsSubcommand *) clientData;
-    int index, more;
-
-    if (objc < 2) {
-	return SsWrongArgs(interp, 1, objv, "subcommand ?arg ...?");
-    }
-    if (LookUp(interp, objv[1], subPtr, sizeof(SsSubcommand), "subcommand",
-	    &index) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    subPtr += index;
-    more = objc - 2 - subPtr->least;
-    if (more < 0 || (subPtr->most == SS_OPTIONS ? more % 2 != 0
-	    : more > subPtr->most - subPtr->least)) {
-	return SsWrongArgs(interp, 2, objv, subPtr->usage);
-    }
-    return subPtr->proc(interp, objc, objv);
-}
-
-int
-SsGetIndex(Tcl_Interp *interp, Tcl_Obj *objPtr, const char *const *tablePtr,
-    const char *what, int *indexPtr)
-{
-    return LookUp(interp, objPtr, tablePtr, sizeof(char *), what, indexPtr);
+    return SsErrorOurs(interp, "USAGE",
+	    "bad value \"%.100s\" for %s: must be %s", Tcl_GetString(objPtr),
+	    what, expected);
 }
 
 int
@@ -95,39 +48,136 @@ SsGetNumber(Tcl_Interp *interp, Tcl_Obj *objPtr, const char *what, int least,
     return TCL_OK;
 }
 
+/* Tcl says "bad" or "ambiguous" here, and both of an ensemble's. */
+
 int
-SsCheckPrefix(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
+SsGetIndex(Tcl_Interp *interp, Tcl_Obj *objPtr, const void *tablePtr,
+    int size, const char *what, int *indexPtr)
+{
+    const char *message;
+
+    if (Tcl_GetIndexFromObjStruct(interp, objPtr, tablePtr, size, what, 0,
+	    indexPtr) == TCL_OK) {
+	return TCL_OK;
+    }
+    message = strchr(Tcl_GetStringResult(interp), ' ');
+    Tcl_SetObjResult(interp, Tcl_ObjPrintf("unknown or ambiguous%s", message));
+    return SsUsageError(interp);
+}
+
+int
+SsPrefixKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 {
     Tcl_Size count;
 
-    if (Tcl_ListObjLength(NULL, prefixPtr, &count) != TCL_OK || count == 0) {
-	return SsBadValue(interp, prefixPtr, "command", "a command prefix");
+    if (Tcl_ListObjLength(NULL, wordPtr->objPtr, &count) != TCL_OK
+	    || count < kindPtr->least) {
+	return SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
+		"a command prefix");
+    }
+    return TCL_OK;
+}
+
+static int
+ReadWord(Tcl_Interp *interp, const SsKind *kindPtr, Tcl_Obj *objPtr,
+    SsWord *wordPtr)
+{
+    wordPtr->objPtr = objPtr;
+    if (kindPtr->proc != NULL) {
+	return kindPtr->proc(interp, kindPtr, wordPtr);
+    }
+    return (kindPtr->most == 0) ? TCL_OK : SsGetNumber(interp, objPtr,
+	    kindPtr->name, kindPtr->least, kindPtr->most, &wordPtr->number);
+}
+
+/* The kind of the name that a usage goes on with; else the last, any text. */
+
+static const SsKind *
+FindKind(const SsKind *kindPtr, const char *usage)
+{
+    size_t length = strcspn(usage, " ");
+
+    while (kindPtr->name != NULL && (strlen(kindPtr->name) != length
+	    || strncmp(kindPtr->name, usage, length) != 0)) {
+	kindPtr++;
+    }
+    return kindPtr;
+}
+
+static const char *
+NextName(const char *usage)
+{
+    usage += strcspn(usage, " ");
+    return usage + strspn(usage, " ");
+}
+
+int
+SsReadWords(Tcl_Interp *interp, const char *usage, const SsKind *kinds,
+    int before, int objc, Tcl_Obj *const objv[],
+    SsWord words[SS_WORDS_MOST])
+{
+    const char *optionsEnd = strrchr(usage, '?');
+    const char *first = optionsEnd ? NextName(optionsEnd) : usage, *name;
+    int i, more = objc - before;
+
+    for (name = first; *name != '\0'; name = NextName(name)) {
+	more--;
+    }
+    if (more < 0 || (optionsEnd ? more % 2 : more) != 0) {
+	return SsWrongArgs(interp, before, objv, usage);
+    }
+    memset(words, 0, SS_WORDS_MOST * sizeof(*words));
+    for (objv += before; more > 0; more -= 2, objv += 2) {
+	if (SsGetIndex(interp, objv[0], kinds, sizeof(*kinds), "option", &i)
+		!= TCL_OK || ReadWord(interp, &kinds[i], objv[1], &words[i])
+		!= TCL_OK) {
+	    return TCL_ERROR;
+	}
+    }
+    while (optionsEnd != NULL && kinds->name != NULL) {
+	kinds++;
+	words++;
+    }
+    for (name = first; *name != '\0'; name = NextName(name)) {
+	if (ReadWord(interp, FindKind(kinds, name), *objv++, words++)
+		!= TCL_OK) {
+	    return TCL_ERROR;
+	}
     }
     return TCL_OK;
 }
 
 int
-SsBadValue(Tcl_Interp *interp, Tcl_Obj *objPtr, const char *what,
-    const char *expected)
+SsSubcommandObjCmd(
+    void *clientData,		/* The table. */
+    Tcl_Interp *interp,
+    int objc,
+    Tcl_Obj *const objv[])
 {
-    return SsErrorOurs(interp, "USAGE",
-	    "bad value \"%.100s\" for %s: must be %s", Tcl_GetString(objPtr),
-	    what, expected);
+    const SsSubcommand *subPtr = (const SsSubcommand *) clientData;
+    SsWord words[SS_WORDS_MOST];
+    int index;
+
+    if (objc < 2) {
+	return SsWrongArgs(interp, 1, objv, "subcommand ?arg ...?");
+    }
+    if (SsGetIndex(interp, objv[1], subPtr, sizeof(*subPtr), "subcommand",
+	    &index) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    subPtr += index;
+    if (SsReadWords(interp, subPtr->usage, subPtr->kinds, 2, objc, objv,
+	    words) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    return subPtr->proc(interp, words);
 }
 
 int
-SsWrongArgs(Tcl_Interp *interp, int count, Tcl_Obj *const objv[],
-    const char *usage)
+SsResultNumber(Tcl_Interp *interp, Tcl_WideInt value)
 {
-    Tcl_WrongNumArgs(interp, count, objv, usage[0] ? usage : NULL);
-    return SsUsageError(interp);
-}
-
-int
-SsUsageError(Tcl_Interp *interp)
-{
-    Tcl_SetErrorCode(interp, "SOCKETSERVER", "USAGE", NULL);
-    return TCL_ERROR;
+    Tcl_SetObjResult(interp, Tcl_NewWideIntObj(value));
+    return TCL_OK;
 }
 
 void

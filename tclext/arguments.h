@@ -1,9 +1,13 @@
 /*
  * arguments.h --
  *
- *	What the commands share: words in, dicts out.  A wrong call is an
+ *	What the commands share: words in, results out.  A wrong call is an
  *	error with the errorCode {SOCKETSERVER USAGE}; what answers an int
  *	here answers a Tcl completion code.
+ *
+ *	A command is a table of subcommands.  The usage of each says which
+ *	words it has, "id slot text" or "?-port port? ?-closed cmd? handler",
+ *	and a table of kinds what those names stand for.
  */
 
 #ifndef SS_ARGUMENTS_H
@@ -11,44 +15,75 @@
 
 #include <tcl.h>
 
-#define SS_OPTIONS (-1)		/* As "most": any number of options, each with
-				 * its value, before the "least" words. */
+#define SS_WORDS_MOST 6		/* Of a usage. */
 
-typedef int (SsSubcommandProc)(Tcl_Interp *interp, int objc,
-	Tcl_Obj *const objv[]);
+/* What was given for a word of a usage. */
+
+typedef struct SsWord {
+    Tcl_Obj *objPtr;		/* NULL: an option that wasn't. */
+    int number;			/* What its kind made of it. */
+} SsWord;
 
 /*
- * A subcommand of a command.  A table of them ends with an entry without
- * name.
+ * What a word must be.  A table is one of words, where those that it doesn't
+ * name may be any text, or of all options of a subcommand, whose other words
+ * may be any text.  It ends with a kind without name.
  */
+
+typedef struct SsKind SsKind;
+typedef int (SsKindProc)(Tcl_Interp *interp, const SsKind *kindPtr,
+	SsWord *wordPtr);
+
+struct SsKind {
+    const char *name;		/* As in a usage. */
+    int least, most;		/* Of a number; most 0: none. */
+    SsKindProc *proc;		/* Checks instead, and may set the number.
+				 * Words before this one are at -1, -2... */
+};
+
+/* A command prefix of at least "least" words. */
+
+SsKindProc	SsPrefixKind;
+
+/*
+ * A subcommand.  A table of them ends with one without name.  The procedure is
+ * called with all of its words: options in the order of their kinds, then the
+ * others.
+ */
+
+typedef int (SsSubcommandProc)(Tcl_Interp *interp, const SsWord *words);
 
 typedef struct SsSubcommand {
     const char *name;
     SsSubcommandProc *proc;
-    int least, most;		/* How many words follow the name. */
-    const char *usage;		/* What they are. */
+    const char *usage;
+    const SsKind *kinds;
 } SsSubcommand;
 
+/* A command that is made of subcommands; the client data is their table. */
+
+Tcl_ObjCmdProc SsSubcommandObjCmd;
+
 /*
- * A command that is made of subcommands; the client data is their table.
- * Each is called with as many words as it says.
+ * Reads such words from anywhere.  An error repeats those "before" them, which
+ * objv begins with.
  */
 
-int		SsSubcommandObjCmd(void *clientData, Tcl_Interp *interp,
-		    int objc, Tcl_Obj *const objv[]);
+int		SsReadWords(Tcl_Interp *interp, const char *usage,
+		    const SsKind *kinds, int before, int objc,
+		    Tcl_Obj *const objv[], SsWord words[SS_WORDS_MOST]);
 
 /*
- * Words in.  "what" says in the message what the word is: an option or an
- * argument.  A table of names ends with NULL.  A prefix is a list that isn't
- * empty.
+ * A single word.  "what" says in the message what it is.  A table lasts for
+ * ever, is one of structures of that size that begin with a name, and ends with
+ * NULL.
  */
 
 int		SsGetIndex(Tcl_Interp *interp, Tcl_Obj *objPtr,
-		    const char *const *tablePtr, const char *what,
+		    const void *tablePtr, int size, const char *what,
 		    int *indexPtr);
 int		SsGetNumber(Tcl_Interp *interp, Tcl_Obj *objPtr,
 		    const char *what, int least, int most, int *numberPtr);
-int		SsCheckPrefix(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
 
 /*
  * Errors: a word that isn't what it must be; a wrong number of words, with the
@@ -62,7 +97,11 @@ int		SsWrongArgs(Tcl_Interp *interp, int count,
 		    Tcl_Obj *const objv[], const char *usage);
 int		SsUsageError(Tcl_Interp *interp);
 
-/* Dicts out: an entry for a dict that isn't shared. */
+/* Makes a number the result; TCL_OK. */
+
+int		SsResultNumber(Tcl_Interp *interp, Tcl_WideInt value);
+
+/* An entry for a dict that isn't shared. */
 
 void		SsPutNumber(Tcl_Obj *dictPtr, const char *key,
 		    Tcl_WideInt value);

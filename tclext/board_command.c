@@ -15,210 +15,133 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * The names of an SsBoardState from SS_BOARD_STARTING on.
- */
+/* The names of an SsBoardState from SS_BOARD_STARTING on. */
 
 static const char *const stateNames[] = {
     "starting", "idle", "busy", "retiring", NULL
 };
 
 static int
-NoBoard(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr)		/* What the user called it. */
+BoardKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 {
-    return SsErrorOurs(interp, "NOBOARD", "there is no scoreboard \"%.100s\"",
-	    Tcl_GetString(objPtr));
-}
-
-static int
-GetBoard(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    int *boardPtr)		/* Set to one that exists. */
-{
-    if (Tcl_GetIntFromObj(NULL, objPtr, boardPtr) != TCL_OK
-	    || SsBoardSize(*boardPtr) < 0) {
-	return NoBoard(interp, objPtr);
+    if (Tcl_GetIntFromObj(NULL, wordPtr->objPtr, &wordPtr->number) != TCL_OK
+	    || SsBoardSize(wordPtr->number) < 0) {
+	return SsErrorOurs(interp, "NOBOARD",
+		"there is no scoreboard \"%.100s\"",
+		Tcl_GetString(wordPtr->objPtr));
     }
     return TCL_OK;
 }
 
+/* Of the board before it. */
+
 static int
-GetSlot(
-    Tcl_Interp *interp,
-    Tcl_Obj *const objv[],	/* The board comes third, then the slot. */
-    int *boardPtr,
-    int *slotPtr)
+SlotKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 {
-    if (GetBoard(interp, objv[2], boardPtr) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return SsGetNumber(interp, objv[3], "slot", 0,
-	    SsBoardSize(*boardPtr) - 1, slotPtr);
+    return SsGetNumber(interp, wordPtr->objPtr, "slot", 0,
+	    SsBoardSize(wordPtr[-1].number) - 1, &wordPtr->number);
 }
 
 static int
-GetGeneration(Tcl_Interp *interp, Tcl_Obj *objPtr, int *generationPtr)
+StateKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 {
-    return SsGetNumber(interp, objPtr, "generation", 0, INT_MAX,
-	    generationPtr);
+    return SsGetIndex(interp, wordPtr->objPtr, stateNames,
+	    sizeof(stateNames[0]), "state", &wordPtr->number);
 }
 
-/* Of what only who has the slot may do: whether it was done. */
+static int
+CreateSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    int board = SsBoardCreate(words[0].number);
+
+    return (board >= 0) ? SsResultNumber(interp, board)
+	    : SsErrorPosix(interp, errno, "can't make a scoreboard: %s",
+	    strerror(errno));
+}
 
 static int
-CheckOwner(
-    Tcl_Interp *interp,
-    int slot,
-    int code)			/* Below 0: it wasn't. */
+DestroySubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    SsBoardDestroy(words[0].number);
+    return TCL_OK;
+}
+
+static int
+AssignSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    SsBoardAssign(words[0].number, words[1].number, words[2].number,
+	    words[3].number);
+    return TCL_OK;
+}
+
+static int
+TakeSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    SsBoardTake(words[0].number, words[1].number, words[2].number,
+	    Tcl_GetString(words[3].objPtr));
+    return TCL_OK;
+}
+
+/* What only who has the slot may do was done, or not: below 0. */
+
+static int
+CheckOwner(Tcl_Interp *interp, const SsWord *words, int code)
 {
     return (code >= 0) ? TCL_OK : SsErrorOurs(interp, "NOTOWNER",
-	    "slot %d is not this process's: take it first", slot);
+	    "slot %d is not this process's: take it first", words[1].number);
 }
 
 static int
-CreateSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+StateSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    int board, count, error;
+    return CheckOwner(interp, words, SsBoardSet(words[0].number,
+	    words[1].number, SS_BOARD_STARTING + words[2].number, NULL, 0));
+}
 
-    if (SsGetNumber(interp, objv[2], "number of slots", 1, SS_BOARD_MOST,
-	    &count) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    board = SsBoardCreate(count);
-    if (board < 0) {
-	error = errno;
-	return SsErrorPosix(interp, error, "can't make a scoreboard: %s",
-		strerror(error));
-    }
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(board));
+static int
+NoteSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    return CheckOwner(interp, words, SsBoardSet(words[0].number,
+	    words[1].number, SS_BOARD_FREE, Tcl_GetString(words[2].objPtr), 0));
+}
+
+static int
+DismissedSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    return CheckOwner(interp, words,
+	    SsBoardSet(words[0].number,
+	    words[1].number, SS_BOARD_FREE, NULL, 1));
+}
+
+static int
+ReleaseSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    SsBoardRelease(words[0].number, words[1].number);
     return TCL_OK;
 }
 
 static int
-DestroySubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+KillSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    int board;
+    int killed = SsBoardKillLate(words[0].number, words[1].number,
+	    words[2].number);
 
-    if (GetBoard(interp, objv[2], &board) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    SsBoardDestroy(board);
-    return TCL_OK;
+    return (killed >= 0) ? SsResultNumber(interp, killed)
+	    : SsErrorPosix(interp, errno, "can't kill the worker of slot"
+	    " %d: %s", words[1].number, strerror(errno));
 }
 
 static int
-AssignSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int board, slot, pid, generation;
-
-    if (GetSlot(interp, objv, &board, &slot) != TCL_OK
-	    || SsGetNumber(interp, objv[4], "pid", 1, INT_MAX, &pid) != TCL_OK
-	    || GetGeneration(interp, objv[5], &generation) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    SsBoardAssign(board, slot, pid, generation);
-    return TCL_OK;
-}
-
-static int
-TakeSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int board, slot, generation;
-
-    if (GetSlot(interp, objv, &board, &slot) != TCL_OK
-	    || GetGeneration(interp, objv[4], &generation) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    SsBoardTake(board, slot, generation,
-	    (objc > 5) ? Tcl_GetString(objv[5]) : "");
-    return TCL_OK;
-}
-
-static int
-StateSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int board, slot, index;
-
-    if (GetSlot(interp, objv, &board, &slot) != TCL_OK
-	    || SsGetIndex(interp, objv[4], stateNames, "state", &index)
-		    != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return CheckOwner(interp, slot,
-	    SsBoardSet(board, slot, SS_BOARD_STARTING + index, NULL, 0));
-}
-
-static int
-NoteSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int board, slot;
-
-    if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return CheckOwner(interp, slot,
-	    SsBoardSet(board, slot, SS_BOARD_FREE, Tcl_GetString(objv[4]), 0));
-}
-
-static int
-DismissedSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int board, slot;
-
-    if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return CheckOwner(interp, slot, SsBoardSet(board, slot, SS_BOARD_FREE, NULL, 1));
-}
-
-static int
-ReleaseSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int board, slot;
-
-    if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    SsBoardRelease(board, slot);
-    return TCL_OK;
-}
-
-static int
-KillSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int board, slot, limit, killed, error;
-
-    if (GetSlot(interp, objv, &board, &slot) != TCL_OK
-	    || SsGetNumber(interp, objv[4], "number of milliseconds", 0,
-		    INT_MAX, &limit) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    killed = SsBoardKillLate(board, slot, limit);
-    if (killed < 0) {
-	error = errno;
-	return SsErrorPosix(interp, error, "can't kill the worker of slot"
-		" %d: %s", slot, strerror(error));
-    }
-    Tcl_SetObjResult(interp, Tcl_NewBooleanObj(killed));
-    return TCL_OK;
-}
-
-/* NULL: the slot is not in use. */
-
-static Tcl_Obj *
-Describe(int board, int slot)
+ReadSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
     SsBoardEntry entry;
     Tcl_Obj *dictPtr;
 
-    if (!SsBoardRead(board, slot, &entry)) {
-	return NULL;
+    if (!SsBoardRead(words[0].number, words[1].number, &entry)) {
+	return TCL_OK;
     }
     dictPtr = Tcl_NewDictObj();
-    SsPutNumber(dictPtr, "slot", slot);
+    SsPutNumber(dictPtr, "slot", words[1].number);
     SsPutNumber(dictPtr, "pid", entry.pid);
     SsPutNumber(dictPtr, "generation", entry.generation);
     SsPutText(dictPtr, "state", stateNames[entry.state - SS_BOARD_STARTING]);
@@ -235,36 +158,7 @@ Describe(int board, int slot)
     SsPutNumber(dictPtr, "connections", entry.connections);
     SsPutNumber(dictPtr, "dismissed", entry.dismissed);
     SsPutText(dictPtr, "note", entry.note);
-    return dictPtr;
-}
-
-static int
-ReadSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    Tcl_Obj *listPtr, *dictPtr;
-    int board, slot, count;
-
-    if (objc > 3) {
-	if (GetSlot(interp, objv, &board, &slot) != TCL_OK) {
-	    return TCL_ERROR;
-	}
-	dictPtr = Describe(board, slot);
-	Tcl_SetObjResult(interp,
-		(dictPtr != NULL) ? dictPtr : Tcl_NewObj());
-	return TCL_OK;
-    }
-    if (GetBoard(interp, objv[2], &board) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    listPtr = Tcl_NewListObj(0, NULL);
-    count = SsBoardSize(board);
-    for (slot = 0; slot < count; slot++) {
-	dictPtr = Describe(board, slot);
-	if (dictPtr != NULL) {
-	    Tcl_ListObjAppendElement(NULL, listPtr, dictPtr);
-	}
-    }
-    Tcl_SetObjResult(interp, listPtr);
+    Tcl_SetObjResult(interp, dictPtr);
     return TCL_OK;
 }
 
@@ -274,20 +168,15 @@ ReadSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
  */
 
 static int
-LinesSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+LinesSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    Tcl_Obj *words[2], *textPtr;
+    Tcl_Obj *result[2], *textPtr = Tcl_NewObj();
     int64_t now = SsMilliseconds();
     Tcl_WideInt served = 0;
     SsBoardEntry entry;
-    int board, slot, count;
+    int board = words[0].number, count = SsBoardSize(board), slot;
     char line[160];
 
-    if (GetBoard(interp, objv[2], &board) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    textPtr = Tcl_NewObj();
-    count = SsBoardSize(board);
     for (slot = 0; slot < count; slot++) {
 	if (!SsBoardIsAssigned(board, slot)
 		|| !SsBoardRead(board, slot, &entry)) {
@@ -302,23 +191,34 @@ LinesSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 		(int) entry.dismissed);
 	Tcl_AppendToObj(textPtr, line, -1);
     }
-    words[0] = Tcl_NewWideIntObj(served);
-    words[1] = textPtr;
-    Tcl_SetObjResult(interp, Tcl_NewListObj(2, words));
+    result[0] = Tcl_NewWideIntObj(served);
+    result[1] = textPtr;
+    Tcl_SetObjResult(interp, Tcl_NewListObj(2, result));
     return TCL_OK;
 }
 
+static const SsKind kinds[] = {
+    { "id", 0, 0, BoardKind },
+    { "slot", 0, 0, SlotKind },
+    { "slots", 1, SS_BOARD_MOST, NULL },
+    { "pid", 1, INT_MAX, NULL },
+    { "generation", 0, INT_MAX, NULL },
+    { "state", 0, 0, StateKind },
+    { "ms", 0, INT_MAX, NULL },
+    { NULL, 0, 0, NULL }
+};
+
 const SsSubcommand ssBoardSubcommands[] = {
-    { "assign", AssignSubcommand, 4, 4, "id slot pid generation" },
-    { "create", CreateSubcommand, 1, 1, "n" },
-    { "destroy", DestroySubcommand, 1, 1, "id" },
-    { "dismissed", DismissedSubcommand, 2, 2, "id slot" },
-    { "kill", KillSubcommand, 3, 3, "id slot ms" },
-    { "lines", LinesSubcommand, 1, 1, "id" },
-    { "note", NoteSubcommand, 3, 3, "id slot text" },
-    { "read", ReadSubcommand, 1, 2, "id ?slot?" },
-    { "release", ReleaseSubcommand, 2, 2, "id slot" },
-    { "state", StateSubcommand, 3, 3, "id slot state" },
-    { "take", TakeSubcommand, 3, 4, "id slot generation ?handler?" },
-    { NULL, NULL, 0, 0, NULL }
+    { "assign", AssignSubcommand, "id slot pid generation", kinds },
+    { "create", CreateSubcommand, "slots", kinds },
+    { "destroy", DestroySubcommand, "id", kinds },
+    { "dismissed", DismissedSubcommand, "id slot", kinds },
+    { "kill", KillSubcommand, "id slot ms", kinds },
+    { "lines", LinesSubcommand, "id", kinds },
+    { "note", NoteSubcommand, "id slot text", kinds },
+    { "read", ReadSubcommand, "id slot", kinds },
+    { "release", ReleaseSubcommand, "id slot", kinds },
+    { "state", StateSubcommand, "id slot state", kinds },
+    { "take", TakeSubcommand, "id slot generation handler", kinds },
+    { NULL, NULL, NULL, NULL }
 };

@@ -75,18 +75,21 @@ int
 SsClosingObjCmd(void *clientData, Tcl_Interp *interp, int objc,
     Tcl_Obj *const objv[])
 {
+    static const SsKind kinds[] = {
+	{ "cmdPrefix", 1, 0, SsPrefixKind },
+	{ NULL, 0, 0, NULL }
+    };
+    SsWord words[SS_WORDS_MOST];
     ClosingEvent *eventPtr;
     Tcl_Channel channel;
 
-    if (objc != 3) {
-	return SsWrongArgs(interp, 1, objv, "channel cmdPrefix");
+    if (SsReadWords(interp, "channel cmdPrefix", kinds, 1, objc, objv, words)
+	    != TCL_OK) {
+	return TCL_ERROR;
     }
     channel = Tcl_GetChannel(interp, Tcl_GetString(objv[1]), NULL);
     if (channel == NULL) {
 	return SsUsageError(interp);
-    }
-    if (SsCheckPrefix(interp, objv[2]) != TCL_OK) {
-	return TCL_ERROR;
     }
     eventPtr = (ClosingEvent *) Tcl_Alloc(sizeof(ClosingEvent));
     eventPtr->header.proc = ClosingEventProc;

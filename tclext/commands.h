@@ -20,10 +20,10 @@ extern const SsSubcommand ssSocketSubcommands[];
 /*
  * Board: what each worker is doing.
  *
- *	create n -> id				Slots 0 to n-1.
+ *	create slots -> id			From 0 on.
  *	destroy id
  *	assign id slot pid generation		In the server: whose it is.
- *	take id slot generation ?handler?	In the worker.
+ *	take id slot generation handler		In the worker.
  *	state id slot state			In the worker.
  *	note id slot text			In the worker.
  *	dismissed id slot			In the worker: it was asked to
@@ -31,8 +31,7 @@ extern const SsSubcommand ssSocketSubcommands[];
  *	release id slot
  *	kill id slot ms -> boolean		In the server: unless it isn't
  *						late (any more).
- *	read id -> list				Dicts of the slots in use.
- *	read id slot -> dict			{}: it isn't.
+ *	read id slot -> dict			{}: it isn't in use.
  *	lines id -> served text			The children's, for the
  *						supervisor.
  */
@@ -42,20 +41,18 @@ extern const SsSubcommand ssBoardSubcommands[];
  * Process: children, and the process itself.
  *
  *	watch pid cmdPrefix			Called with a dict at its end.
- *	unwatch pid
  *	spawn cmdPrefix -> pid			Forks; the child does that.
- *	kill pid signal
- *	killgroup pid signal			And what it has started.
+ *	kill pid signal				Its group, if it leads one.
  *	title text -> text			What ps shows of this thread;
  *						what it showed before.
  *	pause ms				Sleeps, unless a signal comes.
- *	identity user ?group?			For good.
- *	account user ?group?			Whether they exist.
+ *	identity user group			For good; group {}: the user's.
+ *	account user group			Whether they exist.
  *	clock -> ms
  *	lingering -> n				Connections that Tcl writes to
  *						in the background.
- *	limit ?wanted? -> dict			Raises that of descriptors;
- *						limit, open.
+ *	limit -> dict				Of descriptors: limit, open.
+ *	raise limit -> limit			To at least that, if it may.
  */
 extern const SsSubcommand ssProcessSubcommands[];
 
@@ -64,22 +61,21 @@ extern const SsSubcommand ssProcessSubcommands[];
  *
  *	renew port -> number			A second queue, for new
  *						children.
- *	serve listeners ?options? -> port	All feed one queue.
+ *	serve options listeners -> list		All feed one queue.  Dicts:
+ *						name, port, addresses.
  *	switch port				The server switches to it.
  *	abandon port				Or never will.
  *	discard port				Closes what is queued for
  *						nobody.
- *	retire port ?n?				Ends n workers.
+ *	retire port n				Ends n workers.
  *	return port				Makes the way back, for new
  *						children.
  *	returned port				Dict: got, refused.
  *	tell port n				In a worker: n have ended.
- *	length port				Dict: current, old.
- *	list port				Dict: number, length.
+ *	list port				Dict: number, length; the newest
+ *						last.
  *	listener channel			In a worker: by which it came.
- *	listeners port				Dicts: name, port, addresses.
- *	number port				Of the newest.
- *	use port number				In a worker: this one alone.
+ *	use port queue				In a worker: this one alone.
  *	withdraw port				In a worker: undo "client".
  */
 extern const SsSubcommand ssQueueSubcommands[];
@@ -87,9 +83,8 @@ extern const SsSubcommand ssQueueSubcommands[];
 /*
  * Signals: signals that steer a server or a worker.
  *
- *	catch names cmdPrefix			Called with a name.
- *	worker ?cmdPrefix?
- *	stopping				Whether TERM came.
+ *	catch cmdPrefix				In a server: called with a name.
+ *	worker cmdPrefix			In a worker: when TERM comes.
  *	restore
  */
 extern const SsSubcommand ssSignalsSubcommands[];

@@ -6,7 +6,6 @@
 
 #include "listener.h"
 #include "address.h"
-#include "arguments.h"
 #include "result.h"
 
 #include <limits.h>
@@ -14,13 +13,9 @@
 
 #define DEFAULT_BACKLOG 4096	/* The system cuts it to what it allows. */
 
-/* What the options of a command or of one listener say. */
+/* The order of ssListenerKinds. */
 
-typedef struct Options {
-    int backlog;
-    int reusePort;
-    Tcl_Obj *addressPtr;	/* NULL: all addresses. */
-} Options;
+enum { BACKLOG, MYADDR, REUSEPORT };
 
 static int
 BadListener(Tcl_Interp *interp, const char *text, const char *why)
@@ -30,50 +25,19 @@ BadListener(Tcl_Interp *interp, const char *text, const char *why)
 }
 
 static int
-GetOption(Tcl_Interp *interp, Tcl_Obj *namePtr, Tcl_Obj *valuePtr,
-    Options *optionsPtr)
+BooleanKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 {
-    static const char *const names[] = {
-	"-backlog", "-myaddr", "-reuseport", NULL
-    };
-    enum { BACKLOG, MYADDR, REUSEPORT };
-    int index;
-
-    if (SsGetIndex(interp, namePtr, names, "option", &index) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    switch (index) {
-    case BACKLOG:
-	return SsGetNumber(interp, valuePtr, "-backlog", 1, INT_MAX,
-		&optionsPtr->backlog);
-    case MYADDR:
-	optionsPtr->addressPtr = valuePtr;
-	return TCL_OK;
-    default:
-	if (Tcl_GetBooleanFromObj(NULL, valuePtr, &optionsPtr->reusePort)
-		!= TCL_OK) {
-	    return SsBadValue(interp, valuePtr, "-reuseport", "a boolean");
-	}
-	return TCL_OK;
-    }
+    return (Tcl_GetBooleanFromObj(NULL, wordPtr->objPtr, &wordPtr->number)
+	    == TCL_OK) ? TCL_OK : SsBadValue(interp, wordPtr->objPtr,
+	    kindPtr->name, "a boolean");
 }
 
-static int
-GetOptions(
-    Tcl_Interp *interp,
-    int count,			/* An even number. */
-    Tcl_Obj *const words[],
-    Options *optionsPtr)
-{
-    int i;
-
-    for (i = 0; i < count; i += 2) {
-	if (GetOption(interp, words[i], words[i + 1], optionsPtr) != TCL_OK) {
-	    return TCL_ERROR;
-	}
-    }
-    return TCL_OK;
-}
+const SsKind ssListenerKinds[] = {
+    { "-backlog", 1, INT_MAX, NULL },
+    { "-myaddr", 0, 0, NULL },
+    { "-reuseport", 0, 0, BooleanKind },
+    { NULL, 0, 0, NULL }
+};
 
 /* Kinds that there will be. */
 static int
@@ -123,8 +87,9 @@ static int
 GetPlace(
     Tcl_Interp *interp,
     Tcl_Obj *objPtr,
-    Options *optionsPtr,	/* Its own; an address that is part of it is
-				 * set, a new value. */
+    Tcl_Obj **addressesPtr,	/* What its own -myaddr gave, or NULL.  An
+				 * address that is part of it is set, a new
+				 * value. */
     SsServeOptions *listenerPtr)
 {
     const char *text = Tcl_GetString(objPtr);
@@ -139,7 +104,7 @@ GetPlace(
     if (CheckKind(interp, text) != TCL_OK) {
 	return TCL_ERROR;
     }
-    if (optionsPtr->addressPtr != NULL) {
+    if (*addressesPtr != NULL) {
 	return BadListener(interp, text, "it says -myaddr, too");
     }
     if ((size_t) (colon - text) + sizeof(":65535") > SS_NAME_SIZE) {
@@ -150,7 +115,7 @@ GetPlace(
 		" in brackets");
     }
     memcpy(listenerPtr->where, text, (size_t) (colon + 1 - text));
-    optionsPtr->addressPtr = Tcl_NewListObj(1, &addressPtr);
+    *addressesPtr = Tcl_NewListObj(1, &addressPtr);
     portPtr = Tcl_NewStringObj(colon + 1, -1);
     Tcl_IncrRefCount(portPtr);
     code = SsGetNumber(interp, portPtr, "port", 0, 65535,
@@ -159,15 +124,23 @@ GetPlace(
     return code;
 }
 
+/* What a listener's option says, or else the command's. */
+static int
+Either(const SsWord *options, const SsWord *common, int index, int otherwise)
+{
+    return options[index].objPtr ? options[index].number
+	    : common[index].objPtr ? common[index].number : otherwise;
+}
+
 static int
 GetListener(
     Tcl_Interp *interp,
     Tcl_Obj *objPtr,		/* What the user wrote. */
-    Options options,		/* The command's. */
+    const SsWord *common,	/* The command's options. */
     SsServeOptions *listenerPtr)
 {
-    Tcl_Obj *commonPtr = options.addressPtr;
-    Tcl_Obj **words;
+    SsWord options[SS_WORDS_MOST];
+    Tcl_Obj *addressesPtr, **words;
     Tcl_Size count;
     int code;
 
@@ -182,45 +155,41 @@ GetListener(
 	return BadListener(interp, Tcl_GetString(objPtr),
 		"each option has a value");
     }
-    options.addressPtr = NULL;
-    if (GetOptions(interp, (int) count - 1, words + 1, &options) != TCL_OK) {
+    if (SsReadWords(interp, SS_LISTENER_USAGE, ssListenerKinds, 1,
+	    (int) count, words, options) != TCL_OK) {
 	return TCL_ERROR;
     }
+    addressesPtr = options[MYADDR].objPtr;
     memset(listenerPtr, 0, sizeof(*listenerPtr));
-    listenerPtr->backlog = options.backlog;
-    listenerPtr->reusePort = options.reusePort;
-    code = GetPlace(interp, words[0], &options, listenerPtr);
-    if (options.addressPtr == NULL) {
-	options.addressPtr = commonPtr;
+    code = GetPlace(interp, words[0], &addressesPtr, listenerPtr);
+    listenerPtr->backlog = Either(options, common, BACKLOG, DEFAULT_BACKLOG);
+    listenerPtr->reusePort = Either(options, common, REUSEPORT, 0);
+    if (addressesPtr == NULL) {
+	addressesPtr = common[MYADDR].objPtr;
     }
-    if (options.addressPtr == NULL) {
+    if (addressesPtr == NULL) {
 	return code;
     }
-    Tcl_IncrRefCount(options.addressPtr);
+    Tcl_IncrRefCount(addressesPtr);
     if (code == TCL_OK) {
-	code = SsResolve(interp, options.addressPtr, listenerPtr->addresses);
+	code = SsResolve(interp, addressesPtr, listenerPtr->addresses);
     }
     if (code == TCL_OK) {
-	Tcl_ListObjLength(NULL, options.addressPtr, &count);
+	Tcl_ListObjLength(NULL, addressesPtr, &count);
 	listenerPtr->each = (count > 1);
     }
-    Tcl_DecrRefCount(options.addressPtr);
+    Tcl_DecrRefCount(addressesPtr);
     return code;
 }
 
 int
-SsListenersGet(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[], int count,
-    SsServeOptions *listeners)
+SsListenersGet(Tcl_Interp *interp, const SsWord *common, int count,
+    Tcl_Obj *const objv[], SsServeOptions *listeners)
 {
-    Options options = { .backlog = DEFAULT_BACKLOG };
     int i;
 
-    if (GetOptions(interp, objc - count, objv, &options) != TCL_OK) {
-	return TCL_ERROR;
-    }
     for (i = 0; i < count; i++) {
-	if (GetListener(interp, objv[objc - count + i], options,
-		&listeners[i]) != TCL_OK) {
+	if (GetListener(interp, objv[i], common, &listeners[i]) != TCL_OK) {
 	    return TCL_ERROR;
 	}
     }

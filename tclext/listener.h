@@ -8,17 +8,23 @@
 #ifndef SS_LISTENER_H
 #define SS_LISTENER_H
 
+#include "arguments.h"
 #include "serve.h"
 
 #include <tcl.h>
 
+/* The options of a command that are all its listeners', or of one of these. */
+
+#define SS_LISTENER_USAGE "?-myaddr addr? ?-backlog n? ?-reuseport bool?"
+
+extern const SsKind ssListenerKinds[];
+
 /*
- * Reads the words of a command: options and their values, which are all
- * listeners', then count listeners, which are set.  TCL_ERROR leaves a message
- * in the interpreter.
+ * Reads listeners, as many as there are words, which are set.  TCL_ERROR leaves
+ * a message in the interpreter.
  */
-int		SsListenersGet(Tcl_Interp *interp, int objc,
-		    Tcl_Obj *const objv[], int count,
+int		SsListenersGet(Tcl_Interp *interp, const SsWord *common,
+		    int count, Tcl_Obj *const objv[],
 		    SsServeOptions *listeners);
 
 /* A new list of dicts name, port, addresses ({}: all). */

@@ -25,111 +25,49 @@
 #define TITLE_SIZE 16		/* What the system keeps, NUL included. */
 
 static int
-GetPid(Tcl_Interp *interp, Tcl_Obj *objPtr, int *pidPtr)
+SignalKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 {
-    return SsGetNumber(interp, objPtr, "pid", 1, INT_MAX, pidPtr);
+    wordPtr->number = SsSignalNumber(Tcl_GetString(wordPtr->objPtr));
+    return (wordPtr->number != 0) ? TCL_OK : SsBadValue(interp,
+	    wordPtr->objPtr, "signal", "the name of a signal");
 }
 
 static int
-GetPidAndSignal(
-    Tcl_Interp *interp,
-    Tcl_Obj *const objv[],	/* They come third and fourth. */
-    int *pidPtr,
-    int *numberPtr)
+WatchSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    if (GetPid(interp, objv[2], pidPtr) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    *numberPtr = SsSignalNumber(Tcl_GetString(objv[3]));
-    if (*numberPtr == 0) {
-	return SsBadValue(interp, objv[3], "signal", "the name of a signal");
-    }
+    return SsProcessWatch(interp, words[0].number, words[1].objPtr);
+}
+
+static int
+KillSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    return (SsGroupKill(words[0].number, words[1].number) == 0) ? TCL_OK
+	    : SsErrorPosix(interp, errno, "can't send a signal to process %d"
+	    " and its group: %s", words[0].number, strerror(errno));
+}
+
+static int
+PauseSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    poll(NULL, 0, words[0].number);
     return TCL_OK;
 }
 
 static int
-WatchSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int pid;
-
-    if (GetPid(interp, objv[2], &pid) != TCL_OK
-	    || SsCheckPrefix(interp, objv[3]) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return SsProcessWatch(interp, pid, objv[3]);
-}
-
-static int
-UnwatchSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int pid;
-
-    if (GetPid(interp, objv[2], &pid) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    SsProcessUnwatch(interp, pid);
-    return TCL_OK;
-}
-
-static int
-KillSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int pid, number;
-
-    if (GetPidAndSignal(interp, objv, &pid, &number) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return SsProcessKill(interp, pid, number);
-}
-
-static int
-KillGroupSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int pid, number, error;
-
-    if (GetPidAndSignal(interp, objv, &pid, &number) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    if (SsGroupKill(pid, number) < 0) {
-	error = errno;
-	return SsErrorPosix(interp, error, "can't send a signal to process"
-		" %d and its group: %s", pid, strerror(error));
-    }
-    return TCL_OK;
-}
-
-static int
-PauseSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    int milliseconds;
-
-    if (SsGetNumber(interp, objv[2], "number of milliseconds", 0, INT_MAX,
-	    &milliseconds) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    poll(NULL, 0, milliseconds);
-    return TCL_OK;
-}
-
-static int
-SpawnSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+SpawnSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
     pid_t pid;
 
-    if (SsCheckPrefix(interp, objv[2]) != TCL_OK
-	    || SsSpawn(interp, objv[2], &pid) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    Tcl_SetObjResult(interp, Tcl_NewIntObj((int) pid));
-    return TCL_OK;
+    return (SsSpawn(interp, words[0].objPtr, &pid) == TCL_OK)
+	    ? SsResultNumber(interp, pid) : TCL_ERROR;
 }
 
 static int
-TitleSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+TitleSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
     char before[TITLE_SIZE] = "", title[TITLE_SIZE];
 
-    snprintf(title, sizeof(title), "%s", Tcl_GetString(objv[2]));
+    snprintf(title, sizeof(title), "%s", Tcl_GetString(words[0].objPtr));
     prctl(PR_GET_NAME, before);
     prctl(PR_SET_NAME, title);
     Tcl_SetObjResult(interp, Tcl_NewStringObj(before, -1));
@@ -137,75 +75,75 @@ TitleSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 }
 
 static int
-IdentitySubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+IdentitySubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    return SsIdentity(interp, Tcl_GetString(objv[2]),
-	    (objc > 3) ? Tcl_GetString(objv[3]) : "");
+    return SsIdentity(interp, Tcl_GetString(words[0].objPtr),
+	    Tcl_GetString(words[1].objPtr));
 }
 
 static int
-AccountSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+AccountSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    return SsIdentityKnown(interp, Tcl_GetString(objv[2]),
-	    (objc > 3) ? Tcl_GetString(objv[3]) : "");
+    return SsIdentityKnown(interp, Tcl_GetString(words[0].objPtr),
+	    Tcl_GetString(words[1].objPtr));
 }
 
 static int
-ClockSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+ClockSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    Tcl_SetObjResult(interp, Tcl_NewWideIntObj(SsMilliseconds()));
-    return TCL_OK;
+    return SsResultNumber(interp, SsMilliseconds());
 }
 
 static int
-LingeringSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+LingeringSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(SsConnectionsLingering()));
-    return TCL_OK;
+    return SsResultNumber(interp, SsConnectionsLingering());
 }
 
 static int
-LimitSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+RaiseSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    Tcl_Obj *dictPtr;
-    int wanted, limit, open, error;
+    int limit = SsLimitRaise(words[0].number);
 
-    if (objc > 2) {
-	if (SsGetNumber(interp, objv[2], "limit", 1, INT_MAX, &wanted)
-		!= TCL_OK) {
-	    return TCL_ERROR;
-	}
-	if (SsLimitRaise(wanted) < 0) {
-	    error = errno;
-	    return SsErrorPosix(interp, error,
-		    "can't raise the limit of descriptors: %s",
-		    strerror(error));
-	}
-    }
-    error = SsLimitGet(&limit, &open);
+    return (limit >= 0) ? SsResultNumber(interp, limit)
+	    : SsErrorPosix(interp, errno,
+	    "can't raise the limit of descriptors: %s", strerror(errno));
+}
+
+static int
+LimitSubcommand(Tcl_Interp *interp, const SsWord *words)
+{
+    int limit, open, error = SsLimitGet(&limit, &open);
+
     if (error != 0) {
 	return SsErrorPosix(interp, error, "can't count descriptors: %s",
 		strerror(error));
     }
-    dictPtr = Tcl_NewDictObj();
-    SsPutNumber(dictPtr, "limit", limit);
-    SsPutNumber(dictPtr, "open", open);
-    Tcl_SetObjResult(interp, dictPtr);
+    Tcl_SetObjResult(interp,
+	    Tcl_ObjPrintf("limit %d open %d", limit, open));
     return TCL_OK;
 }
 
+static const SsKind kinds[] = {
+    { "cmdPrefix", 1, 0, SsPrefixKind },
+    { "limit", 1, INT_MAX, NULL },
+    { "ms", 0, INT_MAX, NULL },
+    { "pid", 1, INT_MAX, NULL },
+    { "signal", 0, 0, SignalKind },
+    { NULL, 0, 0, NULL }
+};
+
 const SsSubcommand ssProcessSubcommands[] = {
-    { "account", AccountSubcommand, 1, 2, "user ?group?" },
-    { "clock", ClockSubcommand, 0, 0, "" },
-    { "identity", IdentitySubcommand, 1, 2, "user ?group?" },
-    { "kill", KillSubcommand, 2, 2, "pid signal" },
-    { "killgroup", KillGroupSubcommand, 2, 2, "pid signal" },
-    { "limit", LimitSubcommand, 0, 1, "?wanted?" },
-    { "lingering", LingeringSubcommand, 0, 0, "" },
-    { "pause", PauseSubcommand, 1, 1, "ms" },
-    { "spawn", SpawnSubcommand, 1, 1, "cmdPrefix" },
-    { "title", TitleSubcommand, 1, 1, "text" },
-    { "unwatch", UnwatchSubcommand, 1, 1, "pid" },
-    { "watch", WatchSubcommand, 2, 2, "pid cmdPrefix" },
-    { NULL, NULL, 0, 0, NULL }
+    { "account", AccountSubcommand, "user group", kinds },
+    { "clock", ClockSubcommand, "", kinds },
+    { "identity", IdentitySubcommand, "user group", kinds },
+    { "kill", KillSubcommand, "pid signal", kinds },
+    { "limit", LimitSubcommand, "", kinds },
+    { "lingering", LingeringSubcommand, "", kinds },
+    { "pause", PauseSubcommand, "ms", kinds },
+    { "raise", RaiseSubcommand, "limit", kinds },
+    { "spawn", SpawnSubcommand, "cmdPrefix", kinds },
+    { "title", TitleSubcommand, "text", kinds },
+    { "watch", WatchSubcommand, "pid cmdPrefix", kinds },
+    { NULL, NULL, NULL, NULL }
 };

@@ -21,52 +21,9 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The options of the subcommands that take a connection. */
+/* Options, in the order of acceptKinds. */
 
-typedef struct TakeOptions {
-    Tcl_Obj *portPtr;		/* NULL: the first. */
-    int timeout;		/* Milliseconds; -1: none. */
-    Tcl_Obj *closedPtr;		/* NULL: not given. */
-} TakeOptions;
-
-/* Sets all of the options. */
-static int
-GetTakeOptions(
-    Tcl_Interp *interp,
-    int count,			/* How many words, an even number. */
-    Tcl_Obj *const objv[],	/* Options and values. */
-    const char *const *names,	/* The first few of -port, -closed and
-				 * -timeout, in this order. */
-    TakeOptions *optionsPtr)
-{
-    enum { PORT, CLOSED, TIMEOUT };
-    int i, index;
-    Tcl_Size length;
-
-    optionsPtr->portPtr = NULL;
-    optionsPtr->timeout = -1;
-    optionsPtr->closedPtr = NULL;
-    for (i = 0; i < count; i += 2) {
-	if (SsGetIndex(interp, objv[i], names, "option", &index) != TCL_OK) {
-	    return TCL_ERROR;
-	}
-	if (index == PORT) {
-	    optionsPtr->portPtr = objv[i + 1];
-	}
-	if (index == TIMEOUT && SsGetNumber(interp, objv[i + 1], "-timeout", 0,
-		INT_MAX, &optionsPtr->timeout) != TCL_OK) {
-	    return TCL_ERROR;
-	}
-	if (index == CLOSED) {
-	    optionsPtr->closedPtr = objv[i + 1];
-	    if (Tcl_ListObjLength(NULL, objv[i + 1], &length) != TCL_OK) {
-		return SsBadValue(interp, objv[i + 1], "-closed",
-			"a command prefix");
-	    }
-	}
-    }
-    return TCL_OK;
-}
+enum { PORT, CLOSED, TIMEOUT };
 
 /* The names of all listeners of a port, kept as the interpreter's result. */
 static Tcl_Obj *
@@ -126,24 +83,18 @@ UseNamed(
 }
 
 /*
- * The port that a command's options mean, kept until DropPort; NULL leaves a
- * message in the interpreter.
+ * The port that -port means, kept until DropPort; NULL leaves a message in the
+ * interpreter.
  */
 static SsPort *
 UsePort(
     Tcl_Interp *interp,
-    int count,			/* As for GetTakeOptions... */
-    Tcl_Obj *const objv[],
-    const char *const *names,
-    TakeOptions *optionsPtr)	/* ...which sets this. */
+    Tcl_Obj *namePtr)		/* NULL: the first. */
 {
     SsPort *portPtr;
 
-    if (GetTakeOptions(interp, count, objv, names, optionsPtr) != TCL_OK) {
-	return NULL;
-    }
-    if (optionsPtr->portPtr != NULL) {
-	return UseNamed(interp, optionsPtr->portPtr);
+    if (namePtr != NULL) {
+	return UseNamed(interp, namePtr);
     }
     SsForkLock();
     portPtr = SsPortFindLocked(0);
@@ -186,67 +137,60 @@ CheckOpen(
 }
 
 static int
-ServerSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+ServerSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
+    enum { LISTENER = 3 };
     SsServeOptions wanted;
     int port;
 
-    if (SsListenersGet(interp, objc - 2, objv + 2, 1, &wanted) != TCL_OK
-	    || SsServe(interp, &wanted, 1, &port) != TCL_OK) {
+    if (SsListenersGet(interp, words, 1, &words[LISTENER].objPtr, &wanted)
+	    != TCL_OK || SsServe(interp, &wanted, 1, &port) != TCL_OK) {
 	return TCL_ERROR;
     }
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(port));
-    return TCL_OK;
+    return SsResultNumber(interp, port);
 }
 
 static int
-ClientSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+ClientSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    static const char *const names[] = { "-port", "-closed", NULL };
-    TakeOptions options;
-    SsPort *portPtr;
+    enum { HANDLER = 2 };
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
     int code;
 
-    portPtr = UsePort(interp, objc - 3, objv + 2, names, &options);
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
-    code = CheckOpen(interp, portPtr, options.closedPtr);
+    code = CheckOpen(interp, portPtr, words[CLOSED].objPtr);
     if (code == TCL_OK) {
-	code = SsRequest(interp, portPtr, objv[objc - 1], options.closedPtr);
+	code = SsRequest(interp, portPtr, words[HANDLER].objPtr,
+		words[CLOSED].objPtr);
     }
     DropPort(portPtr);
     return code;
 }
 
 static int
-AcceptSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+AcceptSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    static const char *const names[] = {
-	"-port", "-closed", "-timeout", NULL
-    };
-    TakeOptions options;
-    SsPort *portPtr;
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
     int code;
 
-    portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
-    code = SsAccept(interp, portPtr, options.timeout, options.closedPtr);
+    code = SsAccept(interp, portPtr,
+	    words[TIMEOUT].objPtr ? words[TIMEOUT].number : -1,
+	    words[CLOSED].objPtr);
     DropPort(portPtr);
     return code;
 }
 
 static int
-CloseSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+CloseSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    static const char *const names[] = { "-port", NULL };
-    TakeOptions options;
-    SsPort *portPtr;
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
     int number;
 
-    portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
@@ -275,7 +219,7 @@ AddOnce(
 }
 
 static int
-PortsSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+PortsSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
     Tcl_Obj *listPtr;
     SsPort *portPtr, *nextPtr;
@@ -299,17 +243,14 @@ PortsSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 }
 
 static int
-StatusSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+StatusSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    static const char *const names[] = { "-port", NULL };
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
     SsServeCounts counts;
-    TakeOptions options;
-    SsPort *portPtr;
     Tcl_Obj *dictPtr;
     uint64_t received, discarded;
     int serving, limit, open;
 
-    portPtr = UsePort(interp, objc - 2, objv + 2, names, &options);
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
@@ -347,15 +288,25 @@ StatusSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
     return TCL_OK;
 }
 
+#define PORT_KIND { "-port", 0, 0, NULL }
+#define CLOSED_KIND { "-closed", 0, 0, SsPrefixKind }
+#define LAST_KIND { NULL, 0, 0, NULL }
+
+static const SsKind acceptKinds[] = {
+    PORT_KIND, CLOSED_KIND, { "-timeout", 0, INT_MAX, NULL }, LAST_KIND
+};
+static const SsKind clientKinds[] = { PORT_KIND, CLOSED_KIND, LAST_KIND };
+static const SsKind portKinds[] = { PORT_KIND, LAST_KIND };
+
 const SsSubcommand ssSocketSubcommands[] = {
-    { "accept", AcceptSubcommand, 0, SS_OPTIONS,
-	"?-port port? ?-timeout ms? ?-closed cmd?" },
-    { "client", ClientSubcommand, 1, SS_OPTIONS,
-	"?-port port? ?-closed cmd? handlerProc" },
-    { "close", CloseSubcommand, 0, SS_OPTIONS, "?-port port?" },
-    { "ports", PortsSubcommand, 0, 0, "" },
-    { "server", ServerSubcommand, 1, SS_OPTIONS,
-	"?-myaddr addr? ?-backlog n? ?-reuseport bool? port" },
-    { "status", StatusSubcommand, 0, SS_OPTIONS, "?-port port?" },
-    { NULL, NULL, 0, 0, NULL }
+    { "accept", AcceptSubcommand, "?-port port? ?-timeout ms? ?-closed cmd?",
+	acceptKinds },
+    { "client", ClientSubcommand, "?-port port? ?-closed cmd? handlerProc",
+	clientKinds },
+    { "close", CloseSubcommand, "?-port port?", portKinds },
+    { "ports", PortsSubcommand, "", portKinds },
+    { "server", ServerSubcommand, SS_LISTENER_USAGE " port",
+	ssListenerKinds },
+    { "status", StatusSubcommand, "?-port port?", portKinds },
+    { NULL, NULL, NULL, NULL }
 };

@@ -13,61 +13,51 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Asks it of one supervisor. */
-
 static int
-AskOf(Tcl_Interp *interp, Tcl_Obj *idPtr, SsCall *callPtr)
+NewSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    int id;
+    SsCall call = {
+	.name = "supervise new", .text = Tcl_GetString(words[0].objPtr)
+    };
 
-    if (SsGetNumber(interp, idPtr, "supervisor", 1, INT_MAX, &id) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    callPtr->numbers[0] = id;
-    return (SsAsk(callPtr) < 0) ? SsAskError(interp, callPtr) : TCL_OK;
+    return (SsAsk(&call) < 0) ? SsAskError(interp, &call)
+	    : SsResultNumber(interp, call.numbers[0]);
 }
 
 static int
-NewSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+StepSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
     SsCall call = {
-	.name = "supervise new", .text = Tcl_GetString(objv[2])
+	.name = "supervise step", .numbers = { words[0].number },
+	.text = Tcl_GetString(words[1].objPtr)
     };
 
     if (SsAsk(&call) < 0) {
 	return SsAskError(interp, &call);
     }
-    Tcl_SetObjResult(interp, Tcl_NewWideIntObj(call.numbers[0]));
-    return TCL_OK;
-}
-
-static int
-StepSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    SsCall call = {
-	.name = "supervise step", .text = Tcl_GetString(objv[3])
-    };
-
-    if (AskOf(interp, objv[2], &call) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    Tcl_SetObjResult(interp, Tcl_NewStringObj(
-	    (call.reply == NULL) ? "" : call.reply, -1));
+    Tcl_SetObjResult(interp, Tcl_NewStringObj(call.reply, -1));
     free(call.reply);
     return TCL_OK;
 }
 
 static int
-EndSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+EndSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
-    SsCall call = { .name = "supervise end" };
+    SsCall call = {
+	.name = "supervise end", .numbers = { words[0].number }
+    };
 
-    return AskOf(interp, objv[2], &call);
+    return (SsAsk(&call) < 0) ? SsAskError(interp, &call) : TCL_OK;
 }
 
+static const SsKind kinds[] = {
+    { "id", 1, INT_MAX, NULL },
+    { NULL, 0, 0, NULL }
+};
+
 const SsSubcommand ssSuperviseSubcommands[] = {
-    { "end", EndSubcommand, 1, 1, "id" },
-    { "new", NewSubcommand, 1, 1, "config" },
-    { "step", StepSubcommand, 2, 2, "id snapshot" },
-    { NULL, NULL, 0, 0, NULL }
+    { "end", EndSubcommand, "id", kinds },
+    { "new", NewSubcommand, "config", kinds },
+    { "step", StepSubcommand, "id snapshot", kinds },
+    { NULL, NULL, NULL, NULL }
 };

@@ -14,6 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#define KEY "socketserver::Timer %" TCL_LL_MODIFIER "d"
 #define KEY_SIZE 48
 
 typedef struct Timer {		/* Associated with its interpreter. */
@@ -25,12 +26,6 @@ typedef struct Timer {		/* Associated with its interpreter. */
 				 * so the wall clock has to do... */
     Tcl_TimerToken token;	/* ...with this. */
 } Timer;
-
-static void
-GetKey(Tcl_WideInt number, char key[KEY_SIZE])
-{
-    snprintf(key, KEY_SIZE, "socketserver::Timer %lld", (long long) number);
-}
 
 /* In a forked child the timerfd is the parent's, too: only this copy closes. */
 static void
@@ -90,54 +85,51 @@ OpenTimerfd(int milliseconds)
 }
 
 static int
-StartSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+StartSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
     static Tcl_WideInt latest = 0;
-    Tcl_WideInt number;
-    Timer *timerPtr;
-    int milliseconds;
+    Tcl_WideInt number = __atomic_add_fetch(&latest, 1, __ATOMIC_RELAXED);
+    Timer *timerPtr = (Timer *) Tcl_Alloc(sizeof(Timer));
 
-    if (SsGetNumber(interp, objv[2], "number of milliseconds", 0, INT_MAX,
-	    &milliseconds) != TCL_OK
-	    || SsCheckPrefix(interp, objv[3]) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    timerPtr = (Timer *) Tcl_Alloc(sizeof(Timer));
     timerPtr->interp = interp;
-    number = __atomic_add_fetch(&latest, 1, __ATOMIC_RELAXED);
-    GetKey(number, timerPtr->key);
-    timerPtr->prefixPtr = objv[3];
+    snprintf(timerPtr->key, KEY_SIZE, KEY, number);
+    timerPtr->prefixPtr = words[1].objPtr;
     Tcl_IncrRefCount(timerPtr->prefixPtr);
     timerPtr->process = SsForkCount();
-    timerPtr->fd = OpenTimerfd(milliseconds);
+    timerPtr->fd = OpenTimerfd(words[0].number);
     timerPtr->token = NULL;
     if (timerPtr->fd >= 0) {
 	Tcl_CreateFileHandler(timerPtr->fd, TCL_READABLE, FileProc, timerPtr);
     } else {
-	timerPtr->token = Tcl_CreateTimerHandler(milliseconds, TimerProc,
+	timerPtr->token = Tcl_CreateTimerHandler(words[0].number, TimerProc,
 		timerPtr);
     }
     Tcl_SetAssocData(interp, timerPtr->key, DeleteProc, timerPtr);
-    Tcl_SetObjResult(interp, Tcl_NewWideIntObj(number));
-    return TCL_OK;
+    return SsResultNumber(interp, number);
 }
 
 /* As with "after cancel", one that has fired or never was is no error. */
 static int
-CancelSubcommand(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+CancelSubcommand(Tcl_Interp *interp, const SsWord *words)
 {
     Tcl_WideInt number;
     char key[KEY_SIZE];
 
-    if (Tcl_GetWideIntFromObj(NULL, objv[2], &number) == TCL_OK) {
-	GetKey(number, key);
+    if (Tcl_GetWideIntFromObj(NULL, words[0].objPtr, &number) == TCL_OK) {
+	snprintf(key, KEY_SIZE, KEY, number);
 	Tcl_DeleteAssocData(interp, key);
     }
     return TCL_OK;
 }
 
+static const SsKind kinds[] = {
+    { "ms", 0, INT_MAX, NULL },
+    { "cmdPrefix", 1, 0, SsPrefixKind },
+    { NULL, 0, 0, NULL }
+};
+
 const SsSubcommand ssTimerSubcommands[] = {
-    { "cancel", CancelSubcommand, 1, 1, "id" },
-    { "start", StartSubcommand, 2, 2, "ms cmdPrefix" },
-    { NULL, NULL, 0, 0, NULL }
+    { "cancel", CancelSubcommand, "id", kinds },
+    { "start", StartSubcommand, "ms cmdPrefix", kinds },
+    { NULL, NULL, NULL, NULL }
 };
