@@ -72,7 +72,7 @@ proc ::socketserver::worker::Begin {} {
         try {
             ::socketserver::Queue use $port $queue
         } trap {SOCKETSERVER NOQUEUE} {} {
-            ::socketserver::Board state $board $slot retiring
+            Show retiring
             return 0
         }
     }
@@ -162,7 +162,6 @@ proc ::socketserver::worker::Has {chan option} {
 
 proc ::socketserver::worker::Prepare {} {
     variable options
-    variable settings
     variable handlers
 
     try {
@@ -176,15 +175,19 @@ proc ::socketserver::worker::Prepare {} {
         }]
     } on error {message problem} {
         Tell error "worker [pid] can't begin: $message" $problem
-        dict with settings {
-            ::socketserver::Board note $board $slot $message
-        }
+        Show starting $message
         return 0
     }
-    dict with settings {
-        ::socketserver::Board state $board $slot idle
-    }
+    Show idle
     return 1
+}
+
+# Has the supervisor see what this worker is at.
+
+proc ::socketserver::worker::Show {state {note {}} {dismissed 0}} {
+    variable settings
+    ::socketserver::Board set [dict get $settings board] \
+            [dict get $settings slot] $state $note $dismissed
 }
 
 # How many words a handler takes: a procedure that has room for one more
@@ -273,7 +276,7 @@ proc ::socketserver::worker::HandlerOf {sock} {
     if {[llength $handlers] == 1} {
         return [lindex $handlers 0]
     }
-    lindex $handlers [::socketserver::Queue listener $sock]
+    lindex $handlers [::socketserver::Connection listener $sock]
 }
 
 # Calls the handler with a connection. An error is told, and the
@@ -329,7 +332,7 @@ proc ::socketserver::worker::IsLoss {code} {
 
 proc ::socketserver::worker::Close {sock address peerPort} {
     if {$sock ni [chan names $sock]} {
-        while {[::socketserver::Process lingering] > 0} {
+        while {[::socketserver::Connection lingering] > 0} {
             ::socketserver::Timer start 10 \
                     {set ::socketserver::worker::turned 1}
             vwait ::socketserver::worker::turned
@@ -402,7 +405,8 @@ proc ::socketserver::worker::Take {sock address peerPort} {
     incr open
     set clients($sock) "$address port $peerPort"
     incr left [expr {$left > 0 ? -1 : 0}]
-    ::socketserver::Closing $sock [list ::socketserver::worker::Given $sock]
+    ::socketserver::Connection closing $sock \
+            [list ::socketserver::worker::Given $sock]
     set limit [::socketserver::options::Milliseconds \
             [dict get $options -timeout]]
     if {$limit > 0} {
@@ -446,7 +450,7 @@ proc ::socketserver::worker::Late {handler sock address peerPort} {
         chan configure $sock -blocking 0
         chan flush $sock
     }
-    ::socketserver::Cut $sock
+    ::socketserver::Connection cut $sock
     catch {chan close $sock}
 }
 
@@ -454,11 +458,8 @@ proc ::socketserver::worker::Late {handler sock address peerPort} {
 # accept loop, which then returns; in the event loop.
 
 proc ::socketserver::worker::Closed {} {
-    variable settings
     Retiring
-    dict with settings {
-        ::socketserver::Board dismissed $board $slot
-    }
+    Show retiring {} 1
 }
 
 proc ::socketserver::worker::Ended {} {
@@ -473,11 +474,8 @@ proc ::socketserver::worker::Ended {} {
 # know.
 
 proc ::socketserver::worker::Retiring {} {
-    variable settings
     variable told
-    dict with settings {
-        ::socketserver::Board state $board $slot retiring
-    }
+    Show retiring
     if {!$told} {
         set told 1
         Evaluate -leavecmd

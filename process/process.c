@@ -253,29 +253,3 @@ SsProcessWatch(Tcl_Interp *interp, pid_t pid, Tcl_Obj *prefixPtr)
     return TCL_OK;
 }
 
-void
-SsProcessUnwatch(Tcl_Interp *interp, pid_t pid)
-{
-    Watch **linkPtr = FindWatch(pid);
-
-    if (*linkPtr != NULL && (*linkPtr)->interp == interp) {
-	DeleteWatch(linkPtr);
-    }
-}
-
-int
-SsProcessKill(
-    Tcl_Interp *interp,
-    pid_t pid,			/* One process: above 0. */
-    int number)
-{
-    int error;
-
-    if (kill(pid, number) < 0) {
-	error = errno;
-	return SsErrorPosix(interp, error,
-		"can't send a signal to process %d: %s", (int) pid,
-		strerror(error));
-    }
-    return TCL_OK;
-}

@@ -14,12 +14,6 @@
 int		SsProcessWatch(Tcl_Interp *interp, pid_t pid,
 		    Tcl_Obj *prefixPtr);
 
-/* Forgets about a child of this interpreter's without waiting for it. */
-void		SsProcessUnwatch(Tcl_Interp *interp, pid_t pid);
-
-/* TCL_ERROR leaves a message in the interpreter. */
-int		SsProcessKill(Tcl_Interp *interp, pid_t pid, int number);
-
 /*
  * In a forked child, when it is back in Tcl: what its thread watched are not
  * its children.  A child that doesn't call it forgets them when it hears of

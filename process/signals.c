@@ -180,9 +180,7 @@ OpenPipe(void)
 }
 
 static int
-Begin(
-    Tcl_Interp *interp,
-    Tcl_Obj *prefixPtr)		/* May be NULL. */
+Begin(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
 {
     int error, taken;
 
@@ -198,37 +196,32 @@ Begin(
 		"signals are caught in this process already: restore them"
 		" first");
     }
-    if (prefixPtr != NULL) {
-	error = OpenPipe();
-	if (error != 0) {
-	    SsSignalsRestore(interp);
-	    return SsErrorPosix(interp, error, "can't catch signals: %s",
-		    strerror(error));
-	}
-	catcher.prefixPtr = prefixPtr;
-	Tcl_IncrRefCount(prefixPtr);
-	Tcl_CreateFileHandler(catcher.readFd, TCL_READABLE, FileProc, NULL);
+    error = OpenPipe();
+    if (error != 0) {
+	SsSignalsRestore(interp);
+	return SsErrorPosix(interp, error, "can't catch signals: %s",
+		strerror(error));
     }
+    catcher.prefixPtr = prefixPtr;
+    Tcl_IncrRefCount(prefixPtr);
+    Tcl_CreateFileHandler(catcher.readFd, TCL_READABLE, FileProc, NULL);
     handlersPid = getpid();
     Tcl_SetAssocData(interp, ASSOC_KEY, InterpDeleted, NULL);
     return TCL_OK;
 }
 
 int
-SsSignalsCatch(
-    Tcl_Interp *interp,
-    int count,			/* How many signals... */
-    const int *numbers,		/* ...and which. */
-    Tcl_Obj *prefixPtr)
+SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
 {
-    int i;
-
     if (Begin(interp, prefixPtr) != TCL_OK) {
 	return TCL_ERROR;
     }
-    for (i = 0; i < count; i++) {
-	Take(numbers[i], TELL);
-    }
+    Take(SIGTERM, TELL);
+    Take(SIGINT, TELL);
+    Take(SIGHUP, TELL);
+    Take(SIGTTIN, TELL);
+    Take(SIGTTOU, TELL);
+    Take(SIGUSR1, TELL);
     return TCL_OK;
 }
 

@@ -13,18 +13,16 @@
 
 /*
  * In a server: calls a command prefix with a signal's name, from the event
- * loop, for each of these signals that comes.  TCL_ERROR leaves a message in
- * the interpreter.
+ * loop, for each TERM, INT, HUP, TTIN, TTOU and USR1 that comes.  TCL_ERROR
+ * leaves a message in the interpreter.
  */
-int		SsSignalsCatch(Tcl_Interp *interp, int count,
-		    const int *numbers, Tcl_Obj *prefixPtr);
+int		SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
 
 /*
  * A worker finishes what it serves, whoever sends a signal to its process
  * group: INT, HUP, TTIN, TTOU and USR1 do nothing, TERM asks it to stop
- * (SsSignalsStopping) and calls the prefix, if one is given (NULL: none), from
- * the event loop.  A second TERM kills.  TCL_ERROR leaves a message in the
- * interpreter.
+ * (SsSignalsStopping) and calls the prefix from the event loop.  A second TERM
+ * kills.  TCL_ERROR leaves a message in the interpreter.
  */
 int		SsSignalsWorker(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
 int		SsSignalsStopping(void);

@@ -170,7 +170,7 @@ SsSubcommandObjCmd(
 	    words) != TCL_OK) {
 	return TCL_ERROR;
     }
-    return subPtr->proc(interp, words);
+    return subPtr->proc(interp, subPtr->name, words);
 }
 
 int

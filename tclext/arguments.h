@@ -47,11 +47,12 @@ SsKindProc	SsPrefixKind;
 
 /*
  * A subcommand.  A table of them ends with one without name.  The procedure is
- * called with all of its words: options in the order of their kinds, then the
- * others.
+ * called with that name and all of its words: options in the order of their
+ * kinds, then the others.
  */
 
-typedef int (SsSubcommandProc)(Tcl_Interp *interp, const SsWord *words);
+typedef int (SsSubcommandProc)(Tcl_Interp *interp, const char *name,
+	const SsWord *words);
 
 typedef struct SsSubcommand {
     const char *name;

@@ -50,7 +50,7 @@ StateKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 }
 
 static int
-CreateSubcommand(Tcl_Interp *interp, const SsWord *words)
+CreateSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     int board = SsBoardCreate(words[0].number);
 
@@ -60,14 +60,14 @@ CreateSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-DestroySubcommand(Tcl_Interp *interp, const SsWord *words)
+DestroySubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsBoardDestroy(words[0].number);
     return TCL_OK;
 }
 
 static int
-AssignSubcommand(Tcl_Interp *interp, const SsWord *words)
+AssignSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsBoardAssign(words[0].number, words[1].number, words[2].number,
 	    words[3].number);
@@ -75,53 +75,35 @@ AssignSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-TakeSubcommand(Tcl_Interp *interp, const SsWord *words)
+TakeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsBoardTake(words[0].number, words[1].number, words[2].number,
 	    Tcl_GetString(words[3].objPtr));
     return TCL_OK;
 }
 
-/* What only who has the slot may do was done, or not: below 0. */
+/* What is {} or 0 stays. */
 
 static int
-CheckOwner(Tcl_Interp *interp, const SsWord *words, int code)
+SetSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    return (code >= 0) ? TCL_OK : SsErrorOurs(interp, "NOTOWNER",
+    const char *note = Tcl_GetString(words[3].objPtr);
+
+    return (SsBoardSet(words[0].number, words[1].number,
+	    SS_BOARD_STARTING + words[2].number, note[0] ? note : NULL,
+	    words[4].number) == 0) ? TCL_OK : SsErrorOurs(interp, "NOTOWNER",
 	    "slot %d is not this process's: take it first", words[1].number);
 }
 
 static int
-StateSubcommand(Tcl_Interp *interp, const SsWord *words)
-{
-    return CheckOwner(interp, words, SsBoardSet(words[0].number,
-	    words[1].number, SS_BOARD_STARTING + words[2].number, NULL, 0));
-}
-
-static int
-NoteSubcommand(Tcl_Interp *interp, const SsWord *words)
-{
-    return CheckOwner(interp, words, SsBoardSet(words[0].number,
-	    words[1].number, SS_BOARD_FREE, Tcl_GetString(words[2].objPtr), 0));
-}
-
-static int
-DismissedSubcommand(Tcl_Interp *interp, const SsWord *words)
-{
-    return CheckOwner(interp, words,
-	    SsBoardSet(words[0].number,
-	    words[1].number, SS_BOARD_FREE, NULL, 1));
-}
-
-static int
-ReleaseSubcommand(Tcl_Interp *interp, const SsWord *words)
+ReleaseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsBoardRelease(words[0].number, words[1].number);
     return TCL_OK;
 }
 
 static int
-KillSubcommand(Tcl_Interp *interp, const SsWord *words)
+KillSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     int killed = SsBoardKillLate(words[0].number, words[1].number,
 	    words[2].number);
@@ -132,7 +114,7 @@ KillSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-ReadSubcommand(Tcl_Interp *interp, const SsWord *words)
+ReadSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsBoardEntry entry;
     Tcl_Obj *dictPtr;
@@ -168,7 +150,7 @@ ReadSubcommand(Tcl_Interp *interp, const SsWord *words)
  */
 
 static int
-LinesSubcommand(Tcl_Interp *interp, const SsWord *words)
+LinesSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     Tcl_Obj *result[2], *textPtr = Tcl_NewObj();
     int64_t now = SsMilliseconds();
@@ -204,6 +186,7 @@ static const SsKind kinds[] = {
     { "pid", 1, INT_MAX, NULL },
     { "generation", 0, INT_MAX, NULL },
     { "state", 0, 0, StateKind },
+    { "dismissed", 0, 1, NULL },
     { "ms", 0, INT_MAX, NULL },
     { NULL, 0, 0, NULL }
 };
@@ -212,13 +195,11 @@ const SsSubcommand ssBoardSubcommands[] = {
     { "assign", AssignSubcommand, "id slot pid generation", kinds },
     { "create", CreateSubcommand, "slots", kinds },
     { "destroy", DestroySubcommand, "id", kinds },
-    { "dismissed", DismissedSubcommand, "id slot", kinds },
     { "kill", KillSubcommand, "id slot ms", kinds },
     { "lines", LinesSubcommand, "id", kinds },
-    { "note", NoteSubcommand, "id slot text", kinds },
     { "read", ReadSubcommand, "id slot", kinds },
     { "release", ReleaseSubcommand, "id slot", kinds },
-    { "state", StateSubcommand, "id slot state", kinds },
+    { "set", SetSubcommand, "id slot state note dismissed", kinds },
     { "take", TakeSubcommand, "id slot generation handler", kinds },
     { NULL, NULL, NULL, NULL }
 };

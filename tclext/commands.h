@@ -24,10 +24,10 @@ extern const SsSubcommand ssSocketSubcommands[];
  *	destroy id
  *	assign id slot pid generation		In the server: whose it is.
  *	take id slot generation handler		In the worker.
- *	state id slot state			In the worker.
- *	note id slot text			In the worker.
- *	dismissed id slot			In the worker: it was asked to
- *						retire.
+ *	set id slot state note dismissed	In the worker: its state, why it
+ *						can't begin, 1 when it was asked
+ *						to retire; {} and 0 change
+ *						nothing.
  *	release id slot
  *	kill id slot ms -> boolean		In the server: unless it isn't
  *						late (any more).
@@ -36,6 +36,21 @@ extern const SsSubcommand ssSocketSubcommands[];
  *						supervisor.
  */
 extern const SsSubcommand ssBoardSubcommands[];
+
+/*
+ * Connection: in a worker.
+ *
+ *	closing channel cmdPrefix		Evaluated from the event loop
+ *						when it is closed, by whomever.
+ *	cut channel -> boolean			Ends it whatever Tcl still
+ *						writes to it, after its channel
+ *						was closed perhaps.  Whether it
+ *						was there.
+ *	lingering -> n				How many Tcl writes to in the
+ *						background.
+ *	listener channel -> n			By which it came.
+ */
+extern const SsSubcommand ssConnectionSubcommands[];
 
 /*
  * Process: children, and the process itself.
@@ -49,8 +64,6 @@ extern const SsSubcommand ssBoardSubcommands[];
  *	identity user group			For good; group {}: the user's.
  *	account user group			Whether they exist.
  *	clock -> ms
- *	lingering -> n				Connections that Tcl writes to
- *						in the background.
  *	limit -> dict				Of descriptors: limit, open.
  *	raise limit -> limit			To at least that, if it may.
  */
@@ -74,7 +87,6 @@ extern const SsSubcommand ssProcessSubcommands[];
  *	tell port n				In a worker: n have ended.
  *	list port				Dict: number, length; the newest
  *						last.
- *	listener channel			In a worker: by which it came.
  *	use port queue				In a worker: this one alone.
  *	withdraw port				In a worker: undo "client".
  */
@@ -107,18 +119,8 @@ extern const SsSubcommand ssSuperviseSubcommands[];
  */
 extern const SsSubcommand ssTimerSubcommands[];
 
-/*
- * fork: 0 in the child, the child's pid in the parent.
- *
- * Closing channel cmdPrefix, in a worker: evaluates a command prefix from the
- * event loop after the channel is closed, by whomever.
- *
- * Cut name, in a worker: ends a connection whatever Tcl still writes to it;
- * its channel may be closed already.  Whether there was one.
- */
+/* fork: 0 in the child, the child's pid in the parent. */
 Tcl_ObjCmdProc SsForkObjCmd;
-Tcl_ObjCmdProc SsClosingObjCmd;
-Tcl_ObjCmdProc SsCutObjCmd;
 
 /*
  * Forks.  The child leads a process group and evaluates a command prefix at

@@ -7,7 +7,6 @@
 #include "commands.h"
 #include "arguments.h"
 #include "clock.h"
-#include "connection.h"
 #include "group.h"
 #include "identity.h"
 #include "limit.h"
@@ -33,13 +32,13 @@ SignalKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 }
 
 static int
-WatchSubcommand(Tcl_Interp *interp, const SsWord *words)
+WatchSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsProcessWatch(interp, words[0].number, words[1].objPtr);
 }
 
 static int
-KillSubcommand(Tcl_Interp *interp, const SsWord *words)
+KillSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return (SsGroupKill(words[0].number, words[1].number) == 0) ? TCL_OK
 	    : SsErrorPosix(interp, errno, "can't send a signal to process %d"
@@ -47,14 +46,14 @@ KillSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-PauseSubcommand(Tcl_Interp *interp, const SsWord *words)
+PauseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     poll(NULL, 0, words[0].number);
     return TCL_OK;
 }
 
 static int
-SpawnSubcommand(Tcl_Interp *interp, const SsWord *words)
+SpawnSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     pid_t pid;
 
@@ -63,7 +62,7 @@ SpawnSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-TitleSubcommand(Tcl_Interp *interp, const SsWord *words)
+TitleSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     char before[TITLE_SIZE] = "", title[TITLE_SIZE];
 
@@ -75,33 +74,27 @@ TitleSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-IdentitySubcommand(Tcl_Interp *interp, const SsWord *words)
+IdentitySubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsIdentity(interp, Tcl_GetString(words[0].objPtr),
 	    Tcl_GetString(words[1].objPtr));
 }
 
 static int
-AccountSubcommand(Tcl_Interp *interp, const SsWord *words)
+AccountSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsIdentityKnown(interp, Tcl_GetString(words[0].objPtr),
 	    Tcl_GetString(words[1].objPtr));
 }
 
 static int
-ClockSubcommand(Tcl_Interp *interp, const SsWord *words)
+ClockSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsResultNumber(interp, SsMilliseconds());
 }
 
 static int
-LingeringSubcommand(Tcl_Interp *interp, const SsWord *words)
-{
-    return SsResultNumber(interp, SsConnectionsLingering());
-}
-
-static int
-RaiseSubcommand(Tcl_Interp *interp, const SsWord *words)
+RaiseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     int limit = SsLimitRaise(words[0].number);
 
@@ -111,7 +104,7 @@ RaiseSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-LimitSubcommand(Tcl_Interp *interp, const SsWord *words)
+LimitSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     int limit, open, error = SsLimitGet(&limit, &open);
 
@@ -139,7 +132,6 @@ const SsSubcommand ssProcessSubcommands[] = {
     { "identity", IdentitySubcommand, "user group", kinds },
     { "kill", KillSubcommand, "pid signal", kinds },
     { "limit", LimitSubcommand, "", kinds },
-    { "lingering", LingeringSubcommand, "", kinds },
     { "pause", PauseSubcommand, "ms", kinds },
     { "raise", RaiseSubcommand, "limit", kinds },
     { "spawn", SpawnSubcommand, "cmdPrefix", kinds },

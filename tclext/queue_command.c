@@ -6,7 +6,6 @@
 
 #include "commands.h"
 #include "arguments.h"
-#include "connection.h"
 #include "fork.h"
 #include "listener.h"
 #include "ports.h"
@@ -39,7 +38,7 @@ PortKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 /* As "socket server", with a list of each. */
 
 static int
-ServeSubcommand(Tcl_Interp *interp, const SsWord *words)
+ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsServeOptions wanted[SS_LISTENERS_MOST];
     SsWord common[SS_WORDS_MOST];
@@ -71,18 +70,7 @@ ServeSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-ListenerSubcommand(Tcl_Interp *interp, const SsWord *words)
-{
-    const char *name = Tcl_GetString(words[0].objPtr);
-    int number = SsConnectionListener(name);
-
-    return (number >= 0) ? SsResultNumber(interp, number)
-	    : SsErrorOurs(interp, "USAGE",
-	    "channel \"%s\" is no open connection", name);
-}
-
-static int
-RenewSubcommand(Tcl_Interp *interp, const SsWord *words)
+RenewSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     int queue;
 
@@ -91,31 +79,31 @@ RenewSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-SwitchSubcommand(Tcl_Interp *interp, const SsWord *words)
+SwitchSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsServeSwitch(interp, words[0].number);
 }
 
 static int
-AbandonSubcommand(Tcl_Interp *interp, const SsWord *words)
+AbandonSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsServeAbandon(interp, words[0].number);
 }
 
 static int
-RetireSubcommand(Tcl_Interp *interp, const SsWord *words)
+RetireSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsServeRetire(interp, words[0].number, words[1].number);
 }
 
 static int
-ReturnSubcommand(Tcl_Interp *interp, const SsWord *words)
+ReturnSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsServeReturn(interp, words[0].number);
 }
 
 static int
-ReturnedSubcommand(Tcl_Interp *interp, const SsWord *words)
+ReturnedSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     int64_t got, refused;
 
@@ -128,7 +116,7 @@ ReturnedSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-TellSubcommand(Tcl_Interp *interp, const SsWord *words)
+TellSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     int error = SsReturnSend(words[0].number, SS_RETURN_ENDED,
 	    (uint32_t) words[1].number);
@@ -150,7 +138,7 @@ QueueLengthLocked(SsPort *portPtr)
 }
 
 static int
-ListSubcommand(Tcl_Interp *interp, const SsWord *words)
+ListSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     Tcl_Obj *dictPtr = Tcl_NewDictObj();
     SsPort *portPtr, *nextPtr;
@@ -198,7 +186,7 @@ DiscardLocked(
 }
 
 static int
-DiscardSubcommand(Tcl_Interp *interp, const SsWord *words)
+DiscardSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsPort *portPtr, *nextPtr;
     int count = 0;
@@ -215,7 +203,7 @@ DiscardSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-UseSubcommand(Tcl_Interp *interp, const SsWord *words)
+UseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsPort *portPtr;
     int usable;
@@ -233,7 +221,7 @@ UseSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-WithdrawSubcommand(Tcl_Interp *interp, const SsWord *words)
+WithdrawSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsResultNumber(interp,
 	    SsRequestWithdraw(interp, words[0].number));
@@ -250,7 +238,6 @@ const SsSubcommand ssQueueSubcommands[] = {
     { "abandon", AbandonSubcommand, "port", kinds },
     { "discard", DiscardSubcommand, "port", kinds },
     { "list", ListSubcommand, "port", kinds },
-    { "listener", ListenerSubcommand, "channel", kinds },
     { "renew", RenewSubcommand, "port", kinds },
     { "retire", RetireSubcommand, "port n", kinds },
     { "return", ReturnSubcommand, "port", kinds },

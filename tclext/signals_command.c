@@ -8,27 +8,20 @@
 #include "arguments.h"
 #include "signals.h"
 
-#include <signal.h>
-
 static int
-CatchSubcommand(Tcl_Interp *interp, const SsWord *words)
+CatchSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    static const int steering[] = {
-	SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1
-    };
-
-    return SsSignalsCatch(interp, sizeof(steering) / sizeof(steering[0]),
-	    steering, words[0].objPtr);
+    return SsSignalsCatch(interp, words[0].objPtr);
 }
 
 static int
-WorkerSubcommand(Tcl_Interp *interp, const SsWord *words)
+WorkerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsSignalsWorker(interp, words[0].objPtr);
 }
 
 static int
-RestoreSubcommand(Tcl_Interp *interp, const SsWord *words)
+RestoreSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsSignalsRestore(interp);
     return TCL_OK;

@@ -137,7 +137,7 @@ CheckOpen(
 }
 
 static int
-ServerSubcommand(Tcl_Interp *interp, const SsWord *words)
+ServerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     enum { LISTENER = 3 };
     SsServeOptions wanted;
@@ -151,7 +151,7 @@ ServerSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-ClientSubcommand(Tcl_Interp *interp, const SsWord *words)
+ClientSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     enum { HANDLER = 2 };
     SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
@@ -170,7 +170,7 @@ ClientSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-AcceptSubcommand(Tcl_Interp *interp, const SsWord *words)
+AcceptSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
     int code;
@@ -186,7 +186,7 @@ AcceptSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-CloseSubcommand(Tcl_Interp *interp, const SsWord *words)
+CloseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
     int number;
@@ -219,7 +219,7 @@ AddOnce(
 }
 
 static int
-PortsSubcommand(Tcl_Interp *interp, const SsWord *words)
+PortsSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     Tcl_Obj *listPtr;
     SsPort *portPtr, *nextPtr;
@@ -243,7 +243,7 @@ PortsSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-StatusSubcommand(Tcl_Interp *interp, const SsWord *words)
+StatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
     SsServeCounts counts;

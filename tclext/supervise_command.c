@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 static int
-NewSubcommand(Tcl_Interp *interp, const SsWord *words)
+NewSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsCall call = {
 	.name = "supervise new", .text = Tcl_GetString(words[0].objPtr)
@@ -25,7 +25,7 @@ NewSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-StepSubcommand(Tcl_Interp *interp, const SsWord *words)
+StepSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsCall call = {
 	.name = "supervise step", .numbers = { words[0].number },
@@ -41,7 +41,7 @@ StepSubcommand(Tcl_Interp *interp, const SsWord *words)
 }
 
 static int
-EndSubcommand(Tcl_Interp *interp, const SsWord *words)
+EndSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsCall call = {
 	.name = "supervise end", .numbers = { words[0].number }

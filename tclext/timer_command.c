@@ -85,7 +85,7 @@ OpenTimerfd(int milliseconds)
 }
 
 static int
-StartSubcommand(Tcl_Interp *interp, const SsWord *words)
+StartSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     static Tcl_WideInt latest = 0;
     Tcl_WideInt number = __atomic_add_fetch(&latest, 1, __ATOMIC_RELAXED);
@@ -110,7 +110,7 @@ StartSubcommand(Tcl_Interp *interp, const SsWord *words)
 
 /* As with "after cancel", one that has fired or never was is no error. */
 static int
-CancelSubcommand(Tcl_Interp *interp, const SsWord *words)
+CancelSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     Tcl_WideInt number;
     char key[KEY_SIZE];

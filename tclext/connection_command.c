@@ -1,8 +1,7 @@
 /*
- * closing_command.c --
+ * connection_command.c --
  *
- *	The commands ::socketserver::Closing, which tells a worker that a
- *	connection is closed, and ::socketserver::Cut, which ends one.
+ *	The command ::socketserver::Connection.
  */
 
 #include "commands.h"
@@ -24,18 +23,6 @@ typedef struct ClosingEvent {
     Tcl_ThreadId thread;	/* Whose interpreter it is. */
     int process;		/* Which, as SsForkCount tells. */
 } ClosingEvent;
-
-int
-SsCutObjCmd(void *clientData, Tcl_Interp *interp, int objc,
-    Tcl_Obj *const objv[])
-{
-    if (objc != 2) {
-	return SsWrongArgs(interp, 1, objv, "name");
-    }
-    Tcl_SetObjResult(interp, Tcl_NewBooleanObj(
-	    SsConnectionCut(Tcl_GetString(objv[1])) == 0));
-    return TCL_OK;
-}
 
 /* A forked child that got a copy of the event evaluates nothing. */
 
@@ -71,39 +58,66 @@ ClosedProc(
     SsForkUnlock();
 }
 
-int
-SsClosingObjCmd(void *clientData, Tcl_Interp *interp, int objc,
-    Tcl_Obj *const objv[])
+static int
+ClosingSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    static const SsKind kinds[] = {
-	{ "cmdPrefix", 1, 0, SsPrefixKind },
-	{ NULL, 0, 0, NULL }
-    };
-    SsWord words[SS_WORDS_MOST];
+    Tcl_Channel channel = Tcl_GetChannel(interp,
+	    Tcl_GetString(words[0].objPtr), NULL);
     ClosingEvent *eventPtr;
-    Tcl_Channel channel;
 
-    if (SsReadWords(interp, "channel cmdPrefix", kinds, 1, objc, objv, words)
-	    != TCL_OK) {
-	return TCL_ERROR;
-    }
-    channel = Tcl_GetChannel(interp, Tcl_GetString(objv[1]), NULL);
     if (channel == NULL) {
 	return SsUsageError(interp);
     }
     eventPtr = (ClosingEvent *) Tcl_Alloc(sizeof(ClosingEvent));
     eventPtr->header.proc = ClosingEventProc;
     eventPtr->interp = interp;
-    eventPtr->prefixPtr = objv[2];
+    eventPtr->prefixPtr = words[1].objPtr;
     eventPtr->thread = Tcl_GetCurrentThread();
     eventPtr->process = SsForkCount();
     if (SsConnectionWhenClosed(channel, ClosedProc, eventPtr) < 0) {
 	Tcl_Free((char *) eventPtr);
 	return SsErrorOurs(interp, "USAGE", "channel \"%s\" is no open"
 		" connection, or has such a command already",
-		Tcl_GetString(objv[1]));
+		Tcl_GetString(words[0].objPtr));
     }
     Tcl_Preserve(interp);
     Tcl_IncrRefCount(eventPtr->prefixPtr);
     return TCL_OK;
 }
+
+static int
+CutSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsResultNumber(interp,
+	    SsConnectionCut(Tcl_GetString(words[0].objPtr)) == 0);
+}
+
+static int
+LingeringSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsResultNumber(interp, SsConnectionsLingering());
+}
+
+static int
+ListenerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    const char *channel = Tcl_GetString(words[0].objPtr);
+    int number = SsConnectionListener(channel);
+
+    return (number >= 0) ? SsResultNumber(interp, number)
+	    : SsErrorOurs(interp, "USAGE",
+	    "channel \"%s\" is no open connection", channel);
+}
+
+static const SsKind kinds[] = {
+    { "cmdPrefix", 1, 0, SsPrefixKind },
+    { NULL, 0, 0, NULL }
+};
+
+const SsSubcommand ssConnectionSubcommands[] = {
+    { "closing", ClosingSubcommand, "channel cmdPrefix", kinds },
+    { "cut", CutSubcommand, "channel", kinds },
+    { "lingering", LingeringSubcommand, "", kinds },
+    { "listener", ListenerSubcommand, "channel", kinds },
+    { NULL, NULL, NULL, NULL }
+};
