@@ -9,17 +9,14 @@ namespace eval ::socketserver::worker {
     variable handlers	;# Of each listener: command prefix, and how many words
 			;# it takes: 1 or 3.
     variable left	;# Connections still to take; -1: no bound.
-    variable open 0	;# Connections open in the event loop.
-    variable clients	;# Their peers, by channel...
-    variable timers	;# ...and what bounds them.
+    variable clients {}	;# Connections open in the event loop: channel ->
+			;# peer, and the timer that bounds it or {}.
     variable asked 0	;# Whether the event loop has asked for one more.
     variable leaving 0	;# Whether it takes no more...
     variable told 0	;# ...and -leavecmd has been told so.
     variable done	;# Set when it is over.
     variable turned	;# Set to end a turn of the event loop.
     variable patience 100	;# How often to try to accept, 50 ms apart.
-    array set clients {}
-    array set timers {}
 }
 
 # Serves until the queue ends or something asks the worker to stop. The exit
@@ -114,11 +111,11 @@ proc ::socketserver::worker::WentAway {message code} {
     if {![regexp {^SSL channel "([^"]+)": error: $} $message -> sock]
             && (![IsLoss $code] || ![regexp \
             {^error (?:reading|writing|flushing) "([^"]+)"} $message -> sock])
-            || ![info exists clients($sock)]} {
+            || ![dict exists $clients $sock]} {
         return 0
     }
     if {$sock in [chan names $sock]} {
-        Tell info "$clients($sock) went away: $message"
+        Tell info "[dict get $clients $sock peer] went away: $message"
         catch {chan close $sock}
     }
     return 1
@@ -367,12 +364,13 @@ proc ::socketserver::worker::EventLoop {} {
 proc ::socketserver::worker::Ask {} {
     variable options
     variable settings
-    variable open
+    variable clients
     variable asked
     variable leaving
     variable left
     variable done
 
+    set open [dict size $clients]
     if {$left == 0 && !$leaving} {
         set leaving 1
         Retiring
@@ -395,25 +393,24 @@ proc ::socketserver::worker::Ask {} {
 
 proc ::socketserver::worker::Take {sock address peerPort} {
     variable options
-    variable open
     variable asked 0
     variable left
     variable clients
-    variable timers
 
     set how [HandlerOf $sock]
-    incr open
-    set clients($sock) "$address port $peerPort"
     incr left [expr {$left > 0 ? -1 : 0}]
     ::socketserver::Connection closing $sock \
             [list ::socketserver::worker::Given $sock]
     set limit [::socketserver::options::Milliseconds \
             [dict get $options -timeout]]
+    set timer {}
     if {$limit > 0} {
-        set timers($sock) [::socketserver::Timer start $limit \
+        set timer [::socketserver::Timer start $limit \
                 [list ::socketserver::worker::Late [lindex $how 0] $sock \
                 $address $peerPort]]
     }
+    dict set clients $sock \
+            [dict create peer "$address port $peerPort" timer $timer]
     Handle $how $sock $address $peerPort
     Ask
 }
@@ -421,16 +418,10 @@ proc ::socketserver::worker::Take {sock address peerPort} {
 # A connection of the event loop is closed.
 
 proc ::socketserver::worker::Given {sock} {
-    variable open
     variable clients
-    variable timers
 
-    incr open -1
-    unset -nocomplain clients($sock)
-    if {[info exists timers($sock)]} {
-        ::socketserver::Timer cancel $timers($sock)
-        unset timers($sock)
-    }
+    ::socketserver::Timer cancel [dict get $clients $sock timer]
+    dict unset clients $sock
     Ask
 }
 
@@ -439,9 +430,7 @@ proc ::socketserver::worker::Given {sock} {
 
 proc ::socketserver::worker::Late {handler sock address peerPort} {
     variable options
-    variable timers
 
-    unset -nocomplain timers($sock)
     Tell error "the connection of $address port $peerPort, handler\
             \"$handler\", took longer than -timeout\
             [dict get $options -timeout]: closed"

@@ -190,15 +190,11 @@ GiveConnection(
     Tcl_Interp *interp,
     const SsArrival *arrivalPtr)	/* Its descriptor is given away. */
 {
-    SsConnection *connectionPtr;
     Tcl_Obj *words[3];
 
-    connectionPtr = SsConnectionOpen(interp, arrivalPtr);
-    if (connectionPtr == NULL) {
+    if (SsConnectionOpen(interp, arrivalPtr, words) != TCL_OK) {
 	return TCL_ERROR;
     }
-    SsConnectionArguments(connectionPtr, words);
-    SsConnectionRelease(connectionPtr);
     Tcl_SetObjResult(interp, Tcl_NewListObj(3, words));
     return TCL_OK;
 }

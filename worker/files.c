@@ -55,21 +55,20 @@ SsFilesSet(SsFiles *filesPtr, int fd, int mask, Tcl_FileProc *proc,
     filePtr->mask = mask;
 }
 
-int
+void
 SsFilesUnset(SsFiles *filesPtr, int fd)
 {
     SsFile *filePtr;
 
     if (fd < 0 || fd >= filesPtr->size
 	    || filesPtr->table[fd].proc == NULL) {
-	return 0;
+	return;
     }
     filePtr = &filesPtr->table[fd];
     filePtr->proc = NULL;
     filePtr->mask = filePtr->readyMask = 0;
     filePtr->doubtful = 1;
     NoteChange(filesPtr, fd);
-    return 1;
 }
 
 static void

@@ -2,7 +2,7 @@
  * The file handlers of one thread, on one epoll descriptor.  What is asked for
  * is noted, and put on the epoll before the thread waits next: Tcl asks for and
  * gives up the same file many times between two waits.  Zeroed, a SsFiles has
- * none.  SsFilesUnset returns 0 where there was none.
+ * none.
  */
 
 #ifndef SS_FILES_H
@@ -24,7 +24,7 @@ typedef struct SsFiles {
 
 void		SsFilesSet(SsFiles *filesPtr, int fd, int mask,
 		    Tcl_FileProc *proc, void *clientData);
-int		SsFilesUnset(SsFiles *filesPtr, int fd);
+void		SsFilesUnset(SsFiles *filesPtr, int fd);
 
 /*
  * Puts on the epoll what has changed since it was called last; after

@@ -92,13 +92,12 @@ TakesChannelOnly(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
 static void
 CloseOurs(
     Tcl_Interp *interp,
-    SsConnection *connectionPtr,
-    const char *name)		/* The channel's. */
+    const char *name)		/* The channel's, which no other ever has. */
 {
-    Tcl_Channel channel = SsConnectionChannel(connectionPtr);
+    Tcl_Channel channel = Tcl_InterpDeleted(interp) ? NULL
+	    : Tcl_GetChannel(interp, name, NULL);
 
-    if (channel != NULL && !Tcl_InterpDeleted(interp)
-	    && Tcl_GetChannel(interp, name, NULL) == channel) {
+    if (channel != NULL) {
 	Tcl_UnregisterChannel(interp, channel);
     }
     Tcl_ResetResult(interp);
@@ -108,18 +107,15 @@ void
 SsHandlerCall(Tcl_Interp *interp, Tcl_Obj *handlerPtr,
     const SsArrival *arrivalPtr)
 {
-    SsConnection *connectionPtr;
     Tcl_Obj *arguments[3];
     int i, code;
 
     Tcl_Preserve(interp);
-    connectionPtr = SsConnectionOpen(interp, arrivalPtr);
-    if (connectionPtr == NULL) {
+    if (SsConnectionOpen(interp, arrivalPtr, arguments) != TCL_OK) {
 	Tcl_BackgroundException(interp, TCL_ERROR);
 	Tcl_Release(interp);
 	return;
     }
-    SsConnectionArguments(connectionPtr, arguments);
     for (i = 0; i < 3; i++) {
 	Tcl_IncrRefCount(arguments[i]);
     }
@@ -127,11 +123,10 @@ SsHandlerCall(Tcl_Interp *interp, Tcl_Obj *handlerPtr,
 	    TakesChannelOnly(interp, handlerPtr) ? 1 : 3, arguments);
     if (code != TCL_OK) {
 	Tcl_BackgroundException(interp, code);
-	CloseOurs(interp, connectionPtr, Tcl_GetString(arguments[0]));
+	CloseOurs(interp, Tcl_GetString(arguments[0]));
     }
     for (i = 0; i < 3; i++) {
 	Tcl_DecrRefCount(arguments[i]);
     }
-    SsConnectionRelease(connectionPtr);
     Tcl_Release(interp);
 }

@@ -12,15 +12,59 @@ static Tcl_Interp *leavingInterp = NULL;
 static Tcl_ThreadId leavingThread;
 				/* Its thread. */
 
-static void	AlertLocked(void);
-static int	LeaveEventProc(Tcl_Event *evPtr, int flags);
-
 void
 SsEngage(void)
 {
     SsForkLock();
     engagements++;
     SsForkUnlock();
+}
+
+/*
+ * Evaluates exit, so that an application that has wrapped it to tidy up has its
+ * way, if still nothing engages the process.
+ */
+static int
+LeaveEventProc(Tcl_Event *evPtr, int flags)
+{
+    Tcl_Interp *interp = NULL;
+    int code;
+
+    (void) evPtr;
+    if (!(flags & TCL_FILE_EVENTS)) {
+	return 0;
+    }
+    SsForkLock();
+    if (engagements == 0 && leavingInterp != NULL) {
+	interp = leavingInterp;
+	leavingInterp = NULL;
+    }
+    SsForkUnlock();
+    if (interp == NULL) {
+	return 1;
+    }
+    Tcl_Preserve(interp);
+    code = Tcl_EvalEx(interp, "::exit 0", -1, TCL_EVAL_GLOBAL);
+    if (code != TCL_OK) {
+	Tcl_BackgroundException(interp, code);
+    }
+    Tcl_Release(interp);
+    return 1;
+}
+
+/* Lets the thread that should leave look whether it can. */
+static void
+AlertLocked(void)
+{
+    Tcl_Event *eventPtr;
+
+    if (leavingInterp == NULL || engagements > 0) {
+	return;
+    }
+    eventPtr = (Tcl_Event *) Tcl_Alloc(sizeof(Tcl_Event));
+    eventPtr->proc = LeaveEventProc;
+    Tcl_ThreadQueueEvent(leavingThread, eventPtr, TCL_QUEUE_TAIL);
+    Tcl_ThreadAlert(leavingThread);
 }
 
 void
@@ -93,51 +137,4 @@ SsLeaveForget(void)
 {
     engagements = 0;
     leavingInterp = NULL;
-}
-
-/* Lets the thread that should leave look whether it can. */
-static void
-AlertLocked(void)
-{
-    Tcl_Event *eventPtr;
-
-    if (leavingInterp == NULL || engagements > 0) {
-	return;
-    }
-    eventPtr = (Tcl_Event *) Tcl_Alloc(sizeof(Tcl_Event));
-    eventPtr->proc = LeaveEventProc;
-    Tcl_ThreadQueueEvent(leavingThread, eventPtr, TCL_QUEUE_TAIL);
-    Tcl_ThreadAlert(leavingThread);
-}
-
-/*
- * Evaluates exit, so that an application that has wrapped it to tidy up has its
- * way, if still nothing engages the process.
- */
-static int
-LeaveEventProc(Tcl_Event *evPtr, int flags)
-{
-    Tcl_Interp *interp = NULL;
-    int code;
-
-    (void) evPtr;
-    if (!(flags & TCL_FILE_EVENTS)) {
-	return 0;
-    }
-    SsForkLock();
-    if (engagements == 0 && leavingInterp != NULL) {
-	interp = leavingInterp;
-	leavingInterp = NULL;
-    }
-    SsForkUnlock();
-    if (interp == NULL) {
-	return 1;
-    }
-    Tcl_Preserve(interp);
-    code = Tcl_EvalEx(interp, "::exit 0", -1, TCL_EVAL_GLOBAL);
-    if (code != TCL_OK) {
-	Tcl_BackgroundException(interp, code);
-    }
-    Tcl_Release(interp);
-    return 1;
 }

@@ -19,7 +19,6 @@
 #define MOST 64			/* Of what one wait is told. */
 #define SOON 20			/* Milliseconds, for what must be tried
 				 * again. */
-#define UNSETTLED 16		/* Room for so many. */
 #define NOT_A_FILE (UINT64_C(1) << 63)
 				/* Alone the alert, else with a place. */
 
@@ -42,8 +41,6 @@ typedef struct Notifier {
     int pollFd;			/* -1 until the thread first waits. */
     int alertFd;
     atomic_int alerted;
-    int unsettled[UNSETTLED];	/* What to tell settleProc. */
-    int numUnsettled;
     SsFiles files;
     SsPlace *firstPlacePtr;
 } Notifier;
@@ -68,8 +65,6 @@ static int canReplace = 0;	/* Tcl's list of handlers is as below. */
 static struct TclHandler **inheritedPtr = NULL;
 				/* That list, until it is taken over. */
 static Tcl_FileProc *notInherited;
-static int (*deleted)(int fd);
-static void (*settle)(int fd);
 
 /*
  * As it stands in unix/tclUnixNotfy.c of Tcl 8.4 to 8.6.  A notifier's client
@@ -234,13 +229,6 @@ SsNotifierIsOurs(void)
     return isOurs;
 }
 
-void
-SsNotifierTells(int (*deletedProc)(int fd), void (*settleProc)(int fd))
-{
-    deleted = deletedProc;
-    settle = settleProc;
-}
-
 /* The hooks that Tcl calls. */
 
 static void
@@ -366,26 +354,10 @@ CreateHandler(int fd, int mask, Tcl_FileProc *proc, void *clientData)
     SsFilesSet(&Current()->files, fd, mask, proc, clientData);
 }
 
-/* This thread has closed by now what it was about to close. */
-static void
-Settle(Notifier *notifierPtr)
-{
-    while (notifierPtr->numUnsettled > 0) {
-	settle(notifierPtr->unsettled[--notifierPtr->numUnsettled]);
-    }
-}
-
 static void
 DeleteHandler(int fd)
 {
-    Notifier *notifierPtr = Current();
-
-    if (SsFilesUnset(&notifierPtr->files, fd) && deleted(fd)) {
-	if (notifierPtr->numUnsettled == UNSETTLED) {
-	    Settle(notifierPtr);
-	}
-	notifierPtr->unsettled[notifierPtr->numUnsettled++] = fd;
-    }
+    SsFilesUnset(&Current()->files, fd);
 }
 
 static int
@@ -581,7 +553,6 @@ Wait(const Tcl_Time *timePtr)
     int timeout = Milliseconds(timePtr);
     int number, error;
 
-    Settle(notifierPtr);
     error = Open(notifierPtr);
     if (error != 0) {
 	WaitWithout(notifierPtr, timeout, error);

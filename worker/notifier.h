@@ -5,7 +5,7 @@
  * above.  Ours is one epoll in each thread, with the thread's files, its places
  * at queues, and an eventfd for alerts of other threads.
  *
- * Nothing but loop.c and connection.c should need this file.
+ * Nothing but loop.c should need this file.
  */
 
 #ifndef SS_NOTIFIER_H
@@ -34,13 +34,5 @@ int		SsNotifierIsOurs(void);
  */
 void		SsNotifierWatch(SsWatch *watchPtr, int queueFd, int last);
 void		SsNotifierUnwatch(SsWatch *watchPtr);
-
-/*
- * Has a procedure called when the handler of a descriptor is deleted, just
- * before the descriptor is closed perhaps, and if that returns 1 another before
- * the same thread waits next.
- */
-void		SsNotifierTells(int (*deletedProc)(int fd),
-		    void (*settleProc)(int fd));
 
 #endif /* SS_NOTIFIER_H */

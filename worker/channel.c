@@ -1,0 +1,158 @@
+#include "channel.h"
+#include "result.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+/* As with Tcl, a reset is the end of what there is to read. */
+static int
+Input(void *clientData, char *bytes, int room, int *errorPtr)
+{
+    ssize_t got = recv(((SsChannel *) clientData)->fd, bytes, room, 0);
+
+    if (got < 0 && errno != ECONNRESET) {
+	*errorPtr = errno;
+	return -1;
+    }
+    return (got < 0) ? 0 : (int) got;
+}
+
+/* Tcl ignores SIGPIPE, unless the application wants it. */
+static int
+Output(void *clientData, const char *bytes, int count, int *errorPtr)
+{
+    ssize_t sent = send(((SsChannel *) clientData)->fd, bytes, count, 0);
+
+    if (sent < 0) {
+	*errorPtr = errno;
+    }
+    return (int) sent;
+}
+
+static int
+BlockMode(void *clientData, int mode)
+{
+    SsChannel *channelPtr = (SsChannel *) clientData;
+
+    channelPtr->nonblocking = (mode == TCL_MODE_NONBLOCKING);
+    return (ioctl(channelPtr->fd, FIONBIO, &channelPtr->nonblocking) < 0)
+	    ? errno : 0;
+}
+
+static void
+ReadyProc(void *clientData, int mask)
+{
+    Tcl_NotifyChannel(((SsChannel *) clientData)->channel, mask);
+}
+
+static void
+Watch(void *clientData, int mask)
+{
+    SsChannel *channelPtr = (SsChannel *) clientData;
+
+    if (mask != 0) {
+	Tcl_CreateFileHandler(channelPtr->fd, mask, ReadyProc, channelPtr);
+    } else {
+	Tcl_DeleteFileHandler(channelPtr->fd);
+    }
+}
+
+static int
+GetHandle(void *clientData, int direction, void **handlePtr)
+{
+    (void) direction;
+    *handlePtr = (void *) (intptr_t) ((SsChannel *) clientData)->fd;
+    return TCL_OK;
+}
+
+static int
+Close(void *clientData, Tcl_Interp *interp)
+{
+    SsChannel *channelPtr = (SsChannel *) clientData;
+
+    (void) interp;
+    Tcl_DeleteFileHandler(channelPtr->fd);
+    return channelPtr->closedProc(channelPtr);
+}
+
+static int
+CloseHalf(void *clientData, Tcl_Interp *interp, int side)
+{
+    (void) interp;
+    return (shutdown(((SsChannel *) clientData)->fd,
+	    (side == TCL_CLOSE_READ) ? SHUT_RD : SHUT_WR) < 0) ? errno : 0;
+}
+
+/*
+ * Tcl's own driver answers, so that the options are its: for a channel of Tcl's
+ * on a second descriptor of the socket, both gone when this returns.  Registered
+ * because Tcl may take it for a standard channel that was closed.
+ */
+static int
+GetOption(void *clientData, Tcl_Interp *interp, const char *option,
+    Tcl_DString *valuePtr)
+{
+    int fd = fcntl(((SsChannel *) clientData)->fd, F_DUPFD_CLOEXEC, 0);
+    Tcl_Channel twin;
+    int code;
+
+    if (fd < 0) {
+	return (interp == NULL) ? TCL_ERROR : SsErrorPosix(interp, errno,
+		"can't get options of a connection: %s", strerror(errno));
+    }
+    twin = Tcl_MakeTcpClientChannel((void *) (intptr_t) fd);
+    Tcl_RegisterChannel(NULL, twin);
+    code = Tcl_ChannelGetOptionProc(Tcl_GetChannelType(twin))(
+	    Tcl_GetChannelInstanceData(twin), interp, option, valuePtr);
+    Tcl_UnregisterChannel(NULL, twin);
+    return code;
+}
+
+/* Tcl and others know by the name that there is a socket behind the channel. */
+static const Tcl_ChannelType type = {
+    .typeName = "tcp",
+    .version = TCL_CHANNEL_VERSION_5,
+    .closeProc = Close,
+    .inputProc = Input,
+    .outputProc = Output,
+    .getOptionProc = GetOption,
+    .watchProc = Watch,
+    .getHandleProc = GetHandle,
+    .close2Proc = CloseHalf,
+    .blockModeProc = BlockMode
+};
+
+/* Tcl's own names are "sock" and an address without leading zeros. */
+void
+SsChannelOpen(SsChannel *channelPtr, int fd,
+    int (*closedProc)(SsChannel *channelPtr))
+{
+    static atomic_ullong last;
+    char name[32];
+
+    snprintf(name, sizeof(name), "sock0%llu", atomic_fetch_add(&last, 1) + 1);
+    channelPtr->fd = fd;
+    channelPtr->nonblocking = 0;
+    channelPtr->closedProc = closedProc;
+    channelPtr->channel = Tcl_CreateChannel(&type, name, channelPtr,
+	    TCL_READABLE | TCL_WRITABLE);
+    Tcl_SetChannelOption(NULL, channelPtr->channel, "-translation",
+	    "auto crlf");
+}
+
+SsChannel *
+SsChannelFind(Tcl_Interp *interp, const char *name)
+{
+    Tcl_Channel channel = Tcl_GetChannel(interp, name, NULL);
+
+    if (channel == NULL || Tcl_GetChannelType(channel) != &type) {
+	return NULL;
+    }
+    return (SsChannel *) Tcl_GetChannelInstanceData(channel);
+}
