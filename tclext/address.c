@@ -106,27 +106,8 @@ SsResolve(Tcl_Interp *interp, Tcl_Obj *listPtr,
     return TCL_OK;
 }
 
-void
-SsAddressesBound(
-    int count,
-    const int *fds,		/* Listening sockets. */
-    char addresses[SS_ADDRESSES_SIZE])
-{
-    struct sockaddr_storage address;
-    socklen_t length;
-    int i;
-
-    addresses[0] = '\0';
-    for (i = 0; i < count; i++) {
-	length = sizeof(address);
-	if (getsockname(fds[i], (struct sockaddr *) &address, &length) == 0) {
-	    Append(addresses, (struct sockaddr *) &address, length);
-	}
-    }
-}
-
-static int
-AllIn(const char *some, const char *all)
+int
+SsAddressesIn(const char *some, const char *all)
 {
     size_t length;
     const char *item;
@@ -142,10 +123,4 @@ AllIn(const char *some, const char *all)
 	}
     }
     return 1;
-}
-
-int
-SsAddressesSame(const char *first, const char *second)
-{
-    return AllIn(first, second) && AllIn(second, first);
 }

@@ -20,11 +20,7 @@
 int		SsResolve(Tcl_Interp *interp, Tcl_Obj *listPtr,
 		    char addresses[SS_ADDRESSES_SIZE]);
 
-/* The same of sockets: what they listen on. */
-void		SsAddressesBound(int count, const int *fds,
-		    char addresses[SS_ADDRESSES_SIZE]);
-
-/* Whether two such lists name the same addresses, in whatever order. */
-int		SsAddressesSame(const char *first, const char *second);
+/* Whether one such list names all addresses of another, in whatever order. */
+int		SsAddressesIn(const char *some, const char *all);
 
 #endif /* SS_ADDRESS_H */

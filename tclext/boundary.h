@@ -10,16 +10,6 @@
 #include <stdint.h>
 
 #define SS_MAX_ADDRESSES 8	/* Of a listener. */
-#define SS_ERROR_SIZE	256
-
-/*
- * Why something failed.
- */
-
-typedef struct SsGoError {
-    int posix;			/* An errno, or 0 when the error is ours. */
-    char message[SS_ERROR_SIZE];/* One line, NUL-terminated. */
-} SsGoError;
 
 /*
  * What ssGoStart answers.
@@ -29,30 +19,29 @@ typedef struct SsStarted {
     int numUseless;		/* Descriptors of Go's in the process's table
 				 * that a forked child has no use for. */
     int useless[4];
-    SsGoError error;
+    int posix;			/* Why it failed: an errno, or 0 when the error
+				 * is ours. */
+    char message[256];		/* One line, NUL-terminated. */
 } SsStarted;
 
 /*
  * What a packet of a control socket begins with; internal/control states the
- * same layout.  Text follows, or, where it is longer than SS_CONTROL_INLINE,
- * comes in a memory file, the last of the descriptors.
+ * same layout.  Text follows.
  */
 
-#define SS_CONTROL_NUMBERS 8
-#define SS_CONTROL_FDS	   10
-#define SS_CONTROL_INLINE  4096
-#define SS_CONTROL_TEXT	   (16 << 20)
-				/* The longest text. */
+#define SS_PACKET_TEXT	4096	/* The longest text of a packet... */
+#define SS_PACKET_FDS	64	/* ...and how many descriptors it has. */
+#define SS_CONTROL_TEXT	(16 << 20)
+				/* The longest text of a message. */
 
 typedef struct SsControlHeader {
     uint32_t id;		/* An answer's is its request's; 0: a
 				 * notice. */
     int32_t posix;		/* In an answer or notice: an errno or 0. */
-    uint32_t length;		/* Of the text. */
-    uint32_t numFds;		/* How many descriptors were sent. */
-    char name[16];		/* What is asked or told; in an answer why
-				 * not, "": done. */
-    int64_t numbers[SS_CONTROL_NUMBERS];
+    uint32_t more;		/* Not 0: a packet follows. */
+    char name[20];		/* What is asked; otherwise why something
+				 * failed, "": it is done. */
+    int64_t numbers[2];		/* What a request or a notice is about. */
 } SsControlHeader;
 
 #endif /* SS_BOUNDARY_H */

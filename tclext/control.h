@@ -10,44 +10,43 @@
 
 #include "boundary.h"
 
+#include "ports.h"
+
 #include <tcl.h>
 
+#define SS_CONTROL_FDS (1 + SS_LISTENERS_MOST * SS_MAX_ADDRESSES)
+
 /*
- * A request and its answer.  internal/reactor/requests.go says what may be
- * asked and what the numbers mean.
+ * A request.  internal/reactor/requests.go says what may be asked and what the
+ * numbers mean.
  */
 
 typedef struct SsCall {
     const char *name;
-    int64_t numbers[SS_CONTROL_NUMBERS];
-				/* The request's, then the answer's. */
-    const char *text;		/* Goes with the request; NULL: none. */
-    char *reply;		/* Came with the answer, to be freed; NULL:
-				 * none. */
-    int fds[SS_CONTROL_FDS];	/* Came with it, the caller's, and on the list
-				 * of those that a forked child closes. */
+    int64_t numbers[2];
+    const char *text;		/* Goes along; NULL: none. */
+    const char *undo;		/* Asked with the same numbers if there is no
+				 * room for what the answer brings; or NULL. */
+    int fds[SS_CONTROL_FDS];	/* Came with the answer, the caller's, and on
+				 * the list of those that a child closes. */
     int numFds;
-    int done;			/* Whether the server has done it; after an
-				 * error, too, if there was no room here for
-				 * the descriptors of its answer. */
-    char reason[16];		/* Of an error that isn't the system's. */
-    SsGoError error;
+    int isCut;			/* There was no room for all of them. */
 } SsCall;
 
-/* Asks and waits for the answer.  Returns 0, or -1 with the error filled. */
+/*
+ * Asks and waits for the answer, whose text becomes the interpreter's result.
+ * After TCL_ERROR it has brought no descriptors.
+ */
 
-int		SsAsk(SsCall *callPtr);
-
-/* Makes that error Tcl's; returns TCL_ERROR. */
-
-int		SsAskError(Tcl_Interp *interp, const SsCall *callPtr);
+int		SsAsk(Tcl_Interp *interp, SsCall *callPtr);
 
 /*
  * Whom to call, in a thread that has asked, when the server has something to
- * tell it: what, with which number, and an errno or 0.
+ * tell it: answers which interpreter is to hear of it as a background error, or
+ * NULL.
  */
 
-typedef void (SsNoticeProc)(const char *name, int64_t number, int posix);
+typedef Tcl_Interp *(SsNoticeProc)(const int64_t *numbers);
 
 void		SsControlNotices(SsNoticeProc *proc);
 

@@ -7,6 +7,7 @@
  */
 
 #include "copy.h"
+#include "start.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -35,20 +36,16 @@ static int lastFd = 2;		/* No copy that this process has, from those
 #define GO_SPACE ((size_t) 1792000 << 10)
 #define GO_THREADS 8
 
-/* Fills an error from errno; returns -1. */
-
 static int
-Failed(SsGoError *errorPtr, const char *what)
+Failed(SsStarted *startedPtr, int error, const char *what)
 {
-    errorPtr->posix = errno;
-    snprintf(errorPtr->message, SS_ERROR_SIZE,
+    return SsStartFailed(startedPtr, error,
 	    "a forked process needs a copy of %.100s to listen: %s: %s", path,
-	    what, strerror(errno));
-    return -1;
+	    what, strerror(error));
 }
 
 static int
-CheckSpace(SsGoError *errorPtr)
+CheckSpace(SsStarted *startedPtr)
 {
     pthread_attr_t attributes;
     size_t size = 0;
@@ -61,12 +58,10 @@ CheckSpace(SsGoError *errorPtr)
     room = mmap(NULL, size, PROT_NONE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED) {
-	errorPtr->posix = errno;
-	snprintf(errorPtr->message, SS_ERROR_SIZE,
+	return SsStartFailed(startedPtr, errno,
 		"a forked process that serves needs another %zu MB of address"
 		" space: raise the limit (ulimit -v), or serve before the"
 		" fork", size >> 20);
-	return -1;
     }
     munmap(room, size);
     return 0;
@@ -74,79 +69,71 @@ CheckSpace(SsGoError *errorPtr)
 
 /*
  * Opens the file that this library was loaded from, if it still is that; the
- * caller's, as is the copy of it.
+ * caller's.
  */
 
 static int
-OpenLibrary(SsGoError *errorPtr)
+OpenLibrary(SsStarted *startedPtr)
 {
     struct stat now;
     int fd;
 
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-	return Failed(errorPtr, "can't open it");
+	return Failed(startedPtr, errno, "can't open it");
     }
     if (fstat(fd, &now) < 0 || now.st_dev != identity.st_dev
 	    || now.st_ino != identity.st_ino
 	    || now.st_size != identity.st_size
 	    || now.st_mtime != identity.st_mtime) {
 	close(fd);
-	errno = ESTALE;
-	return Failed(errorPtr, "it was replaced; start the program anew");
+	return Failed(startedPtr, ESTALE,
+		"it was replaced; start the program anew");
     }
     return fd;
 }
 
+/*
+ * Makes a memory file, the caller's, with a descriptor that no other was loaded
+ * through.  The linker takes a name that it knows for the library that it loaded
+ * under this name, whatever file has it now: a child that serves would get the
+ * dead Go runtime of a parent that was such a child itself.
+ */
+
 static int
-CopyToMemory(
-    int fd,			/* The library's file. */
-    SsGoError *errorPtr)
+MemoryFile(SsStarted *startedPtr)
 {
+    int fd = memfd_create("socketserver", MFD_CLOEXEC), renumbered;
+
+    if (fd < 0) {
+	return Failed(startedPtr, errno, "can't make a memory file");
+    }
+    renumbered = fcntl(fd, F_DUPFD_CLOEXEC, lastFd + 1);
+    if (renumbered < 0) {
+	Failed(startedPtr, errno, "no descriptor is free for it");
+    }
+    close(fd);
+    return renumbered;
+}
+
+static int
+CopyTo(int memoryFd, SsStarted *startedPtr)
+{
+    int fd = OpenLibrary(startedPtr);
     off_t done = 0;
     ssize_t sent = 1;
-    int memoryFd;
 
-    memoryFd = memfd_create("socketserver", MFD_CLOEXEC);
-    if (memoryFd < 0) {
-	return Failed(errorPtr, "can't make a memory file");
+    if (fd < 0) {
+	return -1;
     }
     while (done < identity.st_size && sent > 0) {
 	sent = sendfile(memoryFd, fd, &done, identity.st_size - done);
     }
     if (done < identity.st_size) {
-	if (sent == 0) {
-	    errno = EIO;
-	}
-	Failed(errorPtr, "can't copy it");
-	close(memoryFd);
-	return -1;
-    }
-    return memoryFd;
-}
-
-/*
- * Gives a copy a descriptor that no other was loaded through; owns the one
- * that it is given.  The linker takes a name that it knows for the library
- * that it loaded under this name, whatever file has it now: a child that
- * serves would get the dead Go runtime of a parent that was such a child
- * itself.
- */
-
-static int
-Renumber(
-    int fd,			/* Of the copy; owned by the caller so far. */
-    SsGoError *errorPtr)
-{
-    int renumbered = fcntl(fd, F_DUPFD_CLOEXEC, lastFd + 1);
-
-    if (renumbered < 0) {
-	Failed(errorPtr, "no descriptor is free for it");
-    } else {
-	lastFd = renumbered;
+	Failed(startedPtr, (sent == 0) ? EIO : errno, "can't copy it");
     }
     close(fd);
-    return renumbered;
+    return (done < identity.st_size) ? -1 : 0;
 }
 
 int
@@ -164,32 +151,24 @@ SsCopyInit(void)
 }
 
 void *
-SsCopyLoad(SsGoError *errorPtr)
+SsCopyLoad(SsStarted *startedPtr)
 {
     char name[32];
-    void *library;
-    int fd, memoryFd;
+    void *library = NULL;
+    int fd = (CheckSpace(startedPtr) < 0) ? -1 : MemoryFile(startedPtr);
 
-    fd = (CheckSpace(errorPtr) < 0) ? -1 : OpenLibrary(errorPtr);
     if (fd < 0) {
 	return NULL;
     }
-    memoryFd = CopyToMemory(fd, errorPtr);
+    if (CopyTo(fd, startedPtr) == 0) {
+	lastFd = fd;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL) {
+	    SsStartFailed(startedPtr, 0, "a forked process can't load its"
+		    " copy of %.100s: %.100s", path, dlerror());
+	}
+    }
     close(fd);
-    if (memoryFd >= 0) {
-	memoryFd = Renumber(memoryFd, errorPtr);
-    }
-    if (memoryFd < 0) {
-	return NULL;
-    }
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", memoryFd);
-    library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    close(memoryFd);
-    if (library == NULL) {
-	errorPtr->posix = 0;
-	snprintf(errorPtr->message, SS_ERROR_SIZE,
-		"a forked process can't load its copy of %.100s: %.100s", path,
-		dlerror());
-    }
     return library;
 }

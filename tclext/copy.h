@@ -22,6 +22,6 @@ int		SsCopyInit(void);
  * the error filled.
  */
 
-void *		SsCopyLoad(SsGoError *errorPtr);
+void *		SsCopyLoad(SsStarted *startedPtr);
 
 #endif /* SS_COPY_H */

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/descriptor"
+	"socketserver/internal/queue"
 	"socketserver/internal/reactor"
 	"socketserver/internal/signals"
 )
@@ -19,15 +21,19 @@ import (
 // memoryLimit is where the garbage collector begins to work.
 const memoryLimit = 32 << 20
 
-// ssGoStart starts the reactor behind a door, whose ends are given, and returns
-// when it answers. With -1 it only waits until this Go runtime is ready; so it
-// is called first. It returns 0, or -1 and why.
+// door is where the reactor takes control sockets, once it runs.
+var door = -1
+
+// ssGoStart hands the reactor its end of a control socket, which stays the
+// caller's, too; the first time it starts it. With -1 it only waits until this Go
+// runtime is ready; so it is called first. It returns 0, or -1 and why. Not for
+// two threads at a time.
 //
 //export ssGoStart
-func ssGoStart(inner, outer C.int, started *C.SsStarted) (status C.int) {
+func ssGoStart(socket C.int, started *C.SsStarted) (status C.int) {
 	defer recovered(&status, started)
 	signals.BlockAsynchronous()
-	if inner < 0 {
+	if socket < 0 {
 		// The collector works on goroutines of its own, on threads that Go
 		// opens to SIGCHLD; a handler of the application's would run on
 		// their small stacks. The straight way allocates nothing and each
@@ -36,25 +42,55 @@ func ssGoStart(inner, outer C.int, started *C.SsStarted) (status C.int) {
 		debug.SetMemoryLimit(memoryLimit)
 		return 0
 	}
-	useless, err := reactor.Start(reactor.Options{Inner: int(inner), Outer: int(outer), Beside: supervising})
-	if err != nil {
-		report(started, err)
-		return -1
-	}
+	useless, err := introduce(int(socket))
 	for i, fd := range useless {
 		started.useless[i] = C.int(fd)
 	}
 	started.numUseless = C.int(len(useless))
+	if err != nil {
+		report(started, err)
+		return -1
+	}
 	return 0
+}
+
+// introduce also returns what is open from now on and of no use to a forked
+// child.
+func introduce(socket int) (useless []int, err error) {
+	if door < 0 {
+		if useless, err = openDoor(); err != nil {
+			return nil, err
+		}
+	}
+	if err := unix.Sendmsg(door, []byte{0}, unix.UnixRights(socket), nil, unix.MSG_NOSIGNAL); err != nil {
+		return useless, fmt.Errorf("can't reach the server: %w", err)
+	}
+	return useless, nil
+}
+
+// openDoor starts the reactor.
+func openDoor() (useless []int, err error) {
+	outer, inner, err := queue.Pair()
+	if err != nil {
+		return nil, fmt.Errorf("can't start the server: %w", err)
+	}
+	useless, err = reactor.Start(reactor.Options{Inner: inner, Outer: outer, Beside: supervising})
+	descriptor.Close(inner)
+	if err != nil {
+		descriptor.Close(outer)
+		return nil, err
+	}
+	door = outer
+	return append(useless, outer), nil
 }
 
 // report writes down why the start failed, cut to what there is room for.
 func report(started *C.SsStarted, err error) {
 	var errno unix.Errno
 	if errors.As(err, &errno) {
-		started.error.posix = C.int(errno)
+		started.posix = C.int(errno)
 	}
-	room := unsafe.Slice((*byte)(unsafe.Pointer(&started.error.message[0])), C.SS_ERROR_SIZE-1)
+	room := unsafe.Slice((*byte)(unsafe.Pointer(&started.message[0])), len(started.message)-1)
 	copy(room, strings.ToValidUTF8(err.Error(), "?"))
 }
 

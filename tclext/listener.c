@@ -90,7 +90,7 @@ GetPlace(
     Tcl_Obj **addressesPtr,	/* What its own -myaddr gave, or NULL.  An
 				 * address that is part of it is set, a new
 				 * value. */
-    SsServeOptions *listenerPtr)
+    SsListener *listenerPtr)
 {
     const char *text = Tcl_GetString(objPtr);
     const char *colon = strrchr(text, ':');
@@ -114,7 +114,7 @@ GetPlace(
 	return BadListener(interp, text, "write address:port, an IPv6 address"
 		" in brackets");
     }
-    memcpy(listenerPtr->where, text, (size_t) (colon + 1 - text));
+    memcpy(listenerPtr->name, text, (size_t) (colon + 1 - text));
     *addressesPtr = Tcl_NewListObj(1, &addressPtr);
     portPtr = Tcl_NewStringObj(colon + 1, -1);
     Tcl_IncrRefCount(portPtr);
@@ -137,7 +137,7 @@ GetListener(
     Tcl_Interp *interp,
     Tcl_Obj *objPtr,		/* What the user wrote. */
     const SsWord *common,	/* The command's options. */
-    SsServeOptions *listenerPtr)
+    SsListener *listenerPtr)
 {
     SsWord options[SS_WORDS_MOST];
     Tcl_Obj *addressesPtr, **words;
@@ -172,7 +172,7 @@ GetListener(
     }
     Tcl_IncrRefCount(addressesPtr);
     if (code == TCL_OK) {
-	code = SsResolve(interp, addressesPtr, listenerPtr->addresses);
+	code = SsResolve(interp, addressesPtr, listenerPtr->asked);
     }
     if (code == TCL_OK) {
 	Tcl_ListObjLength(NULL, addressesPtr, &count);
@@ -184,7 +184,7 @@ GetListener(
 
 int
 SsListenersGet(Tcl_Interp *interp, const SsWord *common, int count,
-    Tcl_Obj *const objv[], SsServeOptions *listeners)
+    Tcl_Obj *const objv[], SsListener *listeners)
 {
     int i;
 
@@ -200,27 +200,21 @@ Tcl_Obj *
 SsListenersDescribe(const SsPort *portPtr)
 {
     Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
-    Tcl_Obj *dictPtr, *addressesPtr;
+    Tcl_Obj *dictPtr;
     const SsListener *listenerPtr;
-    const char *text;
-    size_t length;
+    char addresses[SS_ADDRESSES_SIZE], *comma;
     int i;
 
     for (i = 0; i < portPtr->numListeners; i++) {
 	listenerPtr = &portPtr->listeners[i];
-	addressesPtr = Tcl_NewListObj(0, NULL);
-	text = listenerPtr->bound[0] ? listenerPtr->bound
-		: listenerPtr->asked;
-	for (; *text != '\0'; text += length + (text[length] == ',')) {
-	    length = strcspn(text, ",");
-	    Tcl_ListObjAppendElement(NULL, addressesPtr,
-		    Tcl_NewStringObj(text, (int) length));
+	strcpy(addresses, listenerPtr->bound);
+	while ((comma = strchr(addresses, ',')) != NULL) {
+	    *comma = ' ';
 	}
 	dictPtr = Tcl_NewDictObj();
 	SsPutText(dictPtr, "name", listenerPtr->name);
 	SsPutNumber(dictPtr, "port", listenerPtr->port);
-	Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj("addresses", -1),
-		addressesPtr);
+	SsPutText(dictPtr, "addresses", addresses);
 	Tcl_ListObjAppendElement(NULL, listPtr, dictPtr);
     }
     return listPtr;

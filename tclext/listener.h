@@ -9,7 +9,7 @@
 #define SS_LISTENER_H
 
 #include "arguments.h"
-#include "serve.h"
+#include "ports.h"
 
 #include <tcl.h>
 
@@ -20,12 +20,11 @@
 extern const SsKind ssListenerKinds[];
 
 /*
- * Reads listeners, as many as there are words, which are set.  TCL_ERROR leaves
- * a message in the interpreter.
+ * Reads listeners, as many as there are words, which are set: what is asked of
+ * each.  TCL_ERROR leaves a message in the interpreter.
  */
 int		SsListenersGet(Tcl_Interp *interp, const SsWord *common,
-		    int count, Tcl_Obj *const objv[],
-		    SsServeOptions *listeners);
+		    int count, Tcl_Obj *const objv[], SsListener *listeners);
 
 /* A new list of dicts name, port, addresses ({}: all). */
 Tcl_Obj *	SsListenersDescribe(const SsPort *portPtr);

@@ -15,7 +15,7 @@
 //	address.c     the address that a user names, as numbers
 //	serve.c       what the commands ask of the server, and what it tells
 //	control.c     the control socket that a thread asks through
-//	start.c       the only C that enters Go, to start it
+//	start.c       the only C that enters Go: its start, once for each thread
 //	copy.c        a fresh copy of this library for a forked process
 //	boundary.h    what crosses: the one export, and messages
 //	exports.go    the one export

@@ -40,7 +40,7 @@ PortKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 static int
 ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    SsServeOptions wanted[SS_LISTENERS_MOST];
+    SsListener wanted[SS_LISTENERS_MOST];
     SsWord common[SS_WORDS_MOST];
     Tcl_Obj *listPtr, **options, **listeners;
     Tcl_Size numOptions, count;
@@ -58,7 +58,8 @@ ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     if (SsReadWords(interp, SS_LISTENER_USAGE, ssListenerKinds, 0,
 	    (int) numOptions, options, common) != TCL_OK
 	    || SsListenersGet(interp, common, (int) count, listeners, wanted)
-	    != TCL_OK || SsServe(interp, wanted, (int) count, &port)
+	    != TCL_OK || SsServe(interp, wanted, (int) count) != TCL_OK
+	    || Tcl_GetIntFromObj(interp, Tcl_GetObjResult(interp), &port)
 	    != TCL_OK) {
 	return TCL_ERROR;
     }
@@ -69,50 +70,12 @@ ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     return TCL_OK;
 }
 
-static int
-RenewSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    int queue;
-
-    return (SsServeRenew(interp, words[0].number, &queue) == TCL_OK)
-	    ? SsResultNumber(interp, queue) : TCL_ERROR;
-}
+/* What the server does has the same name there. */
 
 static int
-SwitchSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+AskSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    return SsServeSwitch(interp, words[0].number);
-}
-
-static int
-AbandonSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    return SsServeAbandon(interp, words[0].number);
-}
-
-static int
-RetireSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    return SsServeRetire(interp, words[0].number, words[1].number);
-}
-
-static int
-ReturnSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    return SsServeReturn(interp, words[0].number);
-}
-
-static int
-ReturnedSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    int64_t got, refused;
-
-    if (SsServeReturned(interp, words[0].number, &got, &refused) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    Tcl_SetObjResult(interp, Tcl_ObjPrintf("got %ld refused %ld", (long) got,
-	    (long) refused));
-    return TCL_OK;
+    return SsServeAsk(interp, words[0].number, name, words[1].number);
 }
 
 static int
@@ -235,15 +198,15 @@ static const SsKind kinds[] = {
 };
 
 const SsSubcommand ssQueueSubcommands[] = {
-    { "abandon", AbandonSubcommand, "port", kinds },
+    { "abandon", AskSubcommand, "port", kinds },
     { "discard", DiscardSubcommand, "port", kinds },
     { "list", ListSubcommand, "port", kinds },
-    { "renew", RenewSubcommand, "port", kinds },
-    { "retire", RetireSubcommand, "port n", kinds },
-    { "return", ReturnSubcommand, "port", kinds },
-    { "returned", ReturnedSubcommand, "port", kinds },
+    { "renew", AskSubcommand, "port", kinds },
+    { "retire", AskSubcommand, "port n", kinds },
+    { "return", AskSubcommand, "port", kinds },
+    { "returned", AskSubcommand, "port", kinds },
     { "serve", ServeSubcommand, "options listeners", kinds },
-    { "switch", SwitchSubcommand, "port", kinds },
+    { "switch", AskSubcommand, "port", kinds },
     { "tell", TellSubcommand, "port n", kinds },
     { "use", UseSubcommand, "port queue", kinds },
     { "withdraw", WithdrawSubcommand, "port", kinds },

@@ -8,56 +8,40 @@
 #include "address.h"
 #include "control.h"
 #include "fork.h"
-#include "ports.h"
 #include "result.h"
 #include "return.h"
 
-#include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PROBLEM_SIZE 512
+/*
+ * What serves a port here: all queues of the port that are fed, or will be,
+ * have it.
+ */
 
-/* A queue that this process feeds. */
-
-typedef struct Served {
-    struct Served *nextPtr;
-    int64_t handle;		/* The server's name for it, never used again;
-				 * what is asked or told later names it. */
-    int port;			/* The first listener's. */
-    int sending;		/* The number of the queue that is fed. */
+typedef struct SsService {
+    int id;			/* The server's name for it, never used again;
+				 * nor by a process forked from this one. */
     Tcl_Interp *interp;		/* Who hears of trouble, or NULL. */
-    Tcl_ThreadId thread;	/* Its thread. */
-    int numListenFds;
-    int listenFds[];		/* Copies of the listening sockets, for "ss"
+    int numFds;
+    int fds[];			/* Copies of the listening sockets, for "ss"
 				 * and "lsof" to show; on the list of those
 				 * that a child closes. */
-} Served;
+} SsService;
 
-typedef struct NoticeEvent {
-    Tcl_Event header;
-    char name[16];		/* What is told... */
-    int64_t handle;		/* ...of which service... */
-    int posix;			/* ...and why: an errno; 0: of our own. */
-} NoticeEvent;
-
-static Served *firstServedPtr = NULL;
-				/* Guarded by the fork lock. */
+static int lastId = 0;
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
-				/* Held from a request that changes ports until
-				 * what follows is noted. */
-
-static int	AddPortLocked(const SsListener *listeners, int count,
-		    int queueFd);
-static void	CloseLocked(int fd);
+				/* Held from a request until what follows is
+				 * noted; guards lastId. */
 
 /*
  * A process that serves but doesn't work never receives the end of a queue that
  * it closed: closes the receive ends of those that are empty and closed.
  */
+
 static void
 TidyPorts(void)
 {
@@ -73,192 +57,131 @@ TidyPorts(void)
     SsForkUnlock();
 }
 
-static Served *
-FindLocked(int64_t handle)
+SsPort *
+SsServeFedLocked(int number)
 {
-    Served *servedPtr;
+    SsPort *portPtr;
 
-    for (servedPtr = firstServedPtr; servedPtr != NULL;
-	    servedPtr = servedPtr->nextPtr) {
-	if (servedPtr->handle == handle) {
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	if (portPtr->number == number && portPtr->servicePtr != NULL) {
 	    break;
 	}
     }
-    return servedPtr;
-}
-
-static void
-CloseCopiesLocked(Served *servedPtr)
-{
-    int i;
-
-    for (i = 0; i < servedPtr->numListenFds; i++) {
-	CloseLocked(servedPtr->listenFds[i]);
-    }
-    servedPtr->numListenFds = 0;
+    return portPtr;
 }
 
 /*
- * Makes a port, or one more queue of it, known.  Returns the queue's number; 0
- * without memory, and the descriptor is still the caller's.
+ * Makes a queue known, the newest of its port.  It owns the descriptor, which
+ * children need.
  */
-static int
-AddPortLocked(
-    const SsListener *listeners,
-    int count,
-    int queueFd)		/* On the list of those that a child closes;
-				 * children need it. */
-{
-    SsPort *portPtr = SsPortAddLocked(listeners, count, queueFd);
-
-    if (portPtr == NULL) {
-	return 0;
-    }
-    SsForkKeeps(queueFd);
-    return portPtr->queue;
-}
-
-static int
-Ask(
-    SsCall *callPtr,		/* Filled. */
-    const char *name,
-    int64_t handle,
-    int number)
-{
-    memset(callPtr, 0, sizeof(*callPtr));
-    callPtr->name = name;
-    callPtr->numbers[0] = handle;
-    callPtr->numbers[1] = number;
-    return SsAsk(callPtr);
-}
-
-/*
- * The port counts as not served and is free when this returns; its queue ends
- * when the server has put on it what it had accepted.
- */
-static int
-Close(
-    Tcl_Interp *interp,		/* NULL: nobody hears of an error. */
-    int64_t handle)
-{
-    Served *servedPtr, **linkPtr;
-    SsPort *portPtr;
-    SsCall call;
-    int code;
-
-    pthread_mutex_lock(&asking);
-    SsForkLock();
-    servedPtr = FindLocked(handle);
-    if (servedPtr != NULL) {
-	for (linkPtr = &firstServedPtr; *linkPtr != servedPtr;
-		linkPtr = &(*linkPtr)->nextPtr) {
-	    /* To the link that leads to it. */
-	}
-	*linkPtr = servedPtr->nextPtr;
-	for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
-		portPtr = portPtr->nextPtr) {
-	    if (portPtr->number == servedPtr->port
-		    && SsPortServedHere(portPtr)) {
-		portPtr->serving = 0;
-	    }
-	}
-	CloseCopiesLocked(servedPtr);
-	SsReturnCloseLocked(servedPtr->port);
-	free(servedPtr);
-    }
-    SsForkUnlock();
-    code = Ask(&call, "close", handle, 0);
-    pthread_mutex_unlock(&asking);
-    TidyPorts();
-    return (code < 0 && interp != NULL) ? SsAskError(interp, &call) : TCL_OK;
-}
-
-static const char *
-Explain(const char *name)
-{
-    if (strcmp(name, "paused") == 0) {
-	return "accepting pauses, and goes on by itself";
-    }
-    if (strcmp(name, "held") == 0) {
-	return "a connection can't be handed over yet and is held";
-    }
-    return "accepting has ended and the port is closed; serve it again";
-}
-
-/*
- * Reports a notice, if the service and its interpreter still exist.  In a
- * forked child that got a copy of the event there is no such service.
- */
-static int
-NoticeEventProc(Tcl_Event *evPtr, int flags)
-{
-    NoticeEvent *eventPtr = (NoticeEvent *) evPtr;
-    Tcl_Interp *interp = NULL;
-    Served *servedPtr;
-    int port = 0;
-
-    if (!(flags & TCL_FILE_EVENTS)) {
-	return 0;
-    }
-    SsForkLock();
-    servedPtr = FindLocked(eventPtr->handle);
-    if (servedPtr != NULL && servedPtr->thread == Tcl_GetCurrentThread()) {
-	interp = servedPtr->interp;
-	port = servedPtr->port;
-    }
-    SsForkUnlock();
-    if (port != 0 && strcmp(eventPtr->name, "failed") == 0) {
-	(void) Close(NULL, eventPtr->handle);
-    }
-    if (interp == NULL) {
-	return 1;
-    }
-    Tcl_ResetResult(interp);
-    if (eventPtr->posix != 0) {
-	SsErrorPosix(interp, eventPtr->posix, "port %d: %s: %s", port,
-		Explain(eventPtr->name), strerror(eventPtr->posix));
-    } else {
-	SsErrorOurs(interp, "SERVER", "port %d: %s: internal error", port,
-		Explain(eventPtr->name));
-    }
-    Tcl_BackgroundException(interp, TCL_ERROR);
-    return 1;
-}
-
-/*
- * The server tells something of a service, in the thread that began it.  Of one
- * that has failed the copies are closed at once; the rest can wait for the
- * event loop.
- */
-static void
-Notice(const char *name, int64_t handle, int posix)
-{
-    NoticeEvent *eventPtr;
-    Served *servedPtr;
-
-    SsForkLock();
-    servedPtr = FindLocked(handle);
-    if (servedPtr != NULL && strcmp(name, "failed") == 0) {
-	CloseCopiesLocked(servedPtr);
-    }
-    SsForkUnlock();
-    eventPtr = (NoticeEvent *) Tcl_Alloc(sizeof(NoticeEvent));
-    eventPtr->header.proc = NoticeEventProc;
-    memcpy(eventPtr->name, name, sizeof(eventPtr->name));
-    eventPtr->handle = handle;
-    eventPtr->posix = posix;
-    Tcl_QueueEvent(&eventPtr->header, TCL_QUEUE_TAIL);
-}
 
 static SsPort *
-ServedLocked(
-    int number)			/* 0: a free port, which isn't. */
+AddLocked(SsService *servicePtr, const SsListener *listeners, int count, int fd)
+{
+    SsPort *portPtr = SsPortAddLocked(listeners, count, fd);
+
+    portPtr->servicePtr = servicePtr;
+    SsForkKeeps(fd);
+    return portPtr;
+}
+
+static void
+CloseLocked(int fd)
+{
+    SsForkKeeps(fd);
+    close(fd);
+}
+
+/*
+ * Notes that a port is served no more; its queue ends when the server has put
+ * on it what it had accepted.
+ */
+
+static void
+EndLocked(SsService *servicePtr)
+{
+    SsPort *portPtr, *nextPtr;
+    int i, number = 0;
+
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
+	nextPtr = portPtr->nextPtr;
+	if (portPtr->servicePtr == servicePtr) {
+	    number = portPtr->number;
+	    portPtr->servicePtr = NULL;
+	    portPtr->serving = 0;
+	    if (portPtr->ended) {
+		SsPortEndLocked(portPtr); /* It was kept until now. */
+	    }
+	}
+    }
+    SsReturnCloseLocked(number);
+    for (i = 0; i < servicePtr->numFds; i++) {
+	CloseLocked(servicePtr->fds[i]);
+    }
+    Tcl_Free((char *) servicePtr);
+}
+
+/*
+ * The server tells something of a service, in the thread that began it: its
+ * number, and whether it has ended.
+ */
+
+static Tcl_Interp *
+Notice(const int64_t *numbers)
+{
+    SsPort *portPtr;
+    Tcl_Interp *interp = NULL;
+
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	if (portPtr->servicePtr != NULL
+		&& portPtr->servicePtr->id == numbers[0]) {
+	    interp = portPtr->servicePtr->interp;
+	    break;
+	}
+    }
+    if (portPtr != NULL && numbers[1]) {
+	EndLocked(portPtr->servicePtr);
+    }
+    SsForkUnlock();
+    return interp;
+}
+
+/*
+ * A port is served on when the interpreter that began it is deleted; its
+ * troubles are then only counted.
+ */
+
+static void
+ForgetOwner(void *clientData, Tcl_Interp *interp)
+{
+    SsPort *portPtr;
+
+    SsForkLock();
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	if (portPtr->servicePtr != NULL
+		&& portPtr->servicePtr->interp == interp) {
+	    portPtr->servicePtr->interp = NULL;
+	}
+    }
+    SsForkUnlock();
+}
+
+/*
+ * A queue with a listener of this port that this process or a living one that
+ * it was forked from serves, or NULL.
+ */
+
+static SsPort *
+ServedLocked(int number)
 {
     SsPort *portPtr, *nextPtr;
     int i;
 
-    for (portPtr = SsPortsFirstLocked(); portPtr != NULL && number != 0;
-	    portPtr = nextPtr) {
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
 	nextPtr = portPtr->nextPtr;
 	for (i = 0; i < portPtr->numListeners
 		&& portPtr->listeners[i].port != number; i++) {
@@ -274,264 +197,122 @@ ServedLocked(
 }
 
 /*
- * Another set of listeners than those that are served is an error, and so is an
- * address that one of them doesn't listen on.
+ * To serve again what is served changes nothing.  Another set of listeners is an
+ * error, and so is an address that one of them doesn't listen on.
  */
+
 static int
-CompareLocked(
-    const SsPort *portPtr,
-    const SsServeOptions *wanted,
-    int count,
-    char problem[PROBLEM_SIZE])	/* Set where they aren't the same. */
+CompareLocked(Tcl_Interp *interp, const SsPort *portPtr,
+    const SsListener *wanted, int count)
 {
     const SsListener *listenerPtr;
-    const char *addresses, *where;
+    const char *asked;
     int i;
 
     for (i = 0; i < count; i++) {
 	listenerPtr = &portPtr->listeners[i];
 	if (count != portPtr->numListeners
 		|| wanted[i].port != listenerPtr->port) {
-	    snprintf(problem, PROBLEM_SIZE, "port %d is served already, not"
-		    " with the same listeners: close it first",
+	    return SsErrorOurs(interp, "USAGE", "port %d is served already,"
+		    " not with the same listeners: close it first",
 		    portPtr->number);
-	    return 0;
 	}
-	addresses = wanted[i].addresses;
-	if (addresses[0] != '\0'
-		&& !SsAddressesSame(addresses, listenerPtr->asked)
-		&& !SsAddressesSame(addresses, listenerPtr->bound)) {
-	    where = (listenerPtr->asked[0] == '\0') ? "all addresses"
-		    : listenerPtr->bound[0] ? listenerPtr->bound
-		    : listenerPtr->asked;
-	    snprintf(problem, PROBLEM_SIZE, "port %d is served already,"
+	asked = wanted[i].asked;
+	if (asked[0] != '\0' && !(SsAddressesIn(listenerPtr->bound, asked)
+		&& SsAddressesIn(asked, listenerPtr->asked))) {
+	    return SsErrorOurs(interp, "USAGE", "port %d is served already,"
 		    " on %.150s: close it first, to serve it on %.150s",
-		    wanted[i].port, where, addresses);
-	    return 0;
+		    wanted[i].port, (listenerPtr->bound[0] == '\0')
+			    ? "all addresses" : listenerPtr->bound, asked);
 	}
     }
-    return 1;
-}
-
-/*
- * To serve again what this process or a living one that it was forked from
- * serves changes nothing; TCL_CONTINUE: none of it is served.
- */
-static int
-AlreadyServed(Tcl_Interp *interp, const SsServeOptions *wanted, int count,
-    int *portPtr)
-{
-    SsPort *servedPtr = NULL;
-    char problem[PROBLEM_SIZE];
-    int same = 1, i;
-
-    SsForkLock();
-    for (i = 0; i < count && servedPtr == NULL; i++) {
-	servedPtr = ServedLocked(wanted[i].port);
-    }
-    if (servedPtr != NULL) {
-	*portPtr = servedPtr->number;
-	same = CompareLocked(servedPtr, wanted, count, problem);
-    }
-    SsForkUnlock();
-    if (!same) {
-	return SsErrorOurs(interp, "USAGE", "%s", problem);
-    }
-    return (servedPtr != NULL) ? TCL_OK : TCL_CONTINUE;
-}
-
-static int
-NoMemory(Tcl_Interp *interp, int port)
-{
-    return SsErrorPosix(interp, ENOMEM, "can't serve port %d: %s", port,
-	    strerror(ENOMEM));
-}
-
-/* The first listener makes the service; it begins to accept with the last. */
-static int
-Listen(
-    Tcl_Interp *interp,
-    const SsServeOptions *wantedPtr,
-    int more,			/* How many follow. */
-    Served *servedPtr,		/* Its handle, 0 with the first, and copies
-				 * are set. */
-    int *queueFdPtr,		/* Set with the first. */
-    SsListener *listenerPtr)	/* Filled. */
-{
-    int isFirst = (servedPtr->handle == 0);
-    SsCall call = {
-	.name = isFirst ? "serve" : "listen", .text = wantedPtr->addresses,
-	.numbers = { servedPtr->handle, wantedPtr->port, wantedPtr->backlog,
-		wantedPtr->reusePort, more, wantedPtr->each }
-    };
-    int *copies = servedPtr->listenFds + servedPtr->numListenFds;
-    int code = SsAsk(&call);
-
-    if (code == 0 || call.done) {
-	servedPtr->handle = call.numbers[0];
-    }
-    if (code < 0) {
-	return SsAskError(interp, &call);
-    }
-    if (isFirst) {
-	*queueFdPtr = call.fds[0];
-    }
-    call.numFds -= isFirst;
-    memcpy(copies, call.fds + isFirst, (size_t) call.numFds * sizeof(int));
-    servedPtr->numListenFds += call.numFds;
-    listenerPtr->port = (int) call.numbers[1];
-    snprintf(listenerPtr->name, SS_NAME_SIZE, "%.*s%d", SS_NAME_SIZE - 8,
-	    wantedPtr->where, listenerPtr->port);
-    strcpy(listenerPtr->asked, wantedPtr->addresses);
-    if (listenerPtr->asked[0] != '\0') {
-	SsAddressesBound(call.numFds, copies, listenerPtr->bound);
-    }
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(portPtr->number));
     return TCL_OK;
 }
 
-/*
- * A port is served on when the interpreter that began it is deleted; its
- * troubles are then only counted.
- */
+/* Notes what the server has answered: the result, and descriptors. */
+
 static void
-ForgetOwner(void *clientData, Tcl_Interp *interp)
+NoteServed(Tcl_Interp *interp, SsListener *listeners, int count,
+    const SsCall *callPtr)
 {
-    Served *servedPtr;
+    int i, numFds = callPtr->numFds - 1;
+    SsService *servicePtr = (SsService *) Tcl_Alloc(
+	    sizeof(SsService) + (unsigned) numFds * sizeof(int));
+    Tcl_Obj **words;
+    Tcl_Size numWords;
 
+    Tcl_ListObjGetElements(NULL, Tcl_GetObjResult(interp), &numWords, &words);
+    for (i = 0; i < count; i++, words += 3) {
+	snprintf(listeners[i].name, SS_NAME_SIZE, "%s",
+		Tcl_GetString(words[0]));
+	Tcl_GetIntFromObj(NULL, words[1], &listeners[i].port);
+	snprintf(listeners[i].bound, SS_ADDRESSES_SIZE, "%s",
+		Tcl_GetString(words[2]));
+    }
+    servicePtr->id = lastId;
+    servicePtr->interp = interp;
+    servicePtr->numFds = numFds;
+    memcpy(servicePtr->fds, callPtr->fds + 1, (size_t) numFds * sizeof(int));
     SsForkLock();
-    for (servedPtr = firstServedPtr; servedPtr != NULL;
-	    servedPtr = servedPtr->nextPtr) {
-	if (servedPtr->interp == interp) {
-	    servedPtr->interp = NULL;
-	}
-    }
+    AddLocked(servicePtr, listeners, count, callPtr->fds[0]);
     SsForkUnlock();
-}
-
-static int
-Register(
-    Tcl_Interp *interp,
-    Served *servedPtr,		/* Becomes the list's. */
-    const SsListener *listeners,
-    int count,
-    int queueFd)		/* Becomes the port's. */
-{
-    int i, j, queue;
-
-    for (i = 0; i < count; i++) {
-	for (j = 0; j < i; j++) {
-	    if (strcmp(listeners[i].name, listeners[j].name) == 0) {
-		return SsErrorOurs(interp, "USAGE", "there are two listeners"
-			" \"%s\": write address:port", listeners[i].name);
-	    }
-	}
-    }
-    SsForkLock();
-    queue = AddPortLocked(listeners, count, queueFd);
-    if (queue > 0) {
-	servedPtr->port = listeners[0].port;
-	servedPtr->sending = queue;
-	servedPtr->interp = interp;
-	servedPtr->thread = Tcl_GetCurrentThread();
-	servedPtr->nextPtr = firstServedPtr;
-	firstServedPtr = servedPtr;
-    }
-    SsForkUnlock();
-    if (queue == 0) {
-	return NoMemory(interp, listeners[0].port);
-    }
     Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
     Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
-    return TCL_OK;
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(listeners[0].port));
 }
 
-/*
- * Has the server listen, with one after the other, and notes the service, which
- * owns the descriptors of the answers.  After an error nothing of it is left.
- */
 static int
-Serve(Tcl_Interp *interp, const SsServeOptions *wanted, int count,
-    int *portPtr)
+Serve(Tcl_Interp *interp, SsListener *listeners, int count)
 {
-    SsListener *listeners = calloc((size_t) count, sizeof(SsListener));
-    Served *servedPtr = calloc(1, sizeof(Served)
-	    + (size_t) count * SS_MAX_ADDRESSES * sizeof(int));
-    int queueFd = -1, i, code = TCL_OK;
-    SsCall call;
+    SsCall call = {
+	.name = "serve", .numbers = { ++lastId }, .undo = "close"
+    };
+    Tcl_Obj *textPtr = Tcl_NewObj();
+    int i, code;
 
-    if (listeners == NULL || servedPtr == NULL) {
-	code = NoMemory(interp, wanted[0].port);
+    Tcl_IncrRefCount(textPtr);
+    for (i = 0; i < count; i++) {
+	Tcl_AppendPrintfToObj(textPtr, "%d\t%d\t%d\t%d\t%s\t%s\n",
+		listeners[i].port, listeners[i].backlog,
+		listeners[i].reusePort, listeners[i].each, listeners[i].name,
+		listeners[i].asked);
     }
-    for (i = 0; i < count && code == TCL_OK; i++) {
-	code = Listen(interp, &wanted[i], count - i - 1, servedPtr, &queueFd,
-		&listeners[i]);
-    }
+    call.text = Tcl_GetString(textPtr);
+    code = SsAsk(interp, &call);
+    Tcl_DecrRefCount(textPtr);
     if (code == TCL_OK) {
-	code = Register(interp, servedPtr, listeners, count, queueFd);
+	NoteServed(interp, listeners, count, &call);
     }
-    if (code == TCL_OK) {
-	*portPtr = listeners[0].port;
-    } else if (servedPtr != NULL) {
-	SsForkLock();
-	CloseCopiesLocked(servedPtr);
-	CloseLocked(queueFd);
-	SsForkUnlock();
-	if (servedPtr->handle != 0) {
-	    Ask(&call, "close", servedPtr->handle, 0);
-	}
-	free(servedPtr);
-    }
-    free(listeners);
     return code;
 }
 
 int
-SsServe(Tcl_Interp *interp, const SsServeOptions *wanted, int count,
-    int *portPtr)
+SsServe(Tcl_Interp *interp, SsListener *listeners, int count)
 {
-    int code;
+    SsPort *portPtr = NULL;
+    int i, code = TCL_OK;
 
     TidyPorts();
     SsControlNotices(Notice);
     pthread_mutex_lock(&asking);
-    code = AlreadyServed(interp, wanted, count, portPtr);
-    if (code == TCL_CONTINUE) {
-	code = Serve(interp, wanted, count, portPtr);
+    SsForkLock();
+    for (i = 0; i < count && portPtr == NULL; i++) {
+	portPtr = ServedLocked(listeners[i].port);
+    }
+    if (portPtr != NULL) {
+	code = CompareLocked(interp, portPtr, listeners, count);
+    }
+    SsForkUnlock();
+    if (portPtr == NULL) {
+	code = Serve(interp, listeners, count);
     }
     pthread_mutex_unlock(&asking);
     return code;
 }
 
-static Served *
-FindPort(int port)
-{
-    Served *servedPtr = firstServedPtr;
-
-    while (servedPtr != NULL && servedPtr->port != port) {
-	servedPtr = servedPtr->nextPtr;
-    }
-    return servedPtr;
-}
-
-static int64_t
-HandleOf(
-    int port)			/* 0: this process doesn't serve it. */
-{
-    Served *servedPtr;
-    int64_t handle;
-
-    SsForkLock();
-    servedPtr = FindPort(port);
-    handle = (servedPtr == NULL) ? 0 : servedPtr->handle;
-    SsForkUnlock();
-    return handle;
-}
-
 static int
-NotServer(
-    Tcl_Interp *interp,
-    int port,
-    const char *what)		/* What to do elsewhere. */
+NotServer(Tcl_Interp *interp, int port, const char *request)
 {
     SsPort *portPtr;
     int here;
@@ -546,217 +327,116 @@ NotServer(
     }
     return SsErrorOurs(interp, "NOTSERVER",
 	    "port %d is not served by this process: %s where"
-	    " \"::socketserver::socket server\" was called", port, what);
+	    " \"::socketserver::socket server\" was called", port,
+	    (strcmp(request, "close") == 0) ? "close it" : "do this");
 }
 
-int
-SsServeClose(Tcl_Interp *interp, int port)
-{
-    int64_t handle = HandleOf(port);
+/*
+ * What follows from a request for the queue that is fed, with the descriptor
+ * that the answer has brought.
+ */
 
-    return (handle == 0) ? NotServer(interp, port, "close it")
-	    : Close(interp, handle);
+typedef void (NoteProc)(Tcl_Interp *interp, SsPort *fedPtr, int fd);
+
+static void
+NoteRenewed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
+{
+    SsPort *portPtr = AddLocked(fedPtr->servicePtr, fedPtr->listeners,
+	    fedPtr->numListeners, fd);
+
+    fedPtr->serving = 0;
+    Tcl_SetObjResult(interp, Tcl_NewIntObj(portPtr->queue));
 }
 
 static void
-CloseLocked(
-    int fd)			/* On the list of those that a child closes;
-				 * -1: none. */
+NoteSwitched(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
-    if (fd >= 0) {
-	SsForkKeeps(fd);
-	close(fd);
-    }
+    fedPtr->servicePtr = NULL;
 }
 
-/*
- * Asks something of the server of a port, which another thread may close
- * meanwhile.
- */
-static int
-Change(
-    Tcl_Interp *interp,
-    int port,
-    const char *name,
-    int number,
-    SsCall *callPtr)		/* Filled. */
+static void
+NoteAbandoned(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
-    int64_t handle = HandleOf(port);
+    SsPort *portPtr = fedPtr->nextPtr;
 
-    if (handle == 0) {
-	return NotServer(interp, port, "do this");
+    while (portPtr->servicePtr != fedPtr->servicePtr) {
+	portPtr = portPtr->nextPtr;
     }
-    return (Ask(callPtr, name, handle, number) < 0)
-	    ? SsAskError(interp, callPtr) : TCL_OK;
+    portPtr->servicePtr = NULL;
+    SsPortGiveUpLocked(portPtr);
+    fedPtr->serving = 1;
 }
 
-/*
- * Notes the second queue of a port.  Returns its number, or 0 without memory:
- * then its descriptor is closed.
- */
-static int
-AddQueue(
-    int port,
-    const SsCall *callPtr)	/* With the queue's receive end. */
+static void
+NoteReturn(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
-    SsPort *olderPtr;
-    int queue = 0;
-
-    SsForkLock();
-    olderPtr = SsPortFindLocked(port);
-    if (olderPtr != NULL) {
-	olderPtr->serving = 0;
-	queue = AddPortLocked(olderPtr->listeners, olderPtr->numListeners,
-		callPtr->fds[0]);
-    }
-    if (queue == 0) {
-	if (olderPtr != NULL) {
-	    olderPtr->serving = 1;
-	}
-	CloseLocked(callPtr->fds[0]);
-    }
-    SsForkUnlock();
-    return queue;
+    SsReturnKeepLocked(fedPtr->number, fd);
+    SsForkKeeps(fd);
 }
+
+/* Requests that change something, and what undoes them; a name ends the table. */
+
+static const struct Change {
+    const char *name;
+    NoteProc *noteProc;
+    const char *undo;
+} changes[] = {
+    { "abandon", NoteAbandoned, NULL },
+    { "renew", NoteRenewed, "abandon" },
+    { "return", NoteReturn, NULL },
+    { "switch", NoteSwitched, NULL },
+    { NULL, NULL, NULL }
+};
 
 int
-SsServeRenew(Tcl_Interp *interp, int port, int *queuePtr)
+SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
 {
-    SsCall call = { .done = 0 }, undo;
+    const struct Change *changePtr = changes;
+    SsCall call = { .name = request, .numbers = { 0, number } };
+    SsPort *portPtr;
     int code;
 
-    TidyPorts();
+    while (changePtr->name != NULL
+	    && strcmp(changePtr->name, request) != 0) {
+	changePtr++;
+    }
+    call.undo = changePtr->undo;
     pthread_mutex_lock(&asking);
-    code = Change(interp, port, "renew", 0, &call);
-    if (code == TCL_OK) {
-	*queuePtr = AddQueue(port, &call);
-	if (*queuePtr == 0) {
-	    code = SsErrorPosix(interp, ENOMEM, "can't renew the queue of"
-		    " port %d: %s", port, strerror(ENOMEM));
+    SsForkLock();
+    portPtr = SsServeFedLocked(port);
+    if (portPtr != NULL) {
+	call.numbers[0] = portPtr->servicePtr->id;
+	if (strcmp(request, "close") == 0) {
+	    EndLocked(portPtr->servicePtr);
 	}
     }
-    if (code != TCL_OK && call.done) {
-	Ask(&undo, "abandon", HandleOf(port), 0);
-    }
-    pthread_mutex_unlock(&asking);
-    return code;
-}
-
-int
-SsServeSwitch(Tcl_Interp *interp, int port)
-{
-    Served *servedPtr;
-    SsPort *portPtr;
-    SsCall call;
-    int code;
-
-    pthread_mutex_lock(&asking);
-    code = Change(interp, port, "switch", 0, &call);
-    SsForkLock();
-    portPtr = SsPortFindLocked(port);
-    servedPtr = FindPort(port);
-    if (code == TCL_OK && servedPtr != NULL && portPtr != NULL) {
-	servedPtr->sending = portPtr->queue;
-    }
     SsForkUnlock();
-    pthread_mutex_unlock(&asking);
-    TidyPorts();
-    return code;
-}
-
-int
-SsServeAbandon(Tcl_Interp *interp, int port)
-{
-    SsPort *portPtr;
-    SsCall call;
-    int code;
-
-    pthread_mutex_lock(&asking);
-    code = Change(interp, port, "abandon", 0, &call);
-    if (code == TCL_OK) {
+    code = (portPtr == NULL) ? NotServer(interp, port, request)
+	    : SsAsk(interp, &call);
+    if (code == TCL_OK && changePtr->name != NULL) {
+	/* Meanwhile another thread may have been told that it has failed. */
 	SsForkLock();
-	SsPortGiveUpLocked(SsPortFindLocked(port));
-	portPtr = SsPortQueueLocked(port, SsServeSendingLocked(port));
+	portPtr = SsServeFedLocked(port);
 	if (portPtr != NULL) {
-	    portPtr->serving = 1;
+	    changePtr->noteProc(interp, portPtr, call.fds[0]);
+	} else if (call.numFds > 0) {
+	    CloseLocked(call.fds[0]);
 	}
 	SsForkUnlock();
     }
     pthread_mutex_unlock(&asking);
     TidyPorts();
     return code;
-}
-
-int
-SsServeRetire(Tcl_Interp *interp, int port, int workers)
-{
-    SsCall call;
-
-    return Change(interp, port, "retire", workers, &call);
-}
-
-int
-SsServeReturn(Tcl_Interp *interp, int port)
-{
-    SsCall call;
-    int code, error;
-
-    pthread_mutex_lock(&asking);
-    code = Change(interp, port, "return", 1, &call);
-    if (code == TCL_OK) {
-	SsForkLock();
-	error = SsReturnKeepLocked(port, call.fds[0]);
-	SsForkKeeps(call.fds[0]);
-	if (error != 0) {
-	    close(call.fds[0]);
-	}
-	SsForkUnlock();
-	if (error != 0) {
-	    code = SsErrorPosix(interp, error, "port %d has no return: %s",
-		    port, strerror(error));
-	}
-    }
-    pthread_mutex_unlock(&asking);
-    return code;
-}
-
-int
-SsServeReturned(Tcl_Interp *interp, int port, int64_t *gotPtr,
-    int64_t *refusedPtr)
-{
-    SsCall call;
-    int code = Change(interp, port, "return", 0, &call);
-
-    if (code == TCL_OK) {
-	*gotPtr = call.numbers[0];
-	*refusedPtr = call.numbers[1];
-    }
-    return code;
-}
-
-int
-SsServeStatus(Tcl_Interp *interp, int port, SsServeCounts *countsPtr)
-{
-    SsCall call;
-
-    if (Change(interp, port, "status", 0, &call) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    memcpy(countsPtr, call.numbers, sizeof(*countsPtr));
-    return TCL_OK;
-}
-
-int
-SsServeSendingLocked(int port)
-{
-    Served *servedPtr = FindPort(port);
-
-    return (servedPtr == NULL) ? 0 : servedPtr->sending;
 }
 
 void
 SsServeForget(void)
 {
-    firstServedPtr = NULL;
+    SsPort *portPtr;
+
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	portPtr->servicePtr = NULL;
+    }
     pthread_mutex_init(&asking, NULL);
 }

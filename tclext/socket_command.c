@@ -25,15 +25,14 @@
 
 enum { PORT, CLOSED, TIMEOUT };
 
-/* The names of all listeners of a port, kept as the interpreter's result. */
+/* The names of all listeners of a port, a new list. */
 static Tcl_Obj *
-NamesOf(Tcl_Interp *interp, int number)
+NamesOfLocked(int number)
 {
     Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
     SsPort *portPtr;
     int i;
 
-    SsForkLock();
     for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
 	    portPtr = portPtr->nextPtr) {
 	for (i = 0; portPtr->serving && i < portPtr->numListeners; i++) {
@@ -43,43 +42,36 @@ NamesOf(Tcl_Interp *interp, int number)
 	    }
 	}
     }
-    SsForkUnlock();
-    Tcl_SetObjResult(interp, listPtr);
     return listPtr;
 }
 
 static SsPort *
-UseNamed(
+FindNamedLocked(
     Tcl_Interp *interp,
-    Tcl_Obj *namePtr)		/* What -port says. */
+    const char *name,		/* What -port says... */
+    int number)			/* ...and as a number; 0: it is none. */
 {
-    const char *name = Tcl_GetString(namePtr);
-    SsPort *portPtr;
-    int number = 0, count;
+    Tcl_Obj *namesPtr;
+    int count;
+    SsPort *portPtr = SsPortNamedLocked(name, number, &count);
 
-    if (strchr(name, ':') == NULL && SsGetNumber(interp, namePtr, "-port", 1,
-	    65535, &number) != TCL_OK) {
-	return NULL;
-    }
-    SsForkLock();
-    portPtr = SsPortNamedLocked(name, number, &count);
     if (portPtr != NULL) {
-	SsPortUseLocked(portPtr);
+	return portPtr;
     }
-    SsForkUnlock();
-    if (portPtr == NULL && count > 0) {
+    if (count > 0) {
+	namesPtr = NamesOfLocked(number);
 	SsErrorOurs(interp, "USAGE", "port %d has %d listeners: give the"
-		" name of one of %s", number, count,
-		Tcl_GetString(NamesOf(interp, number)));
-    } else if (portPtr == NULL && number == 0) {
+		" name of one of %s", number, count, Tcl_GetString(namesPtr));
+	Tcl_DecrRefCount(namesPtr);
+    } else if (number == 0) {
 	SsErrorOurs(interp, "NOPORT", "listener \"%.100s\" is not served:"
 		" serve it before the fork", name);
-    } else if (portPtr == NULL) {
+    } else {
 	SsErrorOurs(interp, "NOPORT", "port %d is not served: call"
 		" \"::socketserver::socket server %d\" before the fork",
 		number, number);
     }
-    return portPtr;
+    return NULL;
 }
 
 /*
@@ -91,21 +83,27 @@ UsePort(
     Tcl_Interp *interp,
     Tcl_Obj *namePtr)		/* NULL: the first. */
 {
+    const char *name = NULL;
     SsPort *portPtr;
+    int number = 0;
 
     if (namePtr != NULL) {
-	return UseNamed(interp, namePtr);
+	name = Tcl_GetString(namePtr);
+	if (strchr(name, ':') == NULL && SsGetNumber(interp, namePtr, "-port",
+		1, 65535, &number) != TCL_OK) {
+	    return NULL;
+	}
     }
     SsForkLock();
-    portPtr = SsPortFindLocked(0);
+    portPtr = (name == NULL) ? SsPortFindLocked(0)
+	    : FindNamedLocked(interp, name, number);
     if (portPtr != NULL) {
 	SsPortUseLocked(portPtr);
-    }
-    SsForkUnlock();
-    if (portPtr == NULL) {
+    } else if (name == NULL) {
 	SsErrorOurs(interp, "NOPORT", "no port is served: call"
 		" \"::socketserver::socket server\" before the fork");
     }
+    SsForkUnlock();
     return portPtr;
 }
 
@@ -140,14 +138,10 @@ static int
 ServerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     enum { LISTENER = 3 };
-    SsServeOptions wanted;
-    int port;
+    SsListener wanted;
 
-    if (SsListenersGet(interp, words, 1, &words[LISTENER].objPtr, &wanted)
-	    != TCL_OK || SsServe(interp, &wanted, 1, &port) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    return SsResultNumber(interp, port);
+    return (SsListenersGet(interp, words, 1, &words[LISTENER].objPtr, &wanted)
+	    == TCL_OK) ? SsServe(interp, &wanted, 1) : TCL_ERROR;
 }
 
 static int
@@ -196,36 +190,20 @@ CloseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     }
     number = portPtr->number;
     DropPort(portPtr);
-    return SsServeClose(interp, number);
-}
-
-static void
-AddOnce(
-    Tcl_Obj *listPtr,		/* Of numbers. */
-    int number)
-{
-    Tcl_Obj **words;
-    Tcl_Size i, count;
-    int known;
-
-    Tcl_ListObjGetElements(NULL, listPtr, &count, &words);
-    for (i = 0; i < count; i++) {
-	if (Tcl_GetIntFromObj(NULL, words[i], &known) == TCL_OK
-		&& known == number) {
-	    return;
-	}
-    }
-    Tcl_ListObjAppendElement(NULL, listPtr, Tcl_NewIntObj(number));
+    return SsServeAsk(interp, number, "close", 0);
 }
 
 static int
 PortsSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    Tcl_Obj *listPtr;
+    Tcl_Obj *dictPtr = Tcl_NewDictObj();
+    Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
+    Tcl_Obj *keyPtr, *valuePtr;
+    Tcl_DictSearch search;
     SsPort *portPtr, *nextPtr;
-    int i;
+    int i, done;
 
-    listPtr = Tcl_NewListObj(0, NULL);
+    /* The keys of a dict keep their order, and are there once. */
     SsForkLock();
     for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
 	nextPtr = portPtr->nextPtr;
@@ -234,30 +212,30 @@ PortsSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 	    continue;
 	}
 	for (i = 0; i < portPtr->numListeners; i++) {
-	    AddOnce(listPtr, portPtr->listeners[i].port);
+	    Tcl_DictObjPut(NULL, dictPtr,
+		    Tcl_NewIntObj(portPtr->listeners[i].port), Tcl_NewObj());
 	}
     }
     SsForkUnlock();
+    Tcl_DictObjFirst(NULL, dictPtr, &search, &keyPtr, &valuePtr, &done);
+    for (; !done; Tcl_DictObjNext(&search, &keyPtr, &valuePtr, &done)) {
+	Tcl_ListObjAppendElement(NULL, listPtr, keyPtr);
+    }
+    Tcl_DecrRefCount(dictPtr);
     Tcl_SetObjResult(interp, listPtr);
     return TCL_OK;
 }
 
+/* Sets the result. */
 static int
-StatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+Status(Tcl_Interp *interp, const SsPort *portPtr)
 {
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
-    SsServeCounts counts;
     Tcl_Obj *dictPtr;
     uint64_t received, discarded;
-    int serving, limit, open;
+    int serving = SsPortServedHere(portPtr), limit, open;
 
-    if (portPtr == NULL) {
-	return TCL_ERROR;
-    }
-    serving = SsPortServedHere(portPtr);
-    if (serving && SsServeStatus(interp, portPtr->number, &counts)
+    if (serving && SsServeAsk(interp, portPtr->number, "status", 0)
 	    != TCL_OK) {
-	DropPort(portPtr);
 	return TCL_ERROR;
     }
     dictPtr = Tcl_NewDictObj();
@@ -268,13 +246,7 @@ StatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     if (serving) {
 	Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj("listeners", -1),
 		SsListenersDescribe(portPtr));
-	SsPutNumber(dictPtr, "accepted", counts.accepted);
-	SsPutNumber(dictPtr, "handedOver", counts.handedOver);
-	SsPutNumber(dictPtr, "held", counts.held);
-	SsPutNumber(dictPtr, "lost", counts.lost);
-	SsPutNumber(dictPtr, "waits", counts.waits);
-	SsPutNumber(dictPtr, "retries", counts.retries);
-	SsPutNumber(dictPtr, "pauses", counts.pauses);
+	Tcl_ListObjAppendList(NULL, dictPtr, Tcl_GetObjResult(interp));
     }
     if (serving && SsLimitGet(&limit, &open) == 0) {
 	SsPutNumber(dictPtr, "limit", limit);
@@ -283,9 +255,22 @@ StatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     SsConnectionCounts(&received, &discarded);
     SsPutNumber(dictPtr, "received", received);
     SsPutNumber(dictPtr, "discarded", discarded);
-    DropPort(portPtr);
     Tcl_SetObjResult(interp, dictPtr);
     return TCL_OK;
+}
+
+static int
+StatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
+    int code;
+
+    if (portPtr == NULL) {
+	return TCL_ERROR;
+    }
+    code = Status(interp, portPtr);
+    DropPort(portPtr);
+    return code;
 }
 
 #define PORT_KIND { "-port", 0, 0, NULL }

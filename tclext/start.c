@@ -8,15 +8,17 @@
 #include "copy.h"
 #include "dispositions.h"
 #include "limit.h"
-#include "threads.h"
 #include "_cgo_export.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#define THREADS 8		/* What Go wants for the reactor. */
 
 typedef __typeof__(&ssGoStart) StartProc;
 
@@ -25,13 +27,27 @@ typedef __typeof__(&ssGoStart) StartProc;
  */
 
 typedef struct Call {
-    const int *pair;		/* The door's ends. */
+    int fd;			/* The server's end of a control socket; -1:
+				 * none. */
     SsStarted *startedPtr;
     int result;
 } Call;
 
 static StartProc start = ssGoStart;
 				/* NULL in a forked child: Go is dead. */
+static int isRunning = 0;	/* The reactor. */
+
+int
+SsStartFailed(SsStarted *startedPtr, int posix, const char *format, ...)
+{
+    va_list args;
+
+    startedPtr->posix = posix;
+    va_start(args, format);
+    vsnprintf(startedPtr->message, sizeof(startedPtr->message), format, args);
+    va_end(args);
+    return -1;
+}
 
 /*
  * Gets this process a Go runtime of its own, for good.  Returns its export, or
@@ -39,27 +55,24 @@ static StartProc start = ssGoStart;
  */
 
 static StartProc
-LoadCopy(SsGoError *errorPtr)
+LoadCopy(SsStarted *startedPtr)
 {
-    SsStarted started;
     StartProc fresh;
     void *library;
     int isReady;
 
     SsDispositionsSave();
     SsLimitSave();
-    library = SsCopyLoad(errorPtr);
+    library = SsCopyLoad(startedPtr);
     if (library == NULL) {
 	return NULL;
     }
     fresh = (StartProc) dlsym(library, "ssGoStart");
-    isReady = (fresh != NULL && fresh(-1, -1, &started) == 0);
+    isReady = (fresh != NULL && fresh(-1, startedPtr) == 0);
     SsLimitPutBack();
     if (!isReady) {
-	errorPtr->posix = 0;
-	snprintf(errorPtr->message, SS_ERROR_SIZE,
-		"the copy of this library for a forked process doesn't"
-		" start");
+	SsStartFailed(startedPtr, 0, "the copy of this library for a forked"
+		" process doesn't start");
 	return NULL;
     }
     SsDispositionsCompare();
@@ -72,13 +85,45 @@ CallMain(void *clientData)
     Call *callPtr = (Call *) clientData;
 
     if (start == NULL) {
-	start = LoadCopy(&callPtr->startedPtr->error);
+	start = LoadCopy(callPtr->startedPtr);
     }
     if (start != NULL) {
-	callPtr->result = start(callPtr->pair[0], callPtr->pair[1],
-		callPtr->startedPtr);
+	callPtr->result = start(callPtr->fd, callPtr->startedPtr);
     }
     return NULL;
+}
+
+static void *
+WaitMain(void *clientData)
+{
+    pthread_mutex_lock((pthread_mutex_t *) clientData);
+    pthread_mutex_unlock((pthread_mutex_t *) clientData);
+    return NULL;
+}
+
+/*
+ * Go aborts a process in which it can't start the threads that it wants: starts
+ * as many, which wait for one another, and ends them.  Returns 0, or the errno
+ * with which Go would fail.
+ */
+
+static int
+ProbeThreads(void)
+{
+    pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t threads[THREADS];
+    int count = 0, code = 0;
+
+    pthread_mutex_lock(&held);
+    while (count < THREADS && code == 0) {
+	code = pthread_create(&threads[count], NULL, WaitMain, &held);
+	count += (code == 0);
+    }
+    pthread_mutex_unlock(&held);
+    while (count > 0) {
+	pthread_join(threads[--count], NULL);
+    }
+    return code;
 }
 
 /*
@@ -89,9 +134,9 @@ CallMain(void *clientData)
  */
 
 int
-SsStart(const int pair[2], SsStarted *startedPtr)
+SsStart(int fd, SsStarted *startedPtr)
 {
-    Call call = { pair, startedPtr, -1 };
+    Call call = { fd, startedPtr, -1 };
     pthread_t thread;
     sigset_t all, before;
     int code;
@@ -100,31 +145,29 @@ SsStart(const int pair[2], SsStarted *startedPtr)
     SsDispositionsOnStack();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = (pair[0] < 0) ? 0 : SsThreadsProbe();
+    code = (fd < 0 || isRunning) ? 0 : ProbeThreads();
     if (code == 0) {
 	code = pthread_create(&thread, NULL, CallMain, &call);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code == 0) {
-	pthread_join(thread, NULL);
-    } else {
-	startedPtr->error.posix = code;
-	snprintf(startedPtr->error.message, SS_ERROR_SIZE,
-		"can't start the server's threads: %s: raise the limit of"
-		" processes (ulimit -u)", strerror(code));
+    if (code != 0) {
+	return SsStartFailed(startedPtr, code, "can't start the server's"
+		" threads: %s: raise the limit of processes (ulimit -u)",
+		strerror(code));
     }
+    pthread_join(thread, NULL);
+    isRunning |= (fd >= 0 && call.result == 0);
     return call.result;
 }
 
 int
 SsStartInit(void)
 {
-    const int none[2] = { -1, -1 };
     SsStarted started;
     int code = SsCopyInit();
 
-    if (code == 0 && SsStart(none, &started) < 0) {
-	code = (started.error.posix != 0) ? started.error.posix : EIO;
+    if (code == 0 && SsStart(-1, &started) < 0) {
+	code = (started.posix != 0) ? started.posix : EIO;
     }
     SsDispositionsCompare();
     SsLimitPutBack();
@@ -135,4 +178,5 @@ void
 SsStartForget(void)
 {
     start = NULL;
+    isRunning = 0;
 }

@@ -1,9 +1,9 @@
 /*
  * start.h --
  *
- *	The one way into Go: its start.  From then on Go is asked through
- *	sockets (control.h), so a forked child, which has Go's memory but none
- *	of its threads, never enters it.
+ *	The one way into Go: its start, and what a thread is to ask it
+ *	through from then on (control.h).  So a forked child, which has Go's
+ *	memory but none of its threads, never enters it.
  */
 
 #ifndef SS_START_H
@@ -19,12 +19,17 @@
 int		SsStartInit(void);
 
 /*
- * Starts the reactor, in a forked child that of a fresh copy of this library.
- * The pair is the door (internal/reactor); both ends stay the caller's, and
- * the first can be closed afterwards.  Returns 0, or -1 with the error filled.
+ * Hands the reactor its end of a control socket, which stays the caller's, too;
+ * starts it first unless it runs, in a forked child that of a fresh copy of this
+ * library.  Returns 0, or -1 with the error filled.
  */
 
-int		SsStart(const int pair[2], SsStarted *startedPtr);
+int		SsStart(int fd, SsStarted *startedPtr);
+
+/* Fills the error, as printf would; returns -1. */
+
+int		SsStartFailed(SsStarted *startedPtr, int posix,
+		    const char *format, ...);
 
 /* In a forked child: Go is dead.  Safe between fork and exec. */
 

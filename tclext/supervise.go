@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -45,7 +46,7 @@ func superviseNew(request, answer *control.Message) {
 	}
 	supervisors.last++
 	supervisors.all[supervisors.last] = supervise.New(config)
-	answer.Numbers[0] = supervisors.last
+	answer.Text = strconv.AppendInt(answer.Text, supervisors.last, 10)
 }
 
 // superviseStep shows a snapshot to a supervisor and answers what to do.

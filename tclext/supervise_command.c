@@ -11,43 +11,22 @@
 #include "control.h"
 
 #include <limits.h>
-#include <stdlib.h>
+#include <stdio.h>
+
+/* The last word is a text; that before it, or that itself, may be a number. */
 
 static int
-NewSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+AskSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
+    const SsWord *lastPtr = (words[1].objPtr != NULL) ? &words[1] : words;
+    char request[40];
     SsCall call = {
-	.name = "supervise new", .text = Tcl_GetString(words[0].objPtr)
+	.name = request, .numbers = { words[0].number },
+	.text = Tcl_GetString(lastPtr->objPtr)
     };
 
-    return (SsAsk(&call) < 0) ? SsAskError(interp, &call)
-	    : SsResultNumber(interp, call.numbers[0]);
-}
-
-static int
-StepSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    SsCall call = {
-	.name = "supervise step", .numbers = { words[0].number },
-	.text = Tcl_GetString(words[1].objPtr)
-    };
-
-    if (SsAsk(&call) < 0) {
-	return SsAskError(interp, &call);
-    }
-    Tcl_SetObjResult(interp, Tcl_NewStringObj(call.reply, -1));
-    free(call.reply);
-    return TCL_OK;
-}
-
-static int
-EndSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    SsCall call = {
-	.name = "supervise end", .numbers = { words[0].number }
-    };
-
-    return (SsAsk(&call) < 0) ? SsAskError(interp, &call) : TCL_OK;
+    snprintf(request, sizeof(request), "supervise %s", name);
+    return SsAsk(interp, &call);
 }
 
 static const SsKind kinds[] = {
@@ -56,8 +35,8 @@ static const SsKind kinds[] = {
 };
 
 const SsSubcommand ssSuperviseSubcommands[] = {
-    { "end", EndSubcommand, "id", kinds },
-    { "new", NewSubcommand, "config", kinds },
-    { "step", StepSubcommand, "id snapshot", kinds },
+    { "end", AskSubcommand, "id", kinds },
+    { "new", AskSubcommand, "config", kinds },
+    { "step", AskSubcommand, "id snapshot", kinds },
     { NULL, NULL, NULL, NULL }
 };

@@ -98,7 +98,7 @@ static int
 GetOption(void *clientData, Tcl_Interp *interp, const char *option,
     Tcl_DString *valuePtr)
 {
-    int fd = fcntl(((SsChannel *) clientData)->fd, F_DUPFD_CLOEXEC, 0);
+    int fd = fcntl(((SsChannel *) clientData)->fd, F_DUPFD_CLOEXEC, 3);
     Tcl_Channel twin;
     int code;
 

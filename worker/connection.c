@@ -133,13 +133,41 @@ ClosedProc(SsChannel *channelPtr)
     return (close(fd) < 0) ? errno : 0;
 }
 
-/* A limit of the process may not let it be any higher. */
-static int
-Raise(
-    int fd)			/* The result replaces it. */
+void
+SsConnectionDiscard(
+    int fd)			/* Owned by the caller so far. */
 {
-    int raised = fcntl(fd, F_DUPFD_CLOEXEC, SELECTABLE);
+    if (fd >= 0) {
+	close(fd);
+    }
+    SsForkLock();
+    discarded++;
+    SsForkUnlock();
+}
 
+/*
+ * Returns the descriptor of an arrival, moved out of the way of who selects, if
+ * a limit of the process lets it; -1 where it is too high for this process's
+ * own select, closed, and the interpreter's result says so.
+ */
+static int
+Place(Tcl_Interp *interp, const SsArrival *arrivalPtr)
+{
+    int bound = SsDescriptorBound();
+    int fd = arrivalPtr->fd;
+    int raised = -1;
+
+    if (bound > 0 && fd >= bound) {
+	SsConnectionDiscard(fd);
+	SsErrorOurs(interp, "FDSETSIZE",
+		"connection from %s refused: descriptor %d is too high for"
+		" this Tcl, which waits with select: close files or start"
+		" more workers", arrivalPtr->address, fd);
+	return -1;
+    }
+    if (bound == 0 && fd >= SCARCE && fd < SELECTABLE) {
+	raised = fcntl(fd, F_DUPFD_CLOEXEC, SELECTABLE);
+    }
     if (raised < 0) {
 	return fd;
     }
@@ -152,18 +180,10 @@ SsConnectionOpen(Tcl_Interp *interp, const SsArrival *arrivalPtr,
     Tcl_Obj *words[3])
 {
     Connection *connectionPtr;
-    int bound = SsDescriptorBound();
-    int fd = arrivalPtr->fd;
+    int fd = Place(interp, arrivalPtr);
 
-    if (bound > 0 && fd >= bound) {
-	SsConnectionDiscard(fd);
-	return SsErrorOurs(interp, "FDSETSIZE",
-		"connection from %s refused: descriptor %d is too high for"
-		" this Tcl, which waits with select: close files or start"
-		" more workers", arrivalPtr->address, fd);
-    }
-    if (bound == 0 && fd >= SCARCE && fd < SELECTABLE) {
-	fd = Raise(fd);
+    if (fd < 0) {
+	return TCL_ERROR;
     }
     connectionPtr = (Connection *) Tcl_Alloc(sizeof(Connection));
     connectionPtr->header.proc = ClosedEventProc;
@@ -190,18 +210,6 @@ SsConnectionOpen(Tcl_Interp *interp, const SsArrival *arrivalPtr,
     words[1] = Tcl_NewStringObj(arrivalPtr->address, -1);
     words[2] = Tcl_NewIntObj(arrivalPtr->port);
     return TCL_OK;
-}
-
-void
-SsConnectionDiscard(
-    int fd)			/* Owned by the caller so far. */
-{
-    if (fd >= 0) {
-	close(fd);
-    }
-    SsForkLock();
-    discarded++;
-    SsForkUnlock();
 }
 
 static Connection *

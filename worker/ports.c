@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <tcl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,7 +36,8 @@ TidyLocked(SsPort *portPtr)
 	close(portPtr->queueFd);
 	portPtr->queueFd = -1;
     }
-    if (SsPortFindLocked(portPtr->number) == portPtr) {
+    if (portPtr->servicePtr != NULL
+	    || SsPortFindLocked(portPtr->number) == portPtr) {
 	return;
     }
     for (linkPtr = &firstPortPtr; *linkPtr != portPtr;
@@ -43,8 +45,8 @@ TidyLocked(SsPort *portPtr)
 	/* To the link that leads to it. */
     }
     *linkPtr = portPtr->nextPtr;
-    free(portPtr->listeners);
-    free(portPtr);
+    Tcl_Free((char *) portPtr->listeners);
+    Tcl_Free((char *) portPtr);
 }
 
 /*
@@ -76,19 +78,13 @@ SsPortAddLocked(
     int queueFd)		/* Becomes the port's. */
 {
     SsPort *portPtr, *olderPtr, **linkPtr;
+    unsigned size = (unsigned) numListeners * sizeof(SsListener);
     int number = listeners[0].port;
 
-    portPtr = calloc(1, sizeof(SsPort));
-    if (portPtr == NULL) {
-	return NULL;
-    }
-    portPtr->listeners = calloc((size_t) numListeners, sizeof(SsListener));
-    if (portPtr->listeners == NULL) {
-	free(portPtr);
-	return NULL;
-    }
-    memcpy(portPtr->listeners, listeners,
-	    (size_t) numListeners * sizeof(SsListener));
+    portPtr = (SsPort *) Tcl_Alloc(sizeof(SsPort));
+    memset(portPtr, 0, sizeof(SsPort));
+    portPtr->listeners = (SsListener *) Tcl_Alloc(size);
+    memcpy(portPtr->listeners, listeners, size);
     portPtr->numListeners = numListeners;
     portPtr->number = number;
     portPtr->queue = ++lastQueue;

@@ -1,7 +1,7 @@
 /*
  * The ports that this process knows: those that it serves and those that were
  * served when it was forked.  A port stands for a queue and all listeners that
- * feed it; its number is the first one's.  Nothing here knows Tcl.
+ * feed it; its number is the first one's.
  */
 
 #ifndef SS_PORTS_H
@@ -12,14 +12,19 @@
 #define SS_NAME_SIZE	  256
 
 typedef struct SsListener {
-    int port;			/* The TCP port. */
+    int port;			/* The TCP port; 0 before it has one. */
     char name[SS_NAME_SIZE];	/* As the user wrote it, 0 replaced by the
-				 * port that it got. */
+				 * port that it got; before, what is written in
+				 * front of the port. */
     char asked[SS_ADDRESSES_SIZE];
-				/* Where it was to listen; "": everywhere. */
+				/* Where it was to listen, numeric addresses
+				 * with commas between them; "": everywhere,
+				 * IPv6 and IPv4 alike. */
     char bound[SS_ADDRESSES_SIZE];
-				/* What of that this machine has; "" where
-				 * that isn't known. */
+				/* What of that this machine has. */
+    int each;			/* Not 0: it must have all of them. */
+    int backlog;
+    int reusePort;		/* Not 0: SO_REUSEPORT. */
 } SsListener;
 
 typedef struct SsPort {
@@ -32,6 +37,9 @@ typedef struct SsPort {
 				 * and nobody uses it. */
     int server;			/* The process that served it, as
 				 * SsForkCount tells. */
+    struct SsService *servicePtr;
+				/* What feeds the queue in this process
+				 * (tclext/serve.c), or NULL. */
     int serving;		/* Whether that process listens, as far as
 				 * this one knows. */
     int ended;			/* The queue's end was seen. */
@@ -45,7 +53,6 @@ typedef struct SsPort {
 
 /*
  * Makes a port known, which takes over the descriptor and copies the listeners.
- * NULL without memory; the descriptor is then still the caller's.
  */
 SsPort *	SsPortAddLocked(const SsListener *listeners, int numListeners,
 		    int queueFd);

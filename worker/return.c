@@ -3,8 +3,8 @@
 #include "message.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
+#include <tcl.h>
 #include <unistd.h>
 
 typedef struct Return {
@@ -15,19 +15,15 @@ typedef struct Return {
 
 static Return *firstPtr = NULL;	/* Guarded by the fork lock. */
 
-int
+void
 SsReturnKeepLocked(int port, int fd)
 {
-    Return *returnPtr = (Return *) malloc(sizeof(Return));
+    Return *returnPtr = (Return *) Tcl_Alloc(sizeof(Return));
 
-    if (returnPtr == NULL) {
-	return ENOMEM;
-    }
     returnPtr->port = port;
     returnPtr->fd = fd;
     returnPtr->nextPtr = firstPtr;
     firstPtr = returnPtr;
-    return 0;
 }
 
 void
@@ -44,7 +40,7 @@ SsReturnCloseLocked(int port)
 	}
 	*linkPtr = returnPtr->nextPtr;
 	close(returnPtr->fd);
-	free(returnPtr);
+	Tcl_Free((char *) returnPtr);
     }
 }
 

@@ -1,6 +1,6 @@
 /*
  * The way back: what workers tell the server about a port, on a pair of its
- * own, which all of its generations share.  Nothing here knows Tcl.
+ * own, which all of its generations share.
  */
 
 #ifndef SS_RETURN_H
@@ -21,9 +21,9 @@ typedef struct SsReturnMessage {
 
 /*
  * In the server: notes the workers' end for processes that are forked from now
- * on, and owns it.  Returns 0 or ENOMEM: then it is still the caller's.
+ * on, and owns it.
  */
-int		SsReturnKeepLocked(int port, int fd);
+void		SsReturnKeepLocked(int port, int fd);
 
 /* In the server, whose workers keep theirs. */
 void		SsReturnCloseLocked(int port);

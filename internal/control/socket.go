@@ -22,7 +22,10 @@ type Buffer struct {
 	part   unix.Iovec
 	packet []byte
 	rights []byte // One SCM_RIGHTS record.
-	long   []byte // Text that came in a memory file.
+
+	// Of a message that has come in part.
+	text []byte
+	fds  []int
 }
 
 // NewBuffer makes a Buffer.
@@ -37,75 +40,53 @@ func NewBuffer() *Buffer {
 	return b
 }
 
-// Send sends a message without waiting; EAGAIN says that the other end reads
-// too slowly. The message's descriptors stay the caller's.
+// Send sends a message without waiting. EAGAIN says that the other end reads too
+// slowly: what is left in the message then is to be sent later. Its descriptors
+// stay the caller's.
 func (b *Buffer) Send(fd int, m *Message) error {
-	text, fds, file := m.Text, len(m.Fds), -1
-	if len(text) > Inline {
-		var err error
-		if file, err = memoryFile(text); err != nil {
-			return err
+	if len(m.Text) > MostText {
+		return fmt.Errorf("text of %d bytes: %w", len(m.Text), ErrMessage)
+	}
+	for more := true; more; {
+		text, fds := min(len(m.Text), Inline), min(len(m.Fds), MostFds)
+		more = text < len(m.Text) || fds < len(m.Fds)
+		m.encode(b.packet, more)
+		b.part.SetLen(headerSize + copy(b.packet[headerSize:], m.Text[:text]))
+		b.setRights(m.Fds[:fds])
+		_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd),
+			uintptr(unsafe.Pointer(&b.header)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		if errno != 0 {
+			return errno
 		}
-		defer descriptor.Close(file)
-		text, fds = nil, fds+1
-	}
-	if len(m.Text) > MostText || fds > MostFds {
-		return fmt.Errorf("text of %d bytes, %d descriptors: %w", len(m.Text), fds, ErrMessage)
-	}
-	m.encode(b.packet, fds)
-	b.part.SetLen(headerSize + copy(b.packet[headerSize:], text))
-	b.setRights(m.Fds, file, fds)
-	_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd),
-		uintptr(unsafe.Pointer(&b.header)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-	if errno != 0 {
-		return errno
+		m.Text, m.Fds = m.Text[text:], m.Fds[fds:]
 	}
 	return nil
 }
 
-// setRights puts descriptors into the record, the file last; count is how many.
-func (b *Buffer) setRights(fds []int, file, count int) {
+// setRights puts descriptors into the record.
+func (b *Buffer) setRights(fds []int) {
 	b.header.Control = nil
 	b.header.SetControllen(0)
-	if count == 0 {
+	if len(fds) == 0 {
 		return
 	}
 	record := (*unix.Cmsghdr)(unsafe.Pointer(&b.rights[0]))
 	record.Level, record.Type = unix.SOL_SOCKET, unix.SCM_RIGHTS
-	record.SetLen(unix.CmsgLen(sizeOfInt * count))
+	record.SetLen(unix.CmsgLen(sizeOfInt * len(fds)))
 	at := unix.CmsgLen(0)
 	for _, fd := range fds {
 		binary.NativeEndian.PutUint32(b.rights[at:], uint32(fd))
 		at += sizeOfInt
 	}
-	if file >= 0 {
-		binary.NativeEndian.PutUint32(b.rights[at:], uint32(file))
-	}
 	b.header.Control = &b.rights[0]
-	b.header.SetControllen(unix.CmsgSpace(sizeOfInt * count))
+	b.header.SetControllen(unix.CmsgSpace(sizeOfInt * len(fds)))
 }
 
-// memoryFile holds text that is too long for a packet; it is the caller's.
-func memoryFile(text []byte) (int, error) {
-	fd, err := unix.MemfdCreate("socketserver", unix.MFD_CLOEXEC)
-	if err != nil {
-		return -1, fmt.Errorf("can't make a memory file: %w", err)
-	}
-	for at := 0; at < len(text); {
-		n, err := unix.Pwrite(fd, text[at:], int64(at))
-		if err != nil {
-			descriptor.Close(fd)
-			return -1, fmt.Errorf("can't write a memory file: %w", err)
-		}
-		at += n
-	}
-	return fd, nil
-}
-
-// Receive takes a message without waiting: io.EOF when the other end is
-// closed, EAGAIN when nothing has come. Its text is the buffer's, until it
-// receives again; its descriptors are the caller's. Where there was no room for
-// all of them it has none, and the error is EMFILE.
+// Receive takes a packet without waiting and returns the message when it is the
+// last of it: io.EOF when the other end is closed, EAGAIN when no message is
+// whole. Its text is the buffer's, until it receives again; its descriptors are
+// the caller's. Where there was no room for all of them it has none, and the
+// error is EMFILE.
 func (b *Buffer) Receive(fd int) (Message, error) {
 	var m Message
 	clear(b.rights)
@@ -120,24 +101,27 @@ func (b *Buffer) Receive(fd int) (Message, error) {
 	if n == 0 {
 		return m, io.EOF
 	}
-	fds := RightsOf(b.rights[:b.header.Controllen])
-	length, sent, err := m.decode(b.packet[:n])
-	if err == nil && len(fds) != sent {
+	b.fds = append(b.fds, RightsOf(b.rights[:b.header.Controllen])...)
+	more, err := m.decode(b.packet[:n])
+	switch {
+	case err != nil:
+	case b.header.Flags&unix.MSG_CTRUNC != 0:
 		err = unix.EMFILE
+	case len(b.text)+len(m.Text) > MostText:
+		err = fmt.Errorf("text of more than %d bytes: %w", MostText, ErrMessage)
+	case more:
+		b.text = append(b.text, m.Text...)
+		return m, unix.EAGAIN
+	case len(b.text) > 0:
+		b.text = append(b.text, m.Text...)
+		m.Text = b.text
 	}
-	if err == nil && length > Inline {
-		m.Text, err = b.readFile(fds, length)
-		if err == nil {
-			descriptor.Close(fds[len(fds)-1])
-			fds = fds[:len(fds)-1]
-		}
-	}
+	m.Fds, b.text, b.fds = b.fds, b.text[:0], nil
 	if err != nil {
-		descriptor.Close(fds...)
-		return m, err
+		descriptor.Close(m.Fds...)
+		m.Text, m.Fds = nil, nil
 	}
-	m.Fds = fds
-	return m, nil
+	return m, err
 }
 
 // RightsOf are the descriptors that came with a packet.
@@ -151,26 +135,4 @@ func RightsOf(rights []byte) []int {
 	}
 	fds, _ := unix.ParseUnixRights(&records[0])
 	return fds
-}
-
-// readFile reads text from the memory file that came last.
-func (b *Buffer) readFile(fds []int, length int) ([]byte, error) {
-	if len(fds) == 0 {
-		return nil, ErrMessage
-	}
-	if cap(b.long) < length {
-		b.long = make([]byte, length)
-	}
-	text := b.long[:length]
-	for at := 0; at < length; {
-		n, err := unix.Pread(fds[len(fds)-1], text[at:], int64(at))
-		if err != nil {
-			return nil, fmt.Errorf("can't read a memory file: %w", err)
-		}
-		if n == 0 {
-			return nil, ErrMessage
-		}
-		at += n
-	}
-	return text, nil
 }

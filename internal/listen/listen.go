@@ -26,29 +26,35 @@ type Options struct {
 	ReusePort bool         // SO_REUSEPORT.
 }
 
-// Listen returns listening sockets and their port. They are close-on-exec,
-// non-blocking and the caller's; after an error none is left open. An error
+// Opened is what listens.
+type Opened struct {
+	Fds       []int        // Close-on-exec, non-blocking and the caller's.
+	Port      int          // Of all of them.
+	Addresses []netip.Addr // Of each; none: [::], or all of IPv4.
+}
+
+// Listen opens listening sockets; after an error none is left open. An error
 // names the address and the port and wraps a unix.Errno.
-func Listen(options Options) (fds []int, port int, err error) {
+func Listen(options Options) (opened Opened, err error) {
 	if options.Port < 0 || options.Port > 65535 {
-		return nil, 0, fmt.Errorf("can't listen on port %d: it must be 0 to 65535: %w",
+		return Opened{}, fmt.Errorf("can't listen on port %d: it must be 0 to 65535: %w",
 			options.Port, unix.EINVAL)
 	}
 	if len(options.Addresses) == 0 {
 		return listenEverywhere(options)
 	}
 	for try := 1; ; try++ {
-		fds, port, err = listenOnEach(options)
+		opened, err = listenOnEach(options)
 		again := options.Port == 0 && len(options.Addresses) > 1 && try < freePortTries
 		if err == nil || !again || !errors.Is(err, unix.EADDRINUSE) {
-			return fds, port, err
+			return opened, err
 		}
 	}
 }
 
 // listenEverywhere opens one socket for both families, or an IPv4 socket
 // where the system has no IPv6.
-func listenEverywhere(options Options) ([]int, int, error) {
+func listenEverywhere(options Options) (Opened, error) {
 	everywhere := endpoint{address: netip.IPv6Unspecified(), port: options.Port, dual: true}
 	fd, port, err := everywhere.open(options)
 	if isNotHere(err) {
@@ -56,9 +62,9 @@ func listenEverywhere(options Options) ([]int, int, error) {
 		fd, port, err = everywhere.open(options)
 	}
 	if err != nil {
-		return nil, 0, err
+		return Opened{}, err
 	}
-	return []int{fd}, port, nil
+	return Opened{Fds: []int{fd}, Port: port}, nil
 }
 
 // isNotHere tells whether an error says that this machine doesn't have the
@@ -72,25 +78,27 @@ func isNotHere(err error) bool {
 // takes a free one and the others follow. An address that this machine doesn't
 // have is left out when there is another: a name like localhost often has an
 // IPv6 address where IPv6 is off.
-func listenOnEach(options Options) (fds []int, port int, err error) {
-	port = options.Port
+func listenOnEach(options Options) (Opened, error) {
+	var err error
+	opened := Opened{Port: options.Port}
 	for _, address := range distinct(options.Addresses) {
-		one := endpoint{address: address, port: port}
-		fd, bound, failed := one.open(options)
+		one := endpoint{address: address, port: opened.Port}
+		fd, port, failed := one.open(options)
 		switch {
 		case failed == nil:
-			fds, port = append(fds, fd), bound
+			opened.Fds, opened.Port = append(opened.Fds, fd), port
+			opened.Addresses = append(opened.Addresses, address)
 		case isNotHere(failed) && !options.Each:
 			err = cmp.Or(err, failed)
 		default:
-			descriptor.Close(fds...)
-			return nil, 0, failed
+			descriptor.Close(opened.Fds...)
+			return Opened{}, failed
 		}
 	}
-	if len(fds) == 0 {
-		return nil, 0, err
+	if len(opened.Fds) == 0 {
+		return Opened{}, err
 	}
-	return fds, port, nil
+	return opened, nil
 }
 
 // distinct returns the addresses, each once, IPv4 as such.

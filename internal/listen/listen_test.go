@@ -18,12 +18,15 @@ import (
 func opened(t *testing.T, options Options) ([]int, int) {
 	t.Helper()
 	leaktest.Check(t)
-	fds, port, err := Listen(options)
+	l, err := Listen(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { descriptor.Close(fds...) })
-	return fds, port
+	t.Cleanup(func() { descriptor.Close(l.Fds...) })
+	if n := len(l.Addresses); n != 0 && n != len(l.Fds) {
+		t.Errorf("%d sockets, addresses %v", len(l.Fds), l.Addresses)
+	}
+	return l.Fds, l.Port
 }
 
 func addresses(list ...string) []netip.Addr {
@@ -113,7 +116,7 @@ func TestMappedAddressIsIPv4(t *testing.T) {
 
 func TestPortTaken(t *testing.T) {
 	_, port := opened(t, Options{Backlog: 8})
-	_, _, err := Listen(Options{Port: port, Backlog: 8})
+	_, err := Listen(Options{Port: port, Backlog: 8})
 	if !errors.Is(err, unix.EADDRINUSE) {
 		t.Fatalf("got %v", err)
 	}
@@ -125,7 +128,7 @@ func TestPortTaken(t *testing.T) {
 
 func TestLaterAddressTaken(t *testing.T) {
 	_, port := opened(t, Options{Addresses: addresses("127.0.0.1"), Backlog: 8})
-	_, _, err := Listen(Options{
+	_, err := Listen(Options{
 		Addresses: addresses("127.0.0.2", "127.0.0.1"), Port: port, Backlog: 8,
 	})
 	if !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "127.0.0.1:") {
@@ -148,11 +151,11 @@ func TestAddressesOfOneName(t *testing.T) {
 
 func TestEachAddressMustBeHere(t *testing.T) {
 	leaktest.Check(t)
-	fds, _, err := Listen(Options{
+	l, err := Listen(Options{
 		Addresses: addresses("127.0.0.1", "192.0.2.1"), Each: true, Backlog: 8,
 	})
-	if !errors.Is(err, unix.EADDRNOTAVAIL) || fds != nil {
-		t.Errorf("got %v, %v", fds, err)
+	if !errors.Is(err, unix.EADDRNOTAVAIL) || l.Fds != nil {
+		t.Errorf("got %v, %v", l, err)
 	}
 }
 
@@ -174,9 +177,9 @@ func TestErrors(t *testing.T) {
 		{Options{Addresses: addresses("fe80::1%averylongnosuchinterface")}, unix.EINVAL},
 		{Options{Addresses: addresses("fe80::1%nosuchif")}, unix.ENODEV},
 	} {
-		fds, _, err := Listen(c.options)
-		if !errors.Is(err, c.want) || fds != nil {
-			t.Errorf("%+v: got %v, %v", c.options, fds, err)
+		l, err := Listen(c.options)
+		if !errors.Is(err, c.want) || l.Fds != nil {
+			t.Errorf("%+v: got %v, %v", c.options, l, err)
 		}
 	}
 }

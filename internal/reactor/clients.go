@@ -2,7 +2,7 @@ package reactor
 
 import (
 	"errors"
-	"slices"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -18,11 +18,17 @@ type client struct {
 	reactor *Reactor
 	fd      int
 	buffer  *control.Buffer
-	request control.Message   // The latest; its text is the buffer's.
-	beside  control.Message   // The answer, while it is found beside the reactor.
-	unsent  []control.Message // Answers that could not be sent.
-	blocked bool              // Something waits until it can be.
-	later   deadline          // Set while memory is wanting for that.
+	request control.Message // The latest; its text is the buffer's.
+	beside  control.Message // The answer, while it is found beside the reactor.
+	unsent  []unsent        // Answers, in order.
+	blocked bool            // Something waits until it can be sent.
+	later   deadline        // Set while memory is wanting for that.
+}
+
+// unsent is an answer that could not be sent, or not all of it.
+type unsent struct {
+	control.Message
+	own []int // The descriptors to close when it is sent.
 }
 
 // notice is what a service tells its owner.
@@ -35,8 +41,12 @@ const (
 	notices               // How many there are.
 )
 
-// noticeNames are what tclext/serve.c knows them by.
-var noticeNames = [notices]string{"paused", "held", "failed"}
+// noticeTexts say what happens then.
+var noticeTexts = [notices]string{
+	"accepting pauses, and goes on by itself",
+	"a connection can't be handed over yet and is held",
+	"accepting has ended and the port is closed; serve it again",
+}
 
 // untold is a notice that its owner hasn't got yet.
 type untold struct {
@@ -97,7 +107,7 @@ func (c *client) ready(events uint32) {
 		c.close()
 	case err != nil:
 		c.request = m
-		c.answer(control.Failure("SERVER", err), nil)
+		c.answer(control.Failure("SERVER", err))
 	default:
 		c.request = m
 		c.reactor.answer(c)
@@ -121,14 +131,15 @@ func (c *client) close() {
 		}
 	}
 	for _, m := range c.unsent {
-		descriptor.Close(m.Fds...)
+		descriptor.Close(m.own...)
 	}
 	c.reactor.deadlines.clear(&c.later)
 	c.reactor.unwatch(c.fd)
 	descriptor.Close(c.fd)
 }
 
-// send sends a message, and returns false when that can be done later.
+// send sends a message, and returns false when what is left of it can be sent
+// later.
 func (c *client) send(m *control.Message) bool {
 	if c.blocked {
 		return false
@@ -149,22 +160,17 @@ func (c *client) send(m *control.Message) bool {
 	return false
 }
 
-// answer answers the latest request; the descriptors of the answer that are to be closed
-// once it is sent are given apart.
-func (c *client) answer(m control.Message, sent []int) {
+// answer answers the latest request, and closes the descriptors of the answer
+// when it is sent.
+func (c *client) answer(m control.Message) {
 	m.ID = c.request.ID
+	own := m.Fds
 	if c.send(&m) {
-		descriptor.Close(sent...)
+		descriptor.Close(own...)
 		return
 	}
-	// The other end asks one thing at a time, so this doesn't grow. What stays
-	// open here is copied until then.
-	for i, fd := range m.Fds {
-		if !slices.Contains(sent, fd) {
-			m.Fds[i], _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
-		}
-	}
-	c.unsent = append(c.unsent, m)
+	// The other end asks one thing at a time, so this doesn't grow.
+	c.unsent = append(c.unsent, unsent{m, own})
 }
 
 // flush sends answers, then notices, as far as that goes.
@@ -173,10 +179,10 @@ func (c *client) flush() {
 	c.reactor.deadlines.clear(&c.later)
 	c.reactor.rewatch(c.fd, unix.EPOLLIN)
 	for len(c.unsent) > 0 {
-		if !c.send(&c.unsent[0]) {
+		if !c.send(&c.unsent[0].Message) {
 			return
 		}
-		descriptor.Close(c.unsent[0].Fds...)
+		descriptor.Close(c.unsent[0].own...)
 		c.unsent = c.unsent[1:]
 	}
 	for _, s := range c.reactor.services {
@@ -199,9 +205,27 @@ func (s *service) tellUntold() {
 		if !s.untold[n].is || s.owner == nil {
 			continue
 		}
-		m := control.Message{Name: noticeNames[n], Errno: s.untold[n].errno, Numbers: control.Numbers{int64(s.handle)}}
+		m := s.notice(notice(n), s.untold[n].errno)
 		s.untold[n].is = !s.owner.send(&m)
+		if notice(n) == ended && !s.untold[n].is {
+			delete(s.reactor.services, s.handle) // Nobody will ask for it.
+		}
 	}
+}
+
+// notice says to which service something has happened, whether it is its end,
+// and what there is to read.
+func (s *service) notice(n notice, errno unix.Errno) control.Message {
+	m := control.Message{Name: "SERVER", Errno: errno, Numbers: control.Numbers{int64(s.handle)}}
+	if n == ended {
+		m.Numbers[1] = 1
+	}
+	why := "internal error"
+	if errno != 0 {
+		why = errno.Error()
+	}
+	m.Text = fmt.Appendf(nil, "port %d: %s: %s", s.port, noticeTexts[n], why)
+	return m
 }
 
 // sendAnswered sends what was answered beside the reactor.
@@ -217,7 +241,7 @@ func (r *Reactor) sendAnswered() {
 			return
 		}
 		if r.clients[c] {
-			c.answer(c.beside, nil)
+			c.answer(c.beside)
 		}
 	}
 }

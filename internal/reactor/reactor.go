@@ -55,10 +55,9 @@ type Reactor struct {
 	event     unix.EpollEvent // What the epoll is told; here, it takes no memory.
 	deadlines deadlines
 
-	services   map[int]*service
-	lastHandle int
-	clients    map[*client]bool
-	ended      bool // The door was closed.
+	services map[int]*service // By their handles.
+	clients  map[*client]bool
+	ended    bool // The door was closed.
 
 	farewell, nudge queue.Message
 	buffer          *control.Buffer // To send from.

@@ -13,6 +13,7 @@ import (
 	"socketserver/internal/control"
 	"socketserver/internal/descriptor"
 	"socketserver/internal/leaktest"
+	"socketserver/internal/listen"
 	"socketserver/internal/queue"
 )
 
@@ -122,10 +123,14 @@ func (f *fake) wait(events []unix.EpollEvent, milliseconds int) (int, unix.Errno
 
 // service begins a service with the fake.
 func (f *fake) service() *service {
-	s := f.r.newService(fakeQueue)
+	s := f.r.newService(1, fakeQueue)
 	s.port = 80
-	s.addListener([]int{fakeListener}, 8)
+	s.addListener(listening(fakeListener), 8)
 	return s
+}
+
+func listening(fd int) named {
+	return named{Opened: listen.Opened{Fds: []int{fd}}}
 }
 
 // run lets the reactor work until it would wait without end.
@@ -170,6 +175,16 @@ func (f *fake) owned(s *service) int {
 	return other
 }
 
+// toldOf is which notice came, and why.
+func toldOf(m control.Message) string {
+	for n, text := range noticeTexts {
+		if strings.HasPrefix(string(m.Text), "port 80: "+text) && (m.Numbers[1] != 0) == (notice(n) == ended) {
+			return []string{"paused", "held", "failed"}[n] + " " + unix.ErrnoName(m.Errno)
+		}
+	}
+	return string(m.Text)
+}
+
 // told returns the notices that came.
 func told(t *testing.T, fd int) []string {
 	var all []string
@@ -181,7 +196,7 @@ func told(t *testing.T, fd int) []string {
 		if err != nil || m.ID != 0 {
 			t.Fatalf("%+v, %v", m, err)
 		}
-		all = append(all, m.Name+" "+unix.ErrnoName(m.Errno))
+		all = append(all, toldOf(m))
 	}
 }
 
@@ -274,12 +289,24 @@ func TestHopelessErrorOfAcceptIsToldAndCloses(t *testing.T) {
 			t.Errorf("told %v", got)
 		}
 		f.holds()
-		f.asks(s, "renew", "SERVER")
-		f.asks(s, "abandon", "NOTRENEWED")
-		f.asks(s, "close", "")
 		if len(f.r.services) != 0 {
 			t.Error("it is still known")
 		}
+		f.asks(s, "renew", "SERVER")
+		f.asks(s, "close", "")
+	}
+}
+
+// TestServiceThatFailedUntold stays until it is closed.
+func TestServiceThatFailedUntold(t *testing.T) {
+	f := newFake(t)
+	f.accepts = repeat(unix.EINVAL, 1)
+	s := f.ran()
+	f.asks(s, "renew", "SERVER")
+	f.asks(s, "abandon", "NOTRENEWED")
+	f.asks(s, "close", "")
+	if len(f.r.services) != 0 {
+		t.Error("it is still known")
 	}
 }
 
@@ -405,8 +432,8 @@ func TestOthersAreServedWhileOneQueueIsFull(t *testing.T) {
 	f.accepts, f.sends = repeat(0, 1), repeat(unix.EAGAIN, 1)
 	full := f.service()
 	full.begin()
-	other := f.r.newService(second)
-	other.addListener([]int{listener}, 8)
+	other := f.r.newService(2, second)
+	other.addListener(listening(listener), 8)
 	f.accepts = repeat(0, 5)
 	other.begin()
 	for range 3 {
@@ -603,7 +630,7 @@ func TestSlowOwnerHoldsNobodyUp(t *testing.T) {
 	n := 0
 	for ; !c.blocked; n++ {
 		c.request.ID = uint32(n + 1)
-		c.answer(control.Message{}, nil)
+		c.answer(control.Message{})
 	}
 	s.tell(paused, unix.EMFILE)
 	s.tell(held, unix.ENOMEM)
@@ -622,7 +649,7 @@ func TestSlowOwnerHoldsNobodyUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			if m.ID == 0 {
-				got = append(got, m.Name+" "+unix.ErrnoName(m.Errno))
+				got = append(got, toldOf(m))
 			} else if n--; len(got) > 0 {
 				t.Error("a notice comes before an answer")
 			}

@@ -1,8 +1,9 @@
 package reactor
 
 import (
+	"bytes"
+	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -14,17 +15,18 @@ import (
 	"socketserver/internal/control"
 	"socketserver/internal/descriptor"
 	"socketserver/internal/leaktest"
-	"socketserver/internal/listen"
 	"socketserver/internal/queue"
 	"socketserver/internal/table"
 )
 
-// asker is a thread that asks a reactor of its own.
+// asker is a thread that asks a reactor.
 type asker struct {
 	t      *testing.T
 	door   int
 	fd     int
 	lastID uint32
+	last   int64 // Service.
+	buffer *control.Buffer
 }
 
 // TestMain lets the runtime's poller start, which leaktest would see.
@@ -69,7 +71,7 @@ func another(t *testing.T, door int) *asker {
 	}
 	descriptor.Close(its)
 	t.Cleanup(func() { descriptor.Close(fd) })
-	return &asker{t: t, door: door, fd: fd}
+	return &asker{t: t, door: door, fd: fd, buffer: control.NewBuffer()}
 }
 
 // ask waits for the answer.
@@ -78,7 +80,11 @@ func (a *asker) ask(name string, text string, numbers ...int64) control.Message 
 	a.lastID++
 	m := control.Message{ID: a.lastID, Name: name, Text: []byte(text)}
 	copy(m.Numbers[:], numbers)
-	if err := control.NewBuffer().Send(a.fd, &m); err != nil {
+	err := a.buffer.Send(a.fd, &m)
+	for err == unix.EAGAIN {
+		err = a.buffer.Send(a.fd, &m)
+	}
+	if err != nil {
 		a.t.Fatal(err)
 	}
 	answer := a.hear()
@@ -102,39 +108,73 @@ func (a *asker) done(name string, text string, numbers ...int64) control.Message
 func (a *asker) hear() control.Message {
 	a.t.Helper()
 	look := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
-	n, err := unix.Poll(look, 5000)
-	for err == unix.EINTR {
-		n, err = unix.Poll(look, 5000)
+	for {
+		n, err := unix.Poll(look, 5000)
+		if err == unix.EINTR {
+			continue
+		}
+		if n != 1 {
+			a.t.Fatalf("nothing came: %v", err)
+		}
+		m, err := a.buffer.Receive(a.fd)
+		if err == nil {
+			m.Text = bytes.Clone(m.Text)
+			return m
+		}
+		if err != unix.EAGAIN {
+			a.t.Fatal(err)
+		}
 	}
-	if n != 1 {
-		a.t.Fatalf("nothing came: %v", err)
-	}
-	m, err := control.NewBuffer().Receive(a.fd)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return m
 }
 
 // served is a service.
 type served struct {
-	a       *asker
-	handle  int64
-	address string
-	queue   int
+	a         *asker
+	handle    int64
+	listeners string // What was answered.
+	ports     []int
+	address   string
+	queue     int
 }
 
-func (a *asker) serve(backlog int64) *served {
+func (a *asker) serve(backlog int) *served {
 	a.t.Helper()
-	m := a.done("serve", "127.0.0.1", 0, 0, backlog)
-	if len(m.Fds) != 2 {
+	return a.serveAll(asks("", 0, backlog, "127.0.0.1"))
+}
+
+// asks is a line of "serve".
+func asks(where string, port, backlog int, addresses string) string {
+	return fmt.Sprintf("%d\t%d\t0\t0\t%s\t%s\n", port, backlog, where, addresses)
+}
+
+// serveAll serves some addresses.
+func (a *asker) serveAll(text string) *served {
+	a.t.Helper()
+	a.last++
+	m := a.done("serve", text, a.last)
+	s := &served{a: a, handle: a.last, queue: m.Fds[0], listeners: string(m.Text)}
+	addresses := 0
+	for line := range strings.Lines(s.listeners) {
+		var name, list string
+		var port int
+		if n, err := fmt.Sscanf(line, "%s %d {%s", &name, &port, &list); n != 3 {
+			a.t.Fatalf("%q: %v", line, err)
+		}
+		s.ports = append(s.ports, port)
+		addresses += 1 + strings.Count(list, ",")
+	}
+	if len(m.Fds) != 1+addresses {
 		a.t.Fatalf("descriptors %v", m.Fds)
 	}
-	descriptor.Close(m.Fds[1])
-	s := &served{a: a, handle: m.Numbers[0], queue: m.Fds[0]}
-	s.address = net.JoinHostPort("127.0.0.1", strconv.FormatInt(m.Numbers[1], 10))
+	descriptor.Close(m.Fds[1:]...)
+	s.at("127.0.0.1", 0)
 	a.t.Cleanup(func() { descriptor.Close(s.queue) })
 	return s
+}
+
+// at dials another one from now on.
+func (s *served) at(host string, listener int) {
+	s.address = net.JoinHostPort(host, strconv.Itoa(s.ports[listener]))
 }
 
 func (s *served) dial() net.Conn {
@@ -193,8 +233,9 @@ func TestConnectionReachesTheQueue(t *testing.T) {
 	if err != nil || flags&unix.O_NONBLOCK != 0 {
 		t.Errorf("not blocking: %#x, %v", flags, err)
 	}
-	if got := s.a.done("status", "", s.handle); got.Numbers != (control.Numbers{1, 1}) {
-		t.Errorf("counted %v", got.Numbers)
+	want := "accepted 1 handedOver 1 held 0 lost 0 waits 0 retries 0 pauses 0"
+	if got := s.a.done("status", "", s.handle); string(got.Text) != want {
+		t.Errorf("counted %s", got.Text)
 	}
 	s.a.done("close", "", s.handle)
 	s.ends()
@@ -205,47 +246,49 @@ func TestConnectionReachesTheQueue(t *testing.T) {
 }
 
 func TestMessagesSayByWhichListener(t *testing.T) {
-	a := begin(t)
-	m := a.done("serve", "127.0.0.1", 0, 0, 8, 0, 1)
-	s := &served{a: a, handle: m.Numbers[0], queue: m.Fds[0]}
-	ports := []int64{m.Numbers[1]}
-	fds := m.Fds
-	m = a.done("listen", "127.0.0.2,127.0.0.3", s.handle, 0, 8, 0, 0)
-	ports, fds = append(ports, m.Numbers[1]), append(fds, m.Fds...)
-	t.Cleanup(func() { descriptor.Close(fds...) })
-	if len(fds) != 4 {
-		t.Errorf("descriptors %v", fds)
+	s := begin(t).serveAll(asks("one:", 0, 8, "127.0.0.1") + asks("", 0, 8, "127.0.0.2,127.0.0.3"))
+	want := fmt.Sprintf("one:%d %d {127.0.0.1}\n%d %d {127.0.0.2,127.0.0.3}\n",
+		s.ports[0], s.ports[0], s.ports[1], s.ports[1])
+	if s.listeners != want {
+		t.Errorf("got %q, want %q", s.listeners, want)
 	}
 	for i, host := range []string{"127.0.0.2", "127.0.0.1", "127.0.0.3"} {
-		want := []uint16{1, 0, 1}[i]
-		s.address = net.JoinHostPort(host, strconv.FormatInt(ports[want], 10))
+		listener := []int{1, 0, 1}[i]
+		s.at(host, listener)
 		s.dial()
 		got, came := s.receive()
 		descriptor.Close(came...)
-		if got.Listener != want {
+		if int(got.Listener) != listener {
 			t.Errorf("%s: got %+v", host, got)
 		}
 	}
-	a.done("close", "", s.handle)
+	s.a.done("close", "", s.handle)
 	s.ends()
 }
 
-func TestNothingIsAcceptedBeforeTheLastListener(t *testing.T) {
-	a := begin(t)
-	m := a.done("serve", "127.0.0.1", 0, 0, 8, 0, 1)
-	t.Cleanup(func() { descriptor.Close(m.Fds...) })
-	s := &served{a: a, handle: m.Numbers[0], queue: m.Fds[0]}
-	s.address = net.JoinHostPort("127.0.0.1", strconv.FormatInt(m.Numbers[1], 10))
+func TestManyListeners(t *testing.T) {
+	s := begin(t).serveAll(strings.Repeat(asks("", 0, 8, "127.0.0.1,127.0.0.2,127.0.0.3"), 64))
+	s.at("127.0.0.3", 63)
 	s.dial()
-	got := a.ask("listen", "127.0.0.1", s.handle, m.Numbers[1], 8, 0, 0)
+	got, came := s.receive()
+	descriptor.Close(came...)
+	if got.Listener != 63 {
+		t.Errorf("got %+v", got)
+	}
+	s.a.done("close", "", s.handle)
+	s.ends()
+}
+
+func TestOneListenerFailsAndAllAreClosed(t *testing.T) {
+	a := begin(t)
+	taken := a.serve(8)
+	free := a.serve(8)
+	a.done("close", "", free.handle)
+	got := a.ask("serve", asks("", free.ports[0], 8, "127.0.0.1")+asks("", taken.ports[0], 8, "127.0.0.1"), 99)
 	if got.Errno != unix.EADDRINUSE {
 		t.Errorf("got %+v", got)
 	}
-	if got := a.done("status", "", s.handle); got.Numbers[0] != 0 {
-		t.Errorf("counted %v", got.Numbers)
-	}
-	a.done("close", "", s.handle)
-	if conn, err := net.Dial("tcp", s.address); err == nil {
+	if conn, err := net.Dial("tcp", free.address); err == nil {
 		conn.Close()
 		t.Error("still listens")
 	}
@@ -300,8 +343,8 @@ func TestRenewSwitchAbandonRetire(t *testing.T) {
 // TestReturn sends one message and some that are none.
 func TestReturn(t *testing.T) {
 	s := begin(t).serve(8)
-	back := s.a.done("return", "", s.handle, 1).Fds[0]
-	if m := s.a.ask("return", "", s.handle, 1); m.Name == "" {
+	back := s.a.done("return", "", s.handle).Fds[0]
+	if m := s.a.ask("return", "", s.handle); m.Name == "" {
 		t.Error("a second one")
 	}
 	good := []byte{queue.Version, queue.ReturnEnded, 0, 0, 1, 0, 0, 0}
@@ -310,12 +353,12 @@ func TestReturn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := control.Numbers{}
-	for deadline := time.Now().Add(5 * time.Second); got[0]+got[1] < 5 && time.Now().Before(deadline); {
-		got = s.a.done("return", "", s.handle).Numbers
+	got, want := "", "got 1 refused 4"
+	for deadline := time.Now().Add(5 * time.Second); got != want && time.Now().Before(deadline); {
+		got = string(s.a.done("returned", "", s.handle).Text)
 	}
-	if got != (control.Numbers{1, 4}) {
-		t.Errorf("got %v", got)
+	if got != want {
+		t.Errorf("got %s", got)
 	}
 	descriptor.Close(back)
 }
@@ -323,22 +366,26 @@ func TestReturn(t *testing.T) {
 func TestErrorsComeBack(t *testing.T) {
 	a := begin(t)
 	s := a.serve(8)
-	_, text, _ := net.SplitHostPort(s.address)
-	port, _ := strconv.ParseInt(text, 10, 64)
+	once := asks("", s.ports[0], 8, "127.0.0.1")
+	twice := strings.ReplaceAll(asks("", s.ports[0], 8, "127.0.0.2"), "\t0\t0\t", "\t1\t0\t")
 	for _, c := range []struct {
 		answer control.Message
 		errno  unix.Errno
 		says   string
 	}{
-		{a.ask("serve", "127.0.0.1", 0, port, 8), unix.EADDRINUSE, "can't listen on " + s.address + ": address already in use"},
-		{a.ask("serve", "nonsense", 0, 0, 8), 0, "not a numeric address"},
-		{a.ask("serve", strings.Repeat("127.0.0.1,", 9), 0, 0, 8), 0, "the limit is 8"},
-		{a.ask("close", "", 99), unix.EBADF, "no such service"},
+		{a.ask("serve", once, 99), unix.EADDRINUSE, "can't listen on " + s.address + ": address already in use"},
+		{a.ask("serve", asks("", 0, 8, "nonsense"), 99), 0, "not a numeric address"},
+		{a.ask("serve", asks("", 0, 8, strings.Repeat("127.0.0.1,", 9)), 99), 0, "the limit is 8"},
+		{a.ask("serve", twice+twice, 99), 0, "there are two listeners"},
+		{a.ask("serve", "0\t8", 99), 0, "not 6 fields"},
+		{a.ask("serve", "0\tx\t0\t0\t\t", 99), 0, "invalid syntax"},
+		{a.ask("serve", "", 99), 0, "needs a listener"},
+		{a.ask("retire", "", 99), unix.EBADF, "no such service"},
 		{a.ask("status", "", 0), unix.EBADF, "no such service"},
 		{a.ask("nonsense", ""), 0, `no such request: "nonsense"`},
 		{a.ask("panics", ""), 0, "internal error"},
 	} {
-		if c.answer.Name != "SERVER" || c.answer.Errno != c.errno || !strings.Contains(string(c.answer.Text), c.says) {
+		if (c.answer.Name != "SERVER") != (c.says == "there are two listeners") || c.answer.Errno != c.errno || !strings.Contains(string(c.answer.Text), c.says) {
 			t.Errorf("%q: got %q, %v, %q", c.says, c.answer.Name, c.answer.Errno, c.answer.Text)
 		}
 	}
@@ -367,7 +414,7 @@ func TestManyThreadsAsk(t *testing.T) {
 			for n := range 300 {
 				text := strconv.Itoa(1000*i + n)
 				right = right && string(who.ask("twice", text).Text) == text+text
-				right = right && who.ask("close", "", 99).Errno == unix.EBADF
+				right = right && who.ask("status", "", 99).Errno == unix.EBADF
 			}
 			done <- right
 		}()
@@ -386,7 +433,7 @@ func TestNoticeComesAfterTheReply(t *testing.T) {
 	s.queue = -1
 	s.dial()
 	m := s.a.hear()
-	if m.ID != 0 || m.Name != "failed" || m.Errno != unix.EPIPE || m.Numbers[0] != s.handle {
+	if m.ID != 0 || m.Name == "" || m.Errno != unix.EPIPE || m.Numbers != (control.Numbers{s.handle, 1}) {
 		t.Errorf("got %+v", m)
 	}
 	if _, err := net.Dial("tcp", s.address); err == nil {
@@ -418,7 +465,7 @@ func TestFewDescriptors(t *testing.T) {
 	for few.Cur = 3; few.Cur < 100; few.Cur++ {
 		// Here there must be room for what the answer brings.
 		a.lastID++
-		m := control.Message{ID: a.lastID, Name: "serve", Text: []byte("127.0.0.1"), Numbers: control.Numbers{0, 0, 8}}
+		m := control.Message{ID: a.lastID, Name: "serve", Text: []byte(asks("", 0, 8, "127.0.0.1")), Numbers: control.Numbers{int64(few.Cur)}}
 		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &few)
 		err := control.NewBuffer().Send(a.fd, &m)
 		look := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
@@ -431,7 +478,7 @@ func TestFewDescriptors(t *testing.T) {
 		answer := a.hear()
 		descriptor.Close(answer.Fds...)
 		if answer.Name == "" {
-			a.done("close", "", answer.Numbers[0])
+			a.done("close", "", int64(few.Cur))
 			return
 		}
 		if answer.Errno != unix.EMFILE {
@@ -456,7 +503,11 @@ func TestAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newReactor(Options{}, sys)
-	service, receive, err := r.open(listen.Options{Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Backlog: 2 * runs}, nil)
+	wanted, err := readWanted(asks("", 0, 2*runs, "127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, receive, err := r.open(1, nil, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}

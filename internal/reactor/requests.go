@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,25 +20,24 @@ import (
 // maxAddresses is how many addresses a listener may have.
 const maxAddresses = 8
 
-// reply is the answer to a request.
+// reply is the answer to a request. Its descriptors are closed when it is sent.
 type reply struct {
 	control.Message
-	sent []int  // Of its descriptors, those to close when it is sent.
 	then func() // Called after that, or nil.
 }
 
 // requests are what may be asked, but for what is answered beside the reactor.
-// But for "serve", the first number is the handle of a service.
+// The first number is that of a service.
 var requests = map[string]func(*Reactor, *client, *control.Message) reply{
-	"serve":   (*Reactor).serve,
-	"listen":  of((*service).listenRequest),
-	"close":   of((*service).closeRequest),
-	"renew":   of((*service).renewRequest),
-	"switch":  of((*service).switchRequest),
-	"abandon": of((*service).abandonRequest),
-	"retire":  of((*service).retireRequest),
-	"return":  of((*service).returnRequest),
-	"status":  of((*service).statusRequest),
+	"serve":    (*Reactor).serve,
+	"close":    (*Reactor).closeRequest,
+	"renew":    of((*service).renewRequest),
+	"switch":   of((*service).switchRequest),
+	"abandon":  of((*service).abandonRequest),
+	"retire":   of((*service).retireRequest),
+	"return":   of((*service).returnRequest),
+	"returned": of((*service).returnedRequest),
+	"status":   of((*service).statusRequest),
 }
 
 // errService answers a number that names no service, or no longer.
@@ -65,17 +65,17 @@ func (r *Reactor) answer(c *client) {
 		select {
 		case r.questions <- c:
 		default:
-			c.answer(control.Failure("SERVER", unix.EAGAIN), nil)
+			c.answer(control.Failure("SERVER", unix.EAGAIN))
 		}
 		return
 	}
 	do := requests[name]
 	if do == nil {
-		c.answer(control.Failure("SERVER", fmt.Errorf("no such request: %q", name)), nil)
+		c.answer(control.Failure("SERVER", fmt.Errorf("no such request: %q", name)))
 		return
 	}
 	answer := do(r, c, &c.request)
-	c.answer(answer.Message, answer.sent)
+	c.answer(answer.Message)
 	if answer.then != nil {
 		answer.then()
 	}
@@ -108,81 +108,110 @@ func (c *client) answerWith(find Answerer) {
 	find(&c.request, &c.beside)
 }
 
-// listenOptions are what both of "serve" and "listen" say: port, backlog,
-// whether SO_REUSEPORT, from the second number on, and behind the fifth whether
-// each address must be there; numeric addresses with commas, or "" for all.
-func listenOptions(m *control.Message) (options listen.Options, err error) {
-	options = listen.Options{
-		Port: int(m.Numbers[1]), Backlog: int(m.Numbers[2]), ReusePort: m.Numbers[3] != 0,
-		Each: m.Numbers[5] != 0,
+// wanted is a listener that is asked for.
+type wanted struct {
+	listen.Options
+	where string // What the user wrote before its port.
+}
+
+// readWanted reads a line for each listener: port, backlog, whether SO_REUSEPORT,
+// whether each address must be there, what is written before the port, and
+// numeric addresses with commas, none for all; tabs in between.
+func readWanted(text string) ([]wanted, error) {
+	var all []wanted
+	for line := range strings.Lines(text) {
+		var numbers [4]int
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(fields) != 6 {
+			return nil, fmt.Errorf("can't read %q: not 6 fields", line)
+		}
+		for i := range numbers {
+			number, err := strconv.Atoi(fields[i])
+			if err != nil {
+				return nil, fmt.Errorf("can't read %q: %w", line, err)
+			}
+			numbers[i] = number
+		}
+		addresses, err := readAddresses(fields[5])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, wanted{listen.Options{
+			Port: numbers[0], Backlog: numbers[1], ReusePort: numbers[2] != 0, Each: numbers[3] != 0,
+			Addresses: addresses,
+		}, fields[4]})
 	}
-	for item := range strings.SplitSeq(string(m.Text), ",") {
+	return all, nil
+}
+
+func readAddresses(text string) ([]netip.Addr, error) {
+	var all []netip.Addr
+	for item := range strings.SplitSeq(text, ",") {
 		if item == "" {
 			continue
 		}
-		address, err := netip.ParseAddr(strings.TrimSpace(item))
+		address, err := netip.ParseAddr(item)
 		if err != nil {
-			return options, fmt.Errorf("can't listen on %q: not a numeric address", item)
+			return nil, fmt.Errorf("can't listen on %q: not a numeric address", item)
 		}
-		options.Addresses = append(options.Addresses, address)
+		all = append(all, address)
 	}
-	if len(options.Addresses) > maxAddresses {
-		return options, fmt.Errorf("can't listen on %d addresses: the limit is %d",
-			len(options.Addresses), maxAddresses)
+	if len(all) > maxAddresses {
+		return nil, fmt.Errorf("can't listen on %d addresses: the limit is %d", len(all), maxAddresses)
 	}
-	return options, nil
+	return all, nil
 }
 
-// serve: 0, what listenOptions reads, and how many listeners follow with
-// "listen"; the service begins with the last of them. Answers handle and port;
-// the queue's receive end and copies of the listening sockets.
+// errTwice answers listeners of which one couldn't be told from the other.
+var errTwice = errors.New("there are two listeners")
+
+// serve: the number that the service is to have, and what readWanted reads.
+// Answers for each listener its name, its port and its addresses as a list of
+// Tcl's; the queue's receive end, and copies of the listening sockets. Nothing is
+// accepted before.
 func (r *Reactor) serve(c *client, m *control.Message) reply {
-	options, err := listenOptions(m)
+	all, err := readWanted(string(m.Text))
 	if err != nil {
 		return failure("SERVER", err)
 	}
-	s, receive, err := r.open(options, c)
+	s, receive, err := r.open(int(m.Numbers[0]), c, all)
+	if errors.Is(err, errTwice) {
+		return failure("USAGE", err)
+	}
 	if err != nil {
 		return failure("SERVER", err)
 	}
-	answer := s.listening(0, s.port, m)
-	answer.Fds = append([]int{receive}, answer.Fds...)
-	answer.sent = []int{receive}
+	answer := reply{then: s.begin}
+	answer.Text = s.describe()
+	answer.Fds, err = s.copies(receive)
+	if err != nil {
+		s.close()
+		return failure("SERVER", err)
+	}
 	return answer
 }
 
-// listen: one more listener, as in serve.
-func (s *service) listenRequest(m *control.Message) reply {
-	options, err := listenOptions(m)
-	if err != nil {
-		return failure("SERVER", err)
+// copies are copies of the listening sockets, behind a descriptor that is closed
+// after an error.
+func (s *service) copies(first int) ([]int, error) {
+	all := []int{first}
+	for _, l := range s.listeners {
+		fd, err := unix.FcntlInt(uintptr(l.fd), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			descriptor.Close(all...)
+			return nil, fmt.Errorf("can't copy a listening socket: %w", err)
+		}
+		all = append(all, fd)
 	}
-	fds, port, err := listen.Listen(options)
-	if err != nil {
-		return failure("SERVER", err)
-	}
-	before := len(s.listeners)
-	s.addListener(fds, options.Backlog)
-	return s.listening(before, port, m)
-}
-
-// listening answers with the port and sockets of the latest listener.
-func (s *service) listening(first, port int, m *control.Message) reply {
-	var answer reply
-	answer.Numbers = control.Numbers{int64(s.handle), int64(port)}
-	for _, l := range s.listeners[first:] {
-		answer.Fds = append(answer.Fds, l.fd)
-	}
-	if m.Numbers[4] == 0 {
-		answer.then = s.begin
-	}
-	return answer
+	return all, nil
 }
 
 // close answers when nobody listens any more; what was accepted is still
-// delivered.
-func (s *service) closeRequest(*control.Message) reply {
-	s.close()
+// delivered. A service that has failed is closed already.
+func (r *Reactor) closeRequest(_ *client, m *control.Message) reply {
+	if s := r.services[int(m.Numbers[0])]; s != nil {
+		s.close()
+	}
 	return reply{}
 }
 
@@ -200,7 +229,7 @@ func (s *service) renewRequest(*control.Message) reply {
 		return failure("SERVER", err)
 	}
 	s.next = send
-	return reply{Message: control.Message{Fds: []int{receive}}, sent: []int{receive}}
+	return reply{Message: control.Message{Fds: []int{receive}}}
 }
 
 // switch sends to the second queue from now on; the first ends.
@@ -245,14 +274,15 @@ func (s *service) retireRequest(m *control.Message) reply {
 	return reply{}
 }
 
-// status answers what was counted: accepted, handed over, held, lost, waits,
-// retries, pauses.
+// status answers what was counted, as a dict of Tcl's.
 func (s *service) statusRequest(*control.Message) reply {
 	c := &s.counts
-	return reply{Message: control.Message{Numbers: control.Numbers{
-		int64(c.Accepted), int64(c.HandedOver), int64(c.Accepted - c.HandedOver - c.Lost),
-		int64(c.Lost), int64(c.Waits), int64(c.Retries), int64(c.Pauses),
-	}}}
+	return text("accepted %d handedOver %d held %d lost %d waits %d retries %d pauses %d",
+		c.Accepted, c.HandedOver, c.Accepted-c.HandedOver-c.Lost, c.Lost, c.Waits, c.Retries, c.Pauses)
+}
+
+func text(format string, values ...any) reply {
+	return reply{Message: control.Message{Text: fmt.Appendf(nil, format, values...)}}
 }
 
 // back is the reactor's end of a service's return, on which its workers, of all
@@ -264,30 +294,32 @@ type back struct {
 	refused int64 // That were none.
 }
 
-// return: whether the workers' end is wanted, which must then not exist yet.
-// Answers how many messages came, and how many that were none.
-func (s *service) returnRequest(m *control.Message) reply {
-	var answer reply
-	if m.Numbers[1] != 0 {
-		if s.back != nil {
-			return failure("SERVER", fmt.Errorf("port %d has a return already", s.port))
-		}
-		send, receive, err := queue.Pair()
-		if err != nil {
-			return failure("SERVER", err)
-		}
-		s.back = &back{reactor: s.reactor, fd: receive}
-		if errno := s.reactor.watch(receive, s.back, unix.EPOLLIN); errno != 0 {
-			s.back = nil
-			descriptor.Close(send, receive)
-			return failure("SERVER", errno)
-		}
-		answer.Fds, answer.sent = []int{send}, []int{send}
-	}
+// return makes a return and answers the workers' end.
+func (s *service) returnRequest(*control.Message) reply {
 	if s.back != nil {
-		answer.Numbers = control.Numbers{s.back.got, s.back.refused}
+		return failure("SERVER", fmt.Errorf("port %d has a return already", s.port))
 	}
-	return answer
+	send, receive, err := queue.Pair()
+	if err != nil {
+		return failure("SERVER", err)
+	}
+	s.back = &back{reactor: s.reactor, fd: receive}
+	if errno := s.reactor.watch(receive, s.back, unix.EPOLLIN); errno != 0 {
+		s.back = nil
+		descriptor.Close(send, receive)
+		return failure("SERVER", errno)
+	}
+	return reply{Message: control.Message{Fds: []int{send}}}
+}
+
+// returned answers how many messages came, and how many that were none, as a
+// dict of Tcl's.
+func (s *service) returnedRequest(*control.Message) reply {
+	var b back
+	if s.back != nil {
+		b = *s.back
+	}
+	return text("got %d refused %d", b.got, b.refused)
 }
 
 // ready takes a batch of what workers sent. A worker may be anybody's by now:

@@ -1,6 +1,11 @@
 package reactor
 
 import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
 	"golang.org/x/sys/unix"
 
 	"socketserver/internal/descriptor"
@@ -30,13 +35,13 @@ type Counts struct {
 // service is a queue and the listeners that feed it.
 type service struct {
 	reactor *Reactor
-	handle  int     // Names it in requests; none is ever used again.
+	handle  int     // Names it in requests; whoever asked for it gave it.
 	owner   *client // Hears of trouble; nil: nobody does.
 	port    int     // Of its first listener.
 	state   state
 
+	named     []named     // Its listeners.
 	listeners []*listener // Their sockets; none any more once they are closed.
-	groups    int         // How many listeners there are, of a socket for each address.
 	queue     int         // The queue's send end.
 	next      int         // That of a second queue; -1: there is none.
 	back      *back       // What workers send, or nil.
@@ -56,28 +61,64 @@ type service struct {
 	counts         Counts
 }
 
+// named is a listener of the user's, with a socket for each of its addresses.
+type named struct {
+	listen.Opened
+	name string // As the user wrote it, with the port that it got.
+}
+
 // open makes a service; after an error nothing is left open. It begins when
 // begin is called. The receive end is the caller's.
-func (r *Reactor) open(options listen.Options, owner *client) (s *service, receive int, err error) {
-	fds, port, err := listen.Listen(options)
+func (r *Reactor) open(handle int, owner *client, all []wanted) (s *service, receive int, err error) {
+	opened, err := openAll(all)
 	if err != nil {
 		return nil, -1, err
 	}
 	send, receive, err := queue.Pair()
 	if err != nil {
-		descriptor.Close(fds...)
+		closeAll(opened)
 		return nil, -1, err
 	}
-	s = r.newService(send)
-	s.owner, s.port = owner, port
-	s.addListener(fds, options.Backlog)
+	s = r.newService(handle, send)
+	s.owner, s.port = owner, opened[0].Port
+	for i, l := range opened {
+		s.addListener(l, all[i].Backlog)
+	}
 	return s, receive, nil
 }
 
+// openAll opens all listeners, at least one, or, after an error, none.
+func openAll(all []wanted) (opened []named, err error) {
+	names := map[string]bool{}
+	for _, w := range all {
+		l, err := listen.Listen(w.Options)
+		name := w.where + strconv.Itoa(l.Port)
+		if err == nil && names[name] {
+			descriptor.Close(l.Fds...)
+			err = fmt.Errorf("%w %q: write address:port", errTwice, name)
+		}
+		if err != nil {
+			closeAll(opened)
+			return nil, err
+		}
+		names[name] = true
+		opened = append(opened, named{l, name})
+	}
+	if len(opened) == 0 {
+		return nil, errors.New("a service needs a listener")
+	}
+	return opened, nil
+}
+
+func closeAll(opened []named) {
+	for _, l := range opened {
+		descriptor.Close(l.Fds...)
+	}
+}
+
 // newService owns the queue's end. It has no listener yet.
-func (r *Reactor) newService(send int) *service {
-	r.lastHandle++
-	s := &service{reactor: r, handle: r.lastHandle, queue: send, next: -1}
+func (r *Reactor) newService(handle, send int) *service {
+	s := &service{reactor: r, handle: handle, queue: send, next: -1}
 	s.current.connection = queue.NoConnection
 	s.pending.all = make([]arrival, 0, 1)
 	s.later.due, s.later.owner = s.flush, s
@@ -88,12 +129,28 @@ func (r *Reactor) newService(send int) *service {
 
 // addListener gives a service that hasn't begun one more listener, whose sockets
 // it owns.
-func (s *service) addListener(fds []int, backlog int) {
-	for _, fd := range fds {
-		s.listeners = append(s.listeners, newListener(s, fd, s.groups, backlog))
+func (s *service) addListener(l named, backlog int) {
+	for _, fd := range l.Fds {
+		s.listeners = append(s.listeners, newListener(s, fd, len(s.named), backlog))
 	}
-	s.groups++
+	s.named = append(s.named, l)
 }
+
+// describe is what "serve" answers of the listeners.
+func (s *service) describe() []byte {
+	var all []byte
+	for _, l := range s.named {
+		var addresses []string
+		for _, address := range l.Addresses {
+			addresses = append(addresses, address.String())
+		}
+		all = fmt.Appendf(all, "%s %d {%s}\n", quoted.Replace(l.name), l.Port, strings.Join(addresses, ","))
+	}
+	return all
+}
+
+// quoted makes a word of Tcl's of what a user wrote.
+var quoted = strings.NewReplacer(`\`, `\\`, `{`, `\{`, `}`, `\}`, `"`, `\"`, ` `, `\ `)
 
 // begin looks at once whether the listeners accept: what will never work is
 // told now, not when the first client comes.

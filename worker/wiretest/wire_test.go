@@ -3,6 +3,7 @@ package wiretest
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -226,7 +227,7 @@ func serve(t *testing.T, where string) (receive, port int) {
 	}
 	sendRaw(t, door[0], []byte{0}, asking[1])
 	descriptor.Close(door[1], asking[1])
-	m := control.Message{ID: 1, Name: "serve", Text: []byte(where), Numbers: control.Numbers{0, 0, 8}}
+	m := control.Message{ID: 1, Name: "serve", Text: []byte("0\t8\t0\t0\t\t" + where), Numbers: control.Numbers{1}}
 	if err := control.NewBuffer().Send(asking[0], &m); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +240,10 @@ func serve(t *testing.T, where string) (receive, port int) {
 		t.Skip(err, string(answer.Text))
 	}
 	t.Cleanup(func() { descriptor.Close(answer.Fds...) })
-	return answer.Fds[0], int(answer.Numbers[1])
+	if n, err := fmt.Sscan(string(answer.Text), &port); n != 1 { // It is the name, too.
+		t.Fatal(err)
+	}
+	return answer.Fds[0], port
 }
 
 // awaitOne waits for a connection.
