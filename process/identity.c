@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -112,10 +111,8 @@ CanGoBack(
 }
 
 int
-SsIdentity(
-    Tcl_Interp *interp,
-    const char *user,
-    const char *group)		/* "": the user's. */
+SsIdentity(Tcl_Interp *interp, const char *user, const char *group,
+    int become)
 {
     uid_t userBefore = geteuid();
     gid_t groupBefore = getegid();
@@ -125,13 +122,13 @@ SsIdentity(
     if (Find(interp, user, group, &identity) != TCL_OK) {
 	return TCL_ERROR;
     }
-    if (userBefore != 0 && Is(&identity)) {
+    if (!become || (userBefore != 0 && Is(&identity))) {
 	return TCL_OK;
     }
     error = Become(&identity);
     if (error != 0) {
-	return SsErrorPosix(interp, error, "can't become user \"%.100s\": %s",
-		user, strerror(error));
+	return SsErrorPosix(interp, error, "can't become user \"%.100s\": %m",
+		user);
     }
     if (!Is(&identity) || (identity.user != 0
 	    && CanGoBack(userBefore, groupBefore))) {
@@ -140,15 +137,4 @@ SsIdentity(
 		" still go back", user);
     }
     return TCL_OK;
-}
-
-int
-SsIdentityKnown(
-    Tcl_Interp *interp,
-    const char *user,
-    const char *group)		/* "": the user's. */
-{
-    Identity identity;
-
-    return Find(interp, user, group, &identity);
 }

@@ -104,17 +104,14 @@ CountOpen(int limit)
     return count - 1;		/* That of the directory. */
 }
 
-int
-SsLimitGet(
-    int *limitPtr,		/* Set; INT_MAX stands for more. */
-    int *openPtr)		/* Set. */
+void
+SsLimitGet(int *limitPtr, int *openPtr)
 {
     struct rlimit limit;
 
     getrlimit(RLIMIT_NOFILE, &limit);
     *limitPtr = Number(limit.rlim_cur);
     *openPtr = CountOpen(*limitPtr);
-    return 0;
 }
 
 void

@@ -31,8 +31,8 @@ int		SsLimitRaise(int wanted);
  */
 int		SsAboveStdio(int fd);
 
-/* The limit, and how many descriptors are open.  Returns 0 or an errno. */
-int		SsLimitGet(int *limitPtr, int *openPtr);
+/* The limit, and how many descriptors are open.  INT_MAX stands for more. */
+void		SsLimitGet(int *limitPtr, int *openPtr);
 
 /*
  * In a forked child: puts back what SsLimitRaise raised, unless somebody else

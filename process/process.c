@@ -14,9 +14,7 @@
 #include "signals.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -233,10 +231,8 @@ SsProcessWatch(Tcl_Interp *interp, pid_t pid, Tcl_Obj *prefixPtr)
 		"process %d is watched already", (int) pid);
     }
     if (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
-	int error = errno;
-
-	return SsErrorPosix(interp, error, "can't watch process %d: %s",
-		(int) pid, strerror(error));
+	return SsErrorPosix(interp, errno, "can't watch process %d: %m",
+		(int) pid);
     }
     watchPtr = (Watch *) Tcl_Alloc(sizeof(Watch));
     watchPtr->interp = interp;
@@ -252,4 +248,3 @@ SsProcessWatch(Tcl_Interp *interp, pid_t pid, Tcl_Obj *prefixPtr)
     Tcl_SetAssocData(interp, ASSOC_KEY, DeleteWatches, NULL);
     return TCL_OK;
 }
-

@@ -1,5 +1,6 @@
 #include "result.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -37,11 +38,12 @@ SsErrorPosix(
 {
     va_list args;
 
-    Tcl_SetErrno(error);
-    Tcl_PosixError(interp);
+    errno = error;		/* For "%m". */
     va_start(args, format);
     SetMessage(interp, format, args);
     va_end(args);
+    Tcl_SetErrno(error);
+    Tcl_PosixError(interp);
     return TCL_ERROR;
 }
 

@@ -1,7 +1,8 @@
 /*
  * Errors as Tcl sees them: a message that says what to do and an errorCode,
  * {POSIX name text} from the system or {SOCKETSERVER reason} from us.  Formats
- * are those of printf.  All return TCL_ERROR.
+ * are those of printf; "%m" is what the system says of its error.  All return
+ * TCL_ERROR.
  */
 
 #ifndef SS_RESULT_H

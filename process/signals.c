@@ -1,8 +1,10 @@
 /*
  * Signals that steer a server or a worker.
  *
- * A handler does next to nothing: it writes the signal's number to a pipe,
- * whose other end the event loop reads.
+ * The handler does next to nothing: it writes the signal's number to a pipe,
+ * whose other end the event loop reads.  Where signals shall do nothing there
+ * is a handler, too, because a program that a worker starts with exec would
+ * inherit that one is ignored.
  */
 
 #include "signals.h"
@@ -20,27 +22,26 @@
 
 #define ASSOC_KEY "socketserver::Signals"
 
+/* What people send to steer a program. */
+
+static const int numbers[] = {
+    SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1
+};
+
+#define COUNT (int) (sizeof(numbers) / sizeof(numbers[0]))
+
+static struct sigaction before[COUNT];
+				/* What held where the handler is ours. */
+
 typedef struct Catcher {	/* Who hears of signals in this process. */
     Tcl_Interp *interp;		/* NULL: nobody. */
-    Tcl_Obj *prefixPtr;		/* Called with a signal's name; NULL: none. */
+    Tcl_Obj *prefixPtr;		/* Called with a signal's name. */
     int readFd;			/* The pipe's read end, owned; -1: none. */
     int process;		/* Of which process, as SsForkCount tells. */
 } Catcher;
 
-static Catcher catcher = { NULL, NULL, -1, 0 };
-				/* Who it is the fork lock guards; the rest is
+static Catcher catcher;		/* Who it is the fork lock guards; the rest is
 				 * that interpreter's thread's. */
-
-/* What is done about a signal. */
-
-typedef enum Effect { UNTAKEN, NOTHING, TELL, STOP } Effect;
-
-typedef struct Taken {
-    volatile Effect effect;
-    struct sigaction before;	/* What held, if it is taken. */
-} Taken;
-
-static Taken signals[NSIG];
 
 /* What the handler uses, too. */
 
@@ -49,6 +50,7 @@ static volatile sig_atomic_t writeFd = -1;
 static volatile pid_t handlersPid = 0;
 				/* The process that hears.  One that was
 				 * just forked may still have the handler. */
+static volatile sig_atomic_t isWorker = 0;
 static volatile sig_atomic_t stopping = 0;
 				/* TERM came to this worker. */
 
@@ -57,32 +59,15 @@ static void
 Handler(int number)
 {
     const unsigned char byte = (unsigned char) number;
-    Effect effect = signals[number].effect;
     int saved = errno;
     ssize_t written;
 
-    if (effect != NOTHING && handlersPid == getpid()) {
-	stopping |= (effect == STOP);
+    if (handlersPid == getpid() && (!isWorker || number == SIGTERM)) {
+	stopping = isWorker;
 	written = write(writeFd, &byte, 1);
 	(void) written;
     }
     errno = saved;
-}
-
-/* A second TERM has its default.  Other handlers wait. */
-static void
-Take(int number, Effect effect)
-{
-    struct sigaction action = { .sa_handler = Handler,
-	.sa_flags = SA_RESTART | SA_ONSTACK
-		| (effect == STOP ? (int) SA_RESETHAND : 0) };
-    Taken *takenPtr = &signals[number];
-
-    sigfillset(&action.sa_mask);
-    if (takenPtr->effect == UNTAKEN) {
-	takenPtr->effect = effect;
-	sigaction(number, &action, &takenPtr->before);
-    }
 }
 
 /* TERM has its default again once it has come to a worker. */
@@ -99,16 +84,13 @@ void
 SsSignalsGiveBack(void)
 {
     struct sigaction now;
-    int number, fd = writeFd;
+    int i, fd = writeFd;
 
-    for (number = 1; number < NSIG; number++) {
-	Taken *takenPtr = &signals[number];
-
-	if (takenPtr->effect != UNTAKEN && sigaction(number, NULL, &now) == 0
-		&& IsOurs(number, &now)) {
-	    sigaction(number, &takenPtr->before, NULL);
+    for (i = 0; i < COUNT; i++) {
+	sigaction(numbers[i], NULL, &now);
+	if (IsOurs(numbers[i], &now)) {
+	    sigaction(numbers[i], &before[i], NULL);
 	}
-	takenPtr->effect = UNTAKEN;
     }
     writeFd = -1;
     if (fd >= 0) {
@@ -120,21 +102,23 @@ SsSignalsGiveBack(void)
 void
 SsSignalsRestore(Tcl_Interp *interp)
 {
-    Catcher dropped = { NULL, NULL, -1, 0 };
+    Catcher dropped;
+    int isDropped;
 
     SsForkLock();
-    if (catcher.interp != NULL && (catcher.interp == interp
-	    || catcher.process != SsForkCount())) {
+    isDropped = (catcher.interp != NULL && (catcher.interp == interp
+	    || catcher.process != SsForkCount()));
+    if (isDropped) {
 	dropped = catcher;
 	catcher.interp = NULL;
 	SsSignalsGiveBack();
     }
     SsForkUnlock();
-    if (dropped.readFd >= 0) {
-	Tcl_DeleteFileHandler(dropped.readFd);
-	close(dropped.readFd);
-    }
-    if (dropped.prefixPtr != NULL) {
+    if (isDropped) {
+	if (dropped.readFd >= 0) {
+	    Tcl_DeleteFileHandler(dropped.readFd);
+	    close(dropped.readFd);
+	}
 	Tcl_DecrRefCount(dropped.prefixPtr);
     }
 }
@@ -179,68 +163,42 @@ OpenPipe(void)
     return (catcher.readFd < 0) ? error : (writeFd < 0) ? errno : 0;
 }
 
-static int
-Begin(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
+int
+SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr, int worker)
 {
-    int error, taken;
+    struct sigaction action = { .sa_handler = Handler };
+    int i, error, isTaken;
 
     SsSignalsRestore(NULL);
     SsForkLock();
-    taken = (catcher.interp != NULL);
-    if (!taken) {
-	catcher = (Catcher) { interp, NULL, -1, SsForkCount() };
+    isTaken = (catcher.interp != NULL);
+    if (!isTaken) {
+	catcher = (Catcher) { interp, prefixPtr, -1, SsForkCount() };
     }
     SsForkUnlock();
-    if (taken) {
+    if (isTaken) {
 	return SsErrorOurs(interp, "CAUGHT",
 		"signals are caught in this process already: restore them"
 		" first");
     }
+    Tcl_IncrRefCount(prefixPtr);
+    Tcl_SetAssocData(interp, ASSOC_KEY, InterpDeleted, NULL);
     error = OpenPipe();
     if (error != 0) {
 	SsSignalsRestore(interp);
-	return SsErrorPosix(interp, error, "can't catch signals: %s",
-		strerror(error));
+	return SsErrorPosix(interp, error, "can't catch signals: %m");
     }
-    catcher.prefixPtr = prefixPtr;
-    Tcl_IncrRefCount(prefixPtr);
     Tcl_CreateFileHandler(catcher.readFd, TCL_READABLE, FileProc, NULL);
     handlersPid = getpid();
-    Tcl_SetAssocData(interp, ASSOC_KEY, InterpDeleted, NULL);
-    return TCL_OK;
-}
-
-int
-SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
-{
-    if (Begin(interp, prefixPtr) != TCL_OK) {
-	return TCL_ERROR;
+    isWorker = worker;
+    sigfillset(&action.sa_mask);
+    for (i = 0; i < COUNT; i++) {
+	action.sa_flags = SA_RESTART | SA_ONSTACK;
+	if (worker && numbers[i] == SIGTERM) {
+	    action.sa_flags |= (int) SA_RESETHAND;
+	}
+	sigaction(numbers[i], &action, &before[i]);
     }
-    Take(SIGTERM, TELL);
-    Take(SIGINT, TELL);
-    Take(SIGHUP, TELL);
-    Take(SIGTTIN, TELL);
-    Take(SIGTTOU, TELL);
-    Take(SIGUSR1, TELL);
-    return TCL_OK;
-}
-
-/*
- * What does nothing has a handler, because a program that a worker starts with
- * exec would inherit that a signal is ignored.
- */
-int
-SsSignalsWorker(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
-{
-    if (Begin(interp, prefixPtr) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    Take(SIGINT, NOTHING);
-    Take(SIGHUP, NOTHING);
-    Take(SIGTTIN, NOTHING);
-    Take(SIGTTOU, NOTHING);
-    Take(SIGUSR1, NOTHING);
-    Take(SIGTERM, STOP);
     return TCL_OK;
 }
 

@@ -1,7 +1,6 @@
 /*
  * Signals that steer a server or a worker: heard of in the event loop, given
- * back to the application afterwards.  One interpreter of a process at a time
- * may begin either, SsSignalsCatch or SsSignalsWorker.
+ * back to the application afterwards.
  */
 
 #ifndef SS_SIGNALS_H
@@ -13,22 +12,18 @@
 
 /*
  * In a server: calls a command prefix with a signal's name, from the event
- * loop, for each TERM, INT, HUP, TTIN, TTOU and USR1 that comes.  TCL_ERROR
- * leaves a message in the interpreter.
+ * loop, for each TERM, INT, HUP, TTIN, TTOU or USR1 that comes.  A worker
+ * finishes what it serves, whoever sends a signal to its process group: only
+ * the first TERM calls the prefix and asks it to stop (SsSignalsStopping); a
+ * second one kills.  One interpreter of a process at a time may begin this.
+ * TCL_ERROR leaves a message in the interpreter.
  */
-int		SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
-
-/*
- * A worker finishes what it serves, whoever sends a signal to its process
- * group: INT, HUP, TTIN, TTOU and USR1 do nothing, TERM asks it to stop
- * (SsSignalsStopping) and calls the prefix from the event loop.  A second TERM
- * kills.  TCL_ERROR leaves a message in the interpreter.
- */
-int		SsSignalsWorker(Tcl_Interp *interp, Tcl_Obj *prefixPtr);
+int		SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
+		    int worker);
 int		SsSignalsStopping(void);
 
 /*
- * Ends either where this interpreter began it: dispositions are as they were,
+ * Ends it where this interpreter began it: dispositions are as they were,
  * but for those that somebody else has changed since.  A signal that came and
  * wasn't told is dropped.  In a forked child it ends what the parent began,
  * whoever did; one that doesn't call it does so when it hears of a signal of

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 /* The names of an SsBoardState from SS_BOARD_STARTING on. */
 
@@ -55,8 +54,7 @@ CreateSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     int board = SsBoardCreate(words[0].number);
 
     return (board >= 0) ? SsResultNumber(interp, board)
-	    : SsErrorPosix(interp, errno, "can't make a scoreboard: %s",
-	    strerror(errno));
+	    : SsErrorPosix(interp, errno, "can't make a scoreboard: %m");
 }
 
 static int
@@ -110,7 +108,7 @@ KillSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 
     return (killed >= 0) ? SsResultNumber(interp, killed)
 	    : SsErrorPosix(interp, errno, "can't kill the worker of slot"
-	    " %d: %s", words[1].number, strerror(errno));
+	    " %d: %m", words[1].number);
 }
 
 static int

@@ -123,11 +123,10 @@ extern const SsSubcommand ssTimerSubcommands[];
 Tcl_ObjCmdProc SsForkObjCmd;
 
 /*
- * Forks.  The child leads a process group and evaluates a command prefix at
- * global level, of which it never returns: its result is the exit status.
- * TCL_ERROR leaves a message in the interpreter.
+ * Process spawn: the child leads a process group and evaluates the command
+ * prefix at global level, of which it never returns: its result is the exit
+ * status.
  */
-int		SsSpawn(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
-		    pid_t *pidPtr);
+SsSubcommandProc SsSpawn;
 
 #endif /* SS_COMMANDS_H */

@@ -49,7 +49,7 @@ static SsNoticeProc *noticeProc;
 static int
 Fail(Tcl_Interp *interp, int error, const char *what)
 {
-    return SsErrorPosix(interp, error, "%s: %s", what, strerror(error));
+    return SsErrorPosix(interp, error, "%s: %m", what);
 }
 
 /* Makes an error of the server's Tcl's. */

@@ -1,8 +1,4 @@
-/*
- * fork_command.c --
- *
- *	The command ::socketserver::fork, and the fork of a worker.
- */
+/* The command ::socketserver::fork, and the fork of a worker. */
 
 #include "commands.h"
 #include "arguments.h"
@@ -15,14 +11,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 /*
  * Writes out what a standard channel holds back, or both processes would write
  * it.
  */
-
 static int
 FlushStandard(
     Tcl_Interp *interp,
@@ -30,22 +24,19 @@ FlushStandard(
     const char *name)		/* What the user calls it. */
 {
     Tcl_Channel channel = Tcl_GetStdChannel(type);
-    int error;
 
     if (channel == NULL || !(Tcl_GetChannelMode(channel) & TCL_WRITABLE)
 	    || Tcl_Flush(channel) == TCL_OK) {
 	return TCL_OK;
     }
-    error = Tcl_GetErrno();
-    return SsErrorPosix(interp, error, "can't flush %s before the fork: %s",
-	    name, strerror(error));
+    return SsErrorPosix(interp, Tcl_GetErrno(),
+	    "can't flush %s before the fork: %m", name);
 }
 
 /*
- * Signals are blocked until the child's fork handler has given the
- * application's dispositions back.
+ * The result is the pid.  Signals are blocked until the child's fork handler
+ * has given the application's dispositions back.
  */
-
 static int
 Fork(
     Tcl_Interp *interp,
@@ -64,15 +55,14 @@ Fork(
     error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (*pidPtr < 0) {
-	return SsErrorPosix(interp, error, "can't fork: %s",
-		strerror(error));
+	return SsErrorPosix(interp, error, "can't fork: %m");
     }
     if (*pidPtr == 0) {
 	SsProcessesForget();
 	SsSignalsRestore(interp);
 	SsControlTidy();
     }
-    return TCL_OK;
+    return SsResultNumber(interp, *pidPtr);
 }
 
 int
@@ -81,31 +71,26 @@ SsForkObjCmd(void *clientData, Tcl_Interp *interp, int objc,
 {
     pid_t pid;
 
-    if (objc != 1) {
-	return SsWrongArgs(interp, 1, objv, "");
-    }
-    if (Fork(interp, &pid) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    Tcl_SetObjResult(interp, Tcl_NewIntObj((int) pid));
-    return TCL_OK;
+    return (objc == 1) ? Fork(interp, &pid)
+	    : SsWrongArgs(interp, 1, objv, "");
 }
 
 int
-SsSpawn(Tcl_Interp *interp, Tcl_Obj *prefixPtr, pid_t *pidPtr)
+SsSpawn(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     int status = 1;
+    pid_t pid;
     int code;
 
-    if (Fork(interp, pidPtr) != TCL_OK) {
+    if (Fork(interp, &pid) != TCL_OK) {
 	return TCL_ERROR;
     }
-    SsGroupLead(*pidPtr);
-    if (*pidPtr > 0) {
+    SsGroupLead(pid);
+    if (pid > 0) {
 	return TCL_OK;
     }
-    Tcl_IncrRefCount(prefixPtr);
-    code = Tcl_EvalObjEx(interp, prefixPtr,
+    Tcl_IncrRefCount(words[0].objPtr);
+    code = Tcl_EvalObjEx(interp, words[0].objPtr,
 	    TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
     if (code != TCL_OK) {
 	SsQuitSoon(status);

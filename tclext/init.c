@@ -21,7 +21,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <string.h>
 
 /*
  * Constructors of a lower priority run earlier; those below 101 belong to the
@@ -126,8 +125,7 @@ Prepare(Tcl_Interp *interp)
     }
     pthread_mutex_unlock(&prepareMutex);
     if (error != 0) {
-	return SsErrorPosix(interp, error, "can't start socketserver: %s",
-		strerror(error));
+	return SsErrorPosix(interp, error, "can't start socketserver: %m");
     }
     return TCL_OK;
 }

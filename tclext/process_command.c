@@ -42,7 +42,7 @@ KillSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return (SsGroupKill(words[0].number, words[1].number) == 0) ? TCL_OK
 	    : SsErrorPosix(interp, errno, "can't send a signal to process %d"
-	    " and its group: %s", words[0].number, strerror(errno));
+	    " and its group: %m", words[0].number);
 }
 
 static int
@@ -50,15 +50,6 @@ PauseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     poll(NULL, 0, words[0].number);
     return TCL_OK;
-}
-
-static int
-SpawnSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    pid_t pid;
-
-    return (SsSpawn(interp, words[0].objPtr, &pid) == TCL_OK)
-	    ? SsResultNumber(interp, pid) : TCL_ERROR;
 }
 
 static int
@@ -77,14 +68,7 @@ static int
 IdentitySubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsIdentity(interp, Tcl_GetString(words[0].objPtr),
-	    Tcl_GetString(words[1].objPtr));
-}
-
-static int
-AccountSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    return SsIdentityKnown(interp, Tcl_GetString(words[0].objPtr),
-	    Tcl_GetString(words[1].objPtr));
+	    Tcl_GetString(words[1].objPtr), strcmp(name, "identity") == 0);
 }
 
 static int
@@ -100,18 +84,15 @@ RaiseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 
     return (limit >= 0) ? SsResultNumber(interp, limit)
 	    : SsErrorPosix(interp, errno,
-	    "can't raise the limit of descriptors: %s", strerror(errno));
+	    "can't raise the limit of descriptors: %m");
 }
 
 static int
 LimitSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    int limit, open, error = SsLimitGet(&limit, &open);
+    int limit, open;
 
-    if (error != 0) {
-	return SsErrorPosix(interp, error, "can't count descriptors: %s",
-		strerror(error));
-    }
+    SsLimitGet(&limit, &open);
     Tcl_SetObjResult(interp,
 	    Tcl_ObjPrintf("limit %d open %d", limit, open));
     return TCL_OK;
@@ -127,14 +108,14 @@ static const SsKind kinds[] = {
 };
 
 const SsSubcommand ssProcessSubcommands[] = {
-    { "account", AccountSubcommand, "user group", kinds },
+    { "account", IdentitySubcommand, "user group", kinds },
     { "clock", ClockSubcommand, "", kinds },
     { "identity", IdentitySubcommand, "user group", kinds },
     { "kill", KillSubcommand, "pid signal", kinds },
     { "limit", LimitSubcommand, "", kinds },
     { "pause", PauseSubcommand, "ms", kinds },
     { "raise", RaiseSubcommand, "limit", kinds },
-    { "spawn", SpawnSubcommand, "cmdPrefix", kinds },
+    { "spawn", SsSpawn, "cmdPrefix", kinds },
     { "title", TitleSubcommand, "text", kinds },
     { "watch", WatchSubcommand, "pid cmdPrefix", kinds },
     { NULL, NULL, NULL, NULL }

@@ -16,7 +16,6 @@
 #include "serve.h"
 
 #include <limits.h>
-#include <string.h>
 #include <unistd.h>
 
 static int
@@ -85,8 +84,7 @@ TellSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 	    (uint32_t) words[1].number);
 
     return (error == 0) ? TCL_OK : SsErrorPosix(interp, error,
-	    "can't tell the server of port %d: %s", words[0].number,
-	    strerror(error));
+	    "can't tell the server of port %d: %m", words[0].number);
 }
 
 /* -1: the queue has ended; then it is closed, and the port may be freed. */

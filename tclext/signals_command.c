@@ -11,13 +11,13 @@
 static int
 CatchSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    return SsSignalsCatch(interp, words[0].objPtr);
+    return SsSignalsCatch(interp, words[0].objPtr, 0);
 }
 
 static int
 WorkerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    return SsSignalsWorker(interp, words[0].objPtr);
+    return SsSignalsCatch(interp, words[0].objPtr, 1);
 }
 
 static int

@@ -248,7 +248,8 @@ Status(Tcl_Interp *interp, const SsPort *portPtr)
 		SsListenersDescribe(portPtr));
 	Tcl_ListObjAppendList(NULL, dictPtr, Tcl_GetObjResult(interp));
     }
-    if (serving && SsLimitGet(&limit, &open) == 0) {
+    if (serving) {
+	SsLimitGet(&limit, &open);
 	SsPutNumber(dictPtr, "limit", limit);
 	SsPutNumber(dictPtr, "open", open);
     }

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
-#include <string.h>
 
 typedef struct ThreadData {
     int initialized;
@@ -45,8 +44,7 @@ Receive(Tcl_Interp *interp, SsPort *portPtr, SsReceiveStatus *statusPtr,
 		SsDescriptorBound());
     }
     return SsErrorPosix(interp, errno,
-	    "can't take a connection of port %d: %s", portPtr->number,
-	    strerror(errno));
+	    "can't take a connection of port %d: %m", portPtr->number);
 }
 
 /*
@@ -103,8 +101,8 @@ Sleep(
     }
     if (error != 0) {
 	return SsErrorPosix(interp, error,
-		"can't wait for a connection of port %d: %s",
-		portPtr->number, strerror(error));
+		"can't wait for a connection of port %d: %m",
+		portPtr->number);
     }
     if (Tcl_AsyncReady()) {
 	code = Tcl_AsyncInvoke(interp, TCL_OK);

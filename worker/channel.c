@@ -104,7 +104,7 @@ GetOption(void *clientData, Tcl_Interp *interp, const char *option,
 
     if (fd < 0) {
 	return (interp == NULL) ? TCL_ERROR : SsErrorPosix(interp, errno,
-		"can't get options of a connection: %s", strerror(errno));
+		"can't get options of a connection: %m");
     }
     twin = Tcl_MakeTcpClientChannel((void *) (intptr_t) fd);
     Tcl_RegisterChannel(NULL, twin);

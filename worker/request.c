@@ -280,7 +280,7 @@ Report(
     } else {
 	SsErrorPosix(interp, error,
 		"this worker takes no connections of port %d for the time"
-		" being: %s", requestPtr->portPtr->number, strerror(error));
+		" being: %m", requestPtr->portPtr->number);
     }
     Tcl_BackgroundException(interp, TCL_ERROR);
 }
