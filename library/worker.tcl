@@ -10,7 +10,10 @@ namespace eval ::socketserver::worker {
 			;# it takes: 1 or 3.
     variable left	;# Connections still to take; -1: no bound.
     variable clients {}	;# Connections open in the event loop: channel ->
-			;# peer, and the timer that bounds it or {}.
+			;# peer.
+    variable bounds {}	;# Those that -timeout bounds, oldest first: channel ->
+			;# when it is over, and the handler.
+    variable timer {}	;# For the first of them, or one before it; or {}.
     variable asked 0	;# Whether the event loop has asked for one more.
     variable leaving 0	;# Whether it takes no more...
     variable told 0	;# ...and -leavecmd has been told so.
@@ -115,7 +118,7 @@ proc ::socketserver::worker::WentAway {message code} {
         return 0
     }
     if {$sock in [chan names $sock]} {
-        Tell info "[dict get $clients $sock peer] went away: $message"
+        Tell info "[dict get $clients $sock] went away: $message"
         catch {chan close $sock}
     }
     return 1
@@ -396,6 +399,7 @@ proc ::socketserver::worker::Take {sock address peerPort} {
     variable asked 0
     variable left
     variable clients
+    variable bounds
 
     set how [HandlerOf $sock]
     incr left [expr {$left > 0 ? -1 : 0}]
@@ -403,14 +407,13 @@ proc ::socketserver::worker::Take {sock address peerPort} {
             [list ::socketserver::worker::Given $sock]
     set limit [::socketserver::options::Milliseconds \
             [dict get $options -timeout]]
-    set timer {}
+    dict set clients $sock "$address port $peerPort"
     if {$limit > 0} {
-        set timer [::socketserver::Timer start $limit \
-                [list ::socketserver::worker::Late [lindex $how 0] $sock \
-                $address $peerPort]]
+        dict set bounds $sock [list \
+                [expr {[::socketserver::Process clock] + $limit}] \
+                [lindex $how 0]]
+        Bound
     }
-    dict set clients $sock \
-            [dict create peer "$address port $peerPort" timer $timer]
     Handle $how $sock $address $peerPort
     Ask
 }
@@ -419,19 +422,54 @@ proc ::socketserver::worker::Take {sock address peerPort} {
 
 proc ::socketserver::worker::Given {sock} {
     variable clients
+    variable bounds
 
-    ::socketserver::Timer cancel [dict get $clients $sock timer]
     dict unset clients $sock
+    dict unset bounds $sock
     Ask
+}
+
+# One timer for all: when the oldest may be late, Look does.
+
+proc ::socketserver::worker::Bound {} {
+    variable bounds
+    variable timer
+
+    dict for {sock bound} $bounds {
+        if {$timer eq {}} {
+            set left [expr {[lindex $bound 0]
+                    - [::socketserver::Process clock]}]
+            set timer [::socketserver::Timer start [expr {max($left, 0)}] \
+                    ::socketserver::worker::Look]
+        }
+        break
+    }
+}
+
+proc ::socketserver::worker::Look {} {
+    variable bounds
+    variable timer {}
+
+    set now [::socketserver::Process clock]
+    dict for {sock bound} $bounds {
+        lassign $bound end handler
+        if {$end > $now} {
+            break
+        }
+        dict unset bounds $sock
+        Late $handler $sock
+    }
+    Bound
 }
 
 # A connection has taken too long. Only where the event loop doesn't run
 # has the supervisor to kill for that.
 
-proc ::socketserver::worker::Late {handler sock address peerPort} {
+proc ::socketserver::worker::Late {handler sock} {
     variable options
+    variable clients
 
-    Tell error "the connection of $address port $peerPort, handler\
+    Tell error "the connection of [dict get $clients $sock], handler\
             \"$handler\", took longer than -timeout\
             [dict get $options -timeout]: closed"
     # What Tcl still writes would keep it open, for ever where nobody reads.

@@ -10,10 +10,11 @@
 #include "result.h"
 
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/* Returns 0 where there is no room, or no such family. */
+/* Returns 0 where there is no such family. */
 static int
 Append(char addresses[SS_ADDRESSES_SIZE], const struct sockaddr *addressPtr,
     socklen_t length)
@@ -31,13 +32,8 @@ Append(char addresses[SS_ADDRESSES_SIZE], const struct sockaddr *addressPtr,
 	    && strchr(numeric, '.') != NULL) {
 	plain += strlen(mapped);
     }
-    if (used + strlen(plain) + 2 > SS_ADDRESSES_SIZE) {
-	return 0;
-    }
-    if (used > 0) {
-	addresses[used++] = ',';
-    }
-    strcpy(addresses + used, plain);
+    snprintf(addresses + used, SS_ADDRESSES_SIZE - used, "%s%s",
+	    (used > 0) ? "," : "", plain);
     return 1;
 }
 
@@ -83,27 +79,25 @@ Resolve(
 }
 
 int
-SsResolve(Tcl_Interp *interp, Tcl_Obj *listPtr,
-    char addresses[SS_ADDRESSES_SIZE])
+SsResolve(Tcl_Interp *interp, Tcl_Obj *listPtr, SsListener *listenerPtr)
 {
     Tcl_Obj **names;
     Tcl_Size i, numNames;
-    int count = 0;
+    int count = 0, code = TCL_OK;
 
-    addresses[0] = '\0';
+    listenerPtr->asked[0] = '\0';
     if (Tcl_ListObjGetElements(NULL, listPtr, &numNames, &names) != TCL_OK) {
 	return SsBadValue(interp, listPtr, "-myaddr", "a list of addresses");
     }
     if (numNames == 0) {
-	return Resolve(interp, "", addresses, &count);
+	return Resolve(interp, "", listenerPtr->asked, &count);
     }
-    for (i = 0; i < numNames; i++) {
-	if (Resolve(interp, Tcl_GetString(names[i]), addresses, &count)
-		!= TCL_OK) {
-	    return TCL_ERROR;
-	}
+    for (i = 0; i < numNames && code == TCL_OK; i++) {
+	code = Resolve(interp, Tcl_GetString(names[i]), listenerPtr->asked,
+		&count);
     }
-    return TCL_OK;
+    listenerPtr->each = (numNames > 1);
+    return code;
 }
 
 int

@@ -313,7 +313,7 @@ OpenLocked(Tcl_Interp *interp)
     return TCL_OK;
 }
 
-/* Has the calling thread's control socket open, and its event loop look there. */
+/* Opens the calling thread's control socket, unless it is. */
 
 static int
 Open(Tcl_Interp *interp)

@@ -95,9 +95,9 @@ OpenLibrary(SsStarted *startedPtr)
 
 /*
  * Makes a memory file, the caller's, with a descriptor that no other was loaded
- * through.  The linker takes a name that it knows for the library that it loaded
- * under this name, whatever file has it now: a child that serves would get the
- * dead Go runtime of a parent that was such a child itself.
+ * through.  The linker takes a name that it knows for the library that it
+ * loaded under this name, whatever file has it now: a child that serves would
+ * get the dead Go runtime of a parent that was such a child itself.
  */
 
 static int

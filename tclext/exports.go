@@ -33,13 +33,14 @@ var door = -1
 func ssGoStart(socket C.int, started *C.SsStarted) (status C.int) {
 	defer recovered(&status, started)
 	signals.BlockAsynchronous()
+
+	// The collector works on goroutines of its own, on threads that Go
+	// opens to SIGCHLD; a handler of the application's would run on
+	// their small stacks. The straight way allocates nothing and each
+	// request very little, so it may rest until the memory limit.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryLimit)
 	if socket < 0 {
-		// The collector works on goroutines of its own, on threads that Go
-		// opens to SIGCHLD; a handler of the application's would run on
-		// their small stacks. The straight way allocates nothing and each
-		// request very little, so it may rest until the memory limit.
-		debug.SetGCPercent(-1)
-		debug.SetMemoryLimit(memoryLimit)
 		return 0
 	}
 	useless, err := introduce(int(socket))

@@ -79,30 +79,10 @@ InChild(void)
 }
 
 /*
- * Forked processes share the epoll set of Tcl 9's event loop: a worker there
- * soon crashes the server.
- */
-
-static int
-CheckTcl(Tcl_Interp *interp)
-{
-    const char *version = Tcl_InitStubs(interp, "8.6-", 0);
-
-    if (version == NULL) {
-	return TCL_ERROR;
-    }
-    if (version[0] != '8') {
-	return SsErrorOurs(interp, "TCL9",
-		"socketserver " PACKAGE_VERSION " can't be loaded into Tcl %s,"
-		" whose forked processes disturb each other: run this program"
-		" with Tcl 8.6", version);
-    }
-    return TCL_OK;
-}
-
-/*
  * Makes sure of Tcl, and readies the process, once: Go has started, forks are
- * taken care of, signals are as the application had them.
+ * taken care of, signals are as the application had them.  Not with Tcl 9, of
+ * whose event loop forked processes share the epoll set: a worker there soon
+ * crashes the server.
  */
 
 static int
@@ -110,7 +90,7 @@ Prepare(Tcl_Interp *interp)
 {
     int error = 0;
 
-    if (CheckTcl(interp) != TCL_OK) {
+    if (Tcl_InitStubs(interp, "8.6", 0) == NULL) {
 	return TCL_ERROR;
     }
     pthread_mutex_lock(&prepareMutex);
@@ -173,7 +153,7 @@ Socketserver_Init(Tcl_Interp *interp)
 DLLEXPORT int
 Socketserver_SafeInit(Tcl_Interp *interp)
 {
-    if (Prepare(interp) != TCL_OK) {
+    if (Tcl_InitStubs(interp, "8.6", 0) == NULL) {
 	return TCL_ERROR;
     }
     return SsErrorOurs(interp, "SAFE",

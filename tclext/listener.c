@@ -11,8 +11,6 @@
 #include <limits.h>
 #include <string.h>
 
-#define DEFAULT_BACKLOG 4096	/* The system cuts it to what it allows. */
-
 /* The order of ssListenerKinds. */
 
 enum { BACKLOG, MYADDR, REUSEPORT };
@@ -39,84 +37,36 @@ const SsKind ssListenerKinds[] = {
     { NULL, 0, 0, NULL }
 };
 
-/* Kinds that there will be. */
-static int
-CheckKind(Tcl_Interp *interp, const char *text)
+/* Why this can't be in front of a listener's colon; NULL: it can. */
+static const char *
+WhyNot(const char *text, size_t length, int hasAddress)
 {
     if (strncmp(text, "unix:", 5) == 0) {
-	return BadListener(interp, text,
-		"Unix sockets can't be listened on yet: give a port");
+	return "Unix sockets can't be listened on yet: give a port";
     }
     if (strncmp(text, "fd:", 3) == 0) {
-	return BadListener(interp, text,
-		"sockets that were passed in can't be used yet: give a port");
+	return "sockets that were passed in can't be used yet: give a port";
     }
-    return TCL_OK;
+    if (hasAddress) {
+	return "it says -myaddr, too";
+    }
+    if (length + sizeof(":65535") > SS_NAME_SIZE) {
+	return "too long";
+    }
+    if (length == 0 || (text[0] == '[' && (length < 3
+		|| text[length - 1] != ']'))
+	    || (text[0] != '[' && memchr(text, ':', length) != NULL)) {
+	return "write address:port, an IPv6 address in brackets";
+    }
+    return NULL;
 }
 
-/*
- * Takes the address out of address:port or [address]:port.  Returns 0 where
- * there is none.
- */
 static int
-GetAddress(
-    const char *text,
-    const char *colon,		/* That before the port. */
-    Tcl_Obj **addressPtr)	/* Set to a new value. */
+GetPort(Tcl_Interp *interp, const char *text, SsListener *listenerPtr)
 {
-    const char *end = colon;
-
-    if (text[0] == '[') {
-	text++;
-	end--;
-	if (end <= text || *end != ']') {
-	    return 0;
-	}
-    } else if (memchr(text, ':', (size_t) (end - text)) != NULL) {
-	return 0;
-    }
-    if (end == text) {
-	return 0;
-    }
-    *addressPtr = Tcl_NewStringObj(text, (int) (end - text));
-    return 1;
-}
-
-/* Reads a listener without its options. */
-static int
-GetPlace(
-    Tcl_Interp *interp,
-    Tcl_Obj *objPtr,
-    Tcl_Obj **addressesPtr,	/* What its own -myaddr gave, or NULL.  An
-				 * address that is part of it is set, a new
-				 * value. */
-    SsListener *listenerPtr)
-{
-    const char *text = Tcl_GetString(objPtr);
-    const char *colon = strrchr(text, ':');
-    Tcl_Obj *portPtr, *addressPtr;
+    Tcl_Obj *portPtr = Tcl_NewStringObj(text, -1);
     int code;
 
-    if (colon == NULL) {
-	return SsGetNumber(interp, objPtr, "port", 0, 65535,
-		&listenerPtr->port);
-    }
-    if (CheckKind(interp, text) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    if (*addressesPtr != NULL) {
-	return BadListener(interp, text, "it says -myaddr, too");
-    }
-    if ((size_t) (colon - text) + sizeof(":65535") > SS_NAME_SIZE) {
-	return BadListener(interp, text, "too long");
-    }
-    if (!GetAddress(text, colon, &addressPtr)) {
-	return BadListener(interp, text, "write address:port, an IPv6 address"
-		" in brackets");
-    }
-    memcpy(listenerPtr->name, text, (size_t) (colon + 1 - text));
-    *addressesPtr = Tcl_NewListObj(1, &addressPtr);
-    portPtr = Tcl_NewStringObj(colon + 1, -1);
     Tcl_IncrRefCount(portPtr);
     code = SsGetNumber(interp, portPtr, "port", 0, 65535,
 	    &listenerPtr->port);
@@ -124,12 +74,40 @@ GetPlace(
     return code;
 }
 
-/* What a listener's option says, or else the command's. */
+/* Reads address:port or [address]:port. */
 static int
-Either(const SsWord *options, const SsWord *common, int index, int otherwise)
+GetPlace(
+    Tcl_Interp *interp,
+    const char *text,
+    const char *colon,		/* That before the port. */
+    int hasAddress,		/* It has got one already. */
+    SsListener *listenerPtr)
 {
-    return options[index].objPtr ? options[index].number
-	    : common[index].objPtr ? common[index].number : otherwise;
+    size_t length = (size_t) (colon - text);
+    int bracket = (text[0] == '['), code;
+    const char *why = WhyNot(text, length, hasAddress);
+    Tcl_Obj *listPtr, *addressPtr;
+
+    if (why != NULL) {
+	return BadListener(interp, text, why);
+    }
+    memcpy(listenerPtr->name, text, length + 1);
+    if (GetPort(interp, colon + 1, listenerPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    addressPtr = Tcl_NewStringObj(text + bracket, (int) length - 2 * bracket);
+    listPtr = Tcl_NewListObj(1, &addressPtr);
+    Tcl_IncrRefCount(listPtr);
+    code = SsResolve(interp, listPtr, listenerPtr);
+    Tcl_DecrRefCount(listPtr);
+    return code;
+}
+
+/* What a listener's option says, or else the command's. */
+static const SsWord *
+Either(const SsWord *options, const SsWord *common, int index)
+{
+    return (options[index].objPtr != NULL) ? &options[index] : &common[index];
 }
 
 static int
@@ -140,16 +118,17 @@ GetListener(
     SsListener *listenerPtr)
 {
     SsWord options[SS_WORDS_MOST];
-    Tcl_Obj *addressesPtr, **words;
+    const SsWord *addressesPtr;
+    const char *text, *colon;
+    Tcl_Obj **words;
     Tcl_Size count;
-    int code;
 
     if (Tcl_ListObjGetElements(NULL, objPtr, &count, &words) != TCL_OK) {
 	return BadListener(interp, Tcl_GetString(objPtr), "not a list");
     }
+    memset(listenerPtr, 0, sizeof(*listenerPtr));
     if (count == 0 || (count > 1 && Tcl_GetString(words[1])[0] != '-')) {
-	return SsGetNumber(interp, objPtr, "port", 0, 65535,
-		&listenerPtr->port);
+	return GetPort(interp, Tcl_GetString(objPtr), listenerPtr);
     }
     if (count % 2 == 0) {
 	return BadListener(interp, Tcl_GetString(objPtr),
@@ -159,27 +138,20 @@ GetListener(
 	    (int) count, words, options) != TCL_OK) {
 	return TCL_ERROR;
     }
-    addressesPtr = options[MYADDR].objPtr;
-    memset(listenerPtr, 0, sizeof(*listenerPtr));
-    code = GetPlace(interp, words[0], &addressesPtr, listenerPtr);
-    listenerPtr->backlog = Either(options, common, BACKLOG, DEFAULT_BACKLOG);
-    listenerPtr->reusePort = Either(options, common, REUSEPORT, 0);
-    if (addressesPtr == NULL) {
-	addressesPtr = common[MYADDR].objPtr;
+    listenerPtr->backlog = Either(options, common, BACKLOG)->number;
+    listenerPtr->reusePort = Either(options, common, REUSEPORT)->number;
+    text = Tcl_GetString(words[0]);
+    colon = strrchr(text, ':');
+    if (colon != NULL) {
+	return GetPlace(interp, text, colon, options[MYADDR].objPtr != NULL,
+		listenerPtr);
     }
-    if (addressesPtr == NULL) {
-	return code;
+    if (GetPort(interp, text, listenerPtr) != TCL_OK) {
+	return TCL_ERROR;
     }
-    Tcl_IncrRefCount(addressesPtr);
-    if (code == TCL_OK) {
-	code = SsResolve(interp, addressesPtr, listenerPtr->asked);
-    }
-    if (code == TCL_OK) {
-	Tcl_ListObjLength(NULL, addressesPtr, &count);
-	listenerPtr->each = (count > 1);
-    }
-    Tcl_DecrRefCount(addressesPtr);
-    return code;
+    addressesPtr = Either(options, common, MYADDR);
+    return (addressesPtr->objPtr == NULL) ? TCL_OK
+	    : SsResolve(interp, addressesPtr->objPtr, listenerPtr);
 }
 
 int

@@ -9,7 +9,6 @@
 #include "control.h"
 #include "fork.h"
 #include "result.h"
-#include "return.h"
 
 #include <pthread.h>
 #include <stdint.h>
@@ -102,12 +101,13 @@ static void
 EndLocked(SsService *servicePtr)
 {
     SsPort *portPtr, *nextPtr;
-    int i, number = 0;
+    int i, returnFd = 0;
 
     for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
 	nextPtr = portPtr->nextPtr;
 	if (portPtr->servicePtr == servicePtr) {
-	    number = portPtr->number;
+	    returnFd = portPtr->returnFd;
+	    portPtr->returnFd = 0;
 	    portPtr->servicePtr = NULL;
 	    portPtr->serving = 0;
 	    if (portPtr->ended) {
@@ -115,7 +115,9 @@ EndLocked(SsService *servicePtr)
 	    }
 	}
     }
-    SsReturnCloseLocked(number);
+    if (returnFd != 0) {
+	close(returnFd);
+    }
     for (i = 0; i < servicePtr->numFds; i++) {
 	CloseLocked(servicePtr->fds[i]);
     }
@@ -197,8 +199,8 @@ ServedLocked(int number)
 }
 
 /*
- * To serve again what is served changes nothing.  Another set of listeners is an
- * error, and so is an address that one of them doesn't listen on.
+ * To serve again what is served changes nothing.  Another set of listeners is
+ * an error, and so is an address that one of them doesn't listen on.
  */
 
 static int
@@ -312,16 +314,11 @@ SsServe(Tcl_Interp *interp, SsListener *listeners, int count)
 }
 
 static int
-NotServer(Tcl_Interp *interp, int port, const char *request)
+NotServerLocked(Tcl_Interp *interp, int port, const char *request)
 {
-    SsPort *portPtr;
-    int here;
+    const SsPort *portPtr = SsPortFindLocked(port);
 
-    SsForkLock();
-    portPtr = SsPortFindLocked(port);
-    here = (portPtr != NULL && !SsPortInherited(portPtr));
-    SsForkUnlock();
-    if (here) {
+    if (portPtr != NULL && !SsPortInherited(portPtr)) {
 	return SsErrorOurs(interp, "NOTSERVER",
 		"port %d is closed already: serve it again first", port);
     }
@@ -344,6 +341,7 @@ NoteRenewed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
     SsPort *portPtr = AddLocked(fedPtr->servicePtr, fedPtr->listeners,
 	    fedPtr->numListeners, fd);
 
+    portPtr->returnFd = fedPtr->returnFd;
     fedPtr->serving = 0;
     Tcl_SetObjResult(interp, Tcl_NewIntObj(portPtr->queue));
 }
@@ -352,6 +350,7 @@ static void
 NoteSwitched(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
     fedPtr->servicePtr = NULL;
+    fedPtr->returnFd = 0;
 }
 
 static void
@@ -370,11 +369,17 @@ NoteAbandoned(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 static void
 NoteReturn(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
-    SsReturnKeepLocked(fedPtr->number, fd);
+    SsPort *portPtr;
+
+    for (portPtr = fedPtr; portPtr != NULL; portPtr = portPtr->nextPtr) {
+	if (portPtr->servicePtr == fedPtr->servicePtr) {
+	    portPtr->returnFd = fd;
+	}
+    }
     SsForkKeeps(fd);
 }
 
-/* Requests that change something, and what undoes them; a name ends the table. */
+/* Requests that change something here, and what undoes them. */
 
 static const struct Change {
     const char *name;
@@ -394,7 +399,7 @@ SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
     const struct Change *changePtr = changes;
     SsCall call = { .name = request, .numbers = { 0, number } };
     SsPort *portPtr;
-    int code;
+    int code = TCL_ERROR;
 
     while (changePtr->name != NULL
 	    && strcmp(changePtr->name, request) != 0) {
@@ -404,15 +409,18 @@ SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
     pthread_mutex_lock(&asking);
     SsForkLock();
     portPtr = SsServeFedLocked(port);
-    if (portPtr != NULL) {
+    if (portPtr == NULL) {
+	NotServerLocked(interp, port, request);
+    } else {
 	call.numbers[0] = portPtr->servicePtr->id;
-	if (strcmp(request, "close") == 0) {
-	    EndLocked(portPtr->servicePtr);
-	}
+    }
+    if (portPtr != NULL && strcmp(request, "close") == 0) {
+	EndLocked(portPtr->servicePtr);
     }
     SsForkUnlock();
-    code = (portPtr == NULL) ? NotServer(interp, port, request)
-	    : SsAsk(interp, &call);
+    if (portPtr != NULL) {
+	code = SsAsk(interp, &call);
+    }
     if (code == TCL_OK && changePtr->name != NULL) {
 	/* Meanwhile another thread may have been told that it has failed. */
 	SsForkLock();

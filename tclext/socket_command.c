@@ -46,14 +46,15 @@ NamesOfLocked(int number)
 }
 
 static SsPort *
-FindNamedLocked(
+FindLocked(
     Tcl_Interp *interp,
-    const char *name,		/* What -port says... */
+    const char *name,		/* What -port says; NULL: the first port... */
     int number)			/* ...and as a number; 0: it is none. */
 {
     Tcl_Obj *namesPtr;
-    int count;
-    SsPort *portPtr = SsPortNamedLocked(name, number, &count);
+    int count = 0;
+    SsPort *portPtr = (name == NULL) ? SsPortFindLocked(0)
+	    : SsPortNamedLocked(name, number, &count);
 
     if (portPtr != NULL) {
 	return portPtr;
@@ -63,6 +64,9 @@ FindNamedLocked(
 	SsErrorOurs(interp, "USAGE", "port %d has %d listeners: give the"
 		" name of one of %s", number, count, Tcl_GetString(namesPtr));
 	Tcl_DecrRefCount(namesPtr);
+    } else if (name == NULL) {
+	SsErrorOurs(interp, "NOPORT", "no port is served: call"
+		" \"::socketserver::socket server\" before the fork");
     } else if (number == 0) {
 	SsErrorOurs(interp, "NOPORT", "listener \"%.100s\" is not served:"
 		" serve it before the fork", name);
@@ -83,25 +87,18 @@ UsePort(
     Tcl_Interp *interp,
     Tcl_Obj *namePtr)		/* NULL: the first. */
 {
-    const char *name = NULL;
+    const char *name = (namePtr == NULL) ? NULL : Tcl_GetString(namePtr);
     SsPort *portPtr;
     int number = 0;
 
-    if (namePtr != NULL) {
-	name = Tcl_GetString(namePtr);
-	if (strchr(name, ':') == NULL && SsGetNumber(interp, namePtr, "-port",
-		1, 65535, &number) != TCL_OK) {
-	    return NULL;
-	}
+    if (name != NULL && strchr(name, ':') == NULL && SsGetNumber(interp,
+	    namePtr, "-port", 1, 65535, &number) != TCL_OK) {
+	return NULL;
     }
     SsForkLock();
-    portPtr = (name == NULL) ? SsPortFindLocked(0)
-	    : FindNamedLocked(interp, name, number);
+    portPtr = FindLocked(interp, name, number);
     if (portPtr != NULL) {
 	SsPortUseLocked(portPtr);
-    } else if (name == NULL) {
-	SsErrorOurs(interp, "NOPORT", "no port is served: call"
-		" \"::socketserver::socket server\" before the fork");
     }
     SsForkUnlock();
     return portPtr;
@@ -115,25 +112,6 @@ DropPort(SsPort *portPtr)
     SsForkUnlock();
 }
 
-/*
- * Asking for a connection that can't come any more is an error where nobody
- * would hear of the queue's end otherwise.
- */
-static int
-CheckOpen(
-    Tcl_Interp *interp,
-    const SsPort *portPtr,
-    Tcl_Obj *closedPtr)		/* What -closed gave, or NULL. */
-{
-    int told = (closedPtr == NULL) ? SsPortInherited(portPtr)
-	    : Tcl_GetCharLength(closedPtr) > 0;
-
-    if (portPtr->ended && !told) {
-	return SsErrorClosed(interp, portPtr->number);
-    }
-    return TCL_OK;
-}
-
 static int
 ServerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
@@ -144,21 +122,25 @@ ServerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 	    == TCL_OK) ? SsServe(interp, &wanted, 1) : TCL_ERROR;
 }
 
+/*
+ * Asking for a connection that can't come any more is an error where nobody
+ * would hear of the queue's end otherwise.
+ */
 static int
 ClientSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     enum { HANDLER = 2 };
     SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
-    int code;
+    Tcl_Obj *closedPtr = words[CLOSED].objPtr;
+    int told, code;
 
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
-    code = CheckOpen(interp, portPtr, words[CLOSED].objPtr);
-    if (code == TCL_OK) {
-	code = SsRequest(interp, portPtr, words[HANDLER].objPtr,
-		words[CLOSED].objPtr);
-    }
+    told = (closedPtr == NULL) ? SsPortInherited(portPtr)
+	    : Tcl_GetCharLength(closedPtr) > 0;
+    code = (portPtr->ended && !told) ? SsErrorClosed(interp, portPtr->number)
+	    : SsRequest(interp, portPtr, words[HANDLER].objPtr, closedPtr);
     DropPort(portPtr);
     return code;
 }

@@ -35,7 +35,8 @@ typedef struct Call {
 
 static StartProc start = ssGoStart;
 				/* NULL in a forked child: Go is dead. */
-static int isRunning = 0;	/* The reactor. */
+static int isReady = 0;		/* That runtime has started... */
+static int isRunning = 0;	/* ...and the reactor. */
 
 int
 SsStartFailed(SsStarted *startedPtr, int posix, const char *format, ...)
@@ -50,33 +51,20 @@ SsStartFailed(SsStarted *startedPtr, int posix, const char *format, ...)
 }
 
 /*
- * Gets this process a Go runtime of its own, for good.  Returns its export, or
- * NULL with the error filled.
+ * Gets this process a Go runtime of its own, for good; or fills the error.
  */
 
-static StartProc
+static void
 LoadCopy(SsStarted *startedPtr)
 {
-    StartProc fresh;
     void *library;
-    int isReady;
 
     SsDispositionsSave();
     SsLimitSave();
     library = SsCopyLoad(startedPtr);
-    if (library == NULL) {
-	return NULL;
+    if (library != NULL) {
+	start = (StartProc) dlsym(library, "ssGoStart");
     }
-    fresh = (StartProc) dlsym(library, "ssGoStart");
-    isReady = (fresh != NULL && fresh(-1, startedPtr) == 0);
-    SsLimitPutBack();
-    if (!isReady) {
-	SsStartFailed(startedPtr, 0, "the copy of this library for a forked"
-		" process doesn't start");
-	return NULL;
-    }
-    SsDispositionsCompare();
-    return fresh;
 }
 
 static void *
@@ -85,10 +73,15 @@ CallMain(void *clientData)
     Call *callPtr = (Call *) clientData;
 
     if (start == NULL) {
-	start = LoadCopy(callPtr->startedPtr);
+	LoadCopy(callPtr->startedPtr);
     }
     if (start != NULL) {
 	callPtr->result = start(callPtr->fd, callPtr->startedPtr);
+    }
+    if (start != NULL && !isReady) {
+	SsDispositionsCompare();
+	SsLimitPutBack();
+	isReady = 1;
     }
     return NULL;
 }
@@ -164,19 +157,16 @@ int
 SsStartInit(void)
 {
     SsStarted started;
-    int code = SsCopyInit();
 
-    if (code == 0 && SsStart(-1, &started) < 0) {
-	code = (started.posix != 0) ? started.posix : EIO;
+    if (SsStart(-1, &started) < 0) {
+	return (started.posix != 0) ? started.posix : EIO;
     }
-    SsDispositionsCompare();
-    SsLimitPutBack();
-    return code;
+    return SsCopyInit();
 }
 
 void
 SsStartForget(void)
 {
     start = NULL;
-    isRunning = 0;
+    isReady = isRunning = 0;
 }

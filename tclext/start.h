@@ -20,8 +20,8 @@ int		SsStartInit(void);
 
 /*
  * Hands the reactor its end of a control socket, which stays the caller's, too;
- * starts it first unless it runs, in a forked child that of a fresh copy of this
- * library.  Returns 0, or -1 with the error filled.
+ * starts it first unless it runs, in a forked child that of a fresh copy of
+ * this library.  Returns 0, or -1 with the error filled.
  */
 
 int		SsStart(int fd, SsStarted *startedPtr);

@@ -23,7 +23,7 @@ typedef struct SsListener {
     char bound[SS_ADDRESSES_SIZE];
 				/* What of that this machine has. */
     int each;			/* Not 0: it must have all of them. */
-    int backlog;
+    int backlog;		/* 0: the default. */
     int reusePort;		/* Not 0: SO_REUSEPORT. */
 } SsListener;
 
@@ -35,6 +35,9 @@ typedef struct SsPort {
     int queue;			/* Tells its queues apart: higher is newer. */
     int queueFd;		/* The queue's receive end; -1 once it ended
 				 * and nobody uses it. */
+    int returnFd;		/* The workers' end of the way back
+				 * (return.h), which all queues of a service
+				 * share; 0: none. */
     int server;			/* The process that served it, as
 				 * SsForkCount tells. */
     struct SsService *servicePtr;

@@ -1,48 +1,11 @@
 #include "return.h"
 #include "fork.h"
 #include "message.h"
+#include "ports.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/socket.h>
-#include <tcl.h>
-#include <unistd.h>
-
-typedef struct Return {
-    struct Return *nextPtr;
-    int port;
-    int fd;			/* The workers' end, owned. */
-} Return;
-
-static Return *firstPtr = NULL;	/* Guarded by the fork lock. */
-
-void
-SsReturnKeepLocked(int port, int fd)
-{
-    Return *returnPtr = (Return *) Tcl_Alloc(sizeof(Return));
-
-    returnPtr->port = port;
-    returnPtr->fd = fd;
-    returnPtr->nextPtr = firstPtr;
-    firstPtr = returnPtr;
-}
-
-void
-SsReturnCloseLocked(int port)
-{
-    Return **linkPtr = &firstPtr;
-
-    while (*linkPtr != NULL) {
-	Return *returnPtr = *linkPtr;
-
-	if (returnPtr->port != port) {
-	    linkPtr = &returnPtr->nextPtr;
-	    continue;
-	}
-	*linkPtr = returnPtr->nextPtr;
-	close(returnPtr->fd);
-	Tcl_Free((char *) returnPtr);
-    }
-}
 
 int
 SsReturnSend(int port, int kind, uint32_t number)
@@ -51,16 +14,13 @@ SsReturnSend(int port, int kind, uint32_t number)
 	.version = SS_MESSAGE_VERSION, .kind = (uint8_t) kind,
 	.number = number
     };
-    Return *returnPtr;
+    SsPort *portPtr;
     int error = ENOENT;
 
     SsForkLock();
-    for (returnPtr = firstPtr; returnPtr != NULL && returnPtr->port != port;
-	    returnPtr = returnPtr->nextPtr) {
-	/* To the one of this port. */
-    }
-    if (returnPtr != NULL) {
-	error = (send(returnPtr->fd, &message, sizeof(message),
+    portPtr = SsPortFindLocked(port);
+    if (portPtr != NULL && portPtr->returnFd != 0) {
+	error = (send(portPtr->returnFd, &message, sizeof(message),
 		MSG_DONTWAIT | MSG_NOSIGNAL) < 0) ? errno : 0;
     }
     SsForkUnlock();

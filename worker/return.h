@@ -20,15 +20,6 @@ typedef struct SsReturnMessage {
 } SsReturnMessage;		/* 8 bytes. */
 
 /*
- * In the server: notes the workers' end for processes that are forked from now
- * on, and owns it.
- */
-void		SsReturnKeepLocked(int port, int fd);
-
-/* In the server, whose workers keep theirs. */
-void		SsReturnCloseLocked(int port);
-
-/*
  * In a worker, without waiting.  Returns 0 or an errno: EAGAIN when the server
  * reads too slowly, ENOENT when the port has no return.
  */

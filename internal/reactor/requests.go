@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,6 +20,9 @@ import (
 
 // maxAddresses is how many addresses a listener may have.
 const maxAddresses = 8
+
+// defaultBacklog is cut by the system to what it allows.
+const defaultBacklog = 4096
 
 // reply is the answer to a request. Its descriptors are closed when it is sent.
 type reply struct {
@@ -114,7 +118,7 @@ type wanted struct {
 	where string // What the user wrote before its port.
 }
 
-// readWanted reads a line for each listener: port, backlog, whether SO_REUSEPORT,
+// readWanted reads a line for each listener: port, backlog or 0, whether SO_REUSEPORT,
 // whether each address must be there, what is written before the port, and
 // numeric addresses with commas, none for all; tabs in between.
 func readWanted(text string) ([]wanted, error) {
@@ -137,7 +141,7 @@ func readWanted(text string) ([]wanted, error) {
 			return nil, err
 		}
 		all = append(all, wanted{listen.Options{
-			Port: numbers[0], Backlog: numbers[1], ReusePort: numbers[2] != 0, Each: numbers[3] != 0,
+			Port: numbers[0], Backlog: cmp.Or(numbers[1], defaultBacklog), ReusePort: numbers[2] != 0, Each: numbers[3] != 0,
 			Addresses: addresses,
 		}, fields[4]})
 	}
