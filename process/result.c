@@ -54,19 +54,3 @@ SsErrorClosed(Tcl_Interp *interp, int port)
 	    "port %d is closed and its queue is empty: serve it again before"
 	    " you ask for a connection", port);
 }
-
-int
-SsErrorRetired(Tcl_Interp *interp, int port)
-{
-    return SsErrorOurs(interp, "RETIRED",
-	    "this process was asked to retire as a worker of port %d: ask"
-	    " again if it should go on", port);
-}
-
-int
-SsErrorMessage(Tcl_Interp *interp, int port)
-{
-    return SsErrorOurs(interp, "MESSAGE",
-	    "a message on the queue of port %d is not of this version: it"
-	    " was discarded", port);
-}

@@ -19,12 +19,7 @@ int		SsErrorOurs(Tcl_Interp *interp, const char *reason,
 int		SsErrorPosix(Tcl_Interp *interp, int error,
 		    const char *format, ...);
 
-/*
- * What there is to say of a port to who asks for connections: they have ended;
- * this process was asked to retire; what was queued was none.
- */
+/* Of a port that was served, to who asks for connections. */
 int		SsErrorClosed(Tcl_Interp *interp, int port);
-int		SsErrorRetired(Tcl_Interp *interp, int port);
-int		SsErrorMessage(Tcl_Interp *interp, int port);
 
 #endif /* SS_RESULT_H */

@@ -12,7 +12,7 @@
 #include "fork.h"
 #include "leave.h"
 #include "limit.h"
-#include "loop.h"
+#include "notifier.h"
 #include "ports.h"
 #include "result.h"
 #include "serve.h"
@@ -67,7 +67,7 @@ InChild(void)
 {
     SsSignalsGiveBack();
     SsLimitForget();
-    SsLoopForked();
+    SsNotifierForked();
     SsConnectionsForget();
     SsBoardForget();
     SsLeaveForget();
@@ -97,7 +97,7 @@ Prepare(Tcl_Interp *interp)
     if (!prepared) {
 	error = SsStartInit();
 	if (error == 0) {
-	    SsLoopPrepare();
+	    SsNotifierPrepare();
 	    SsConnectionsPrepare();
 	    error = SsForkInstall(InChild);
 	}

@@ -362,7 +362,8 @@ NoteAbandoned(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 	portPtr = portPtr->nextPtr;
     }
     portPtr->servicePtr = NULL;
-    SsPortGiveUpLocked(portPtr);
+    portPtr->serving = 0;
+    SsPortEndLocked(portPtr);
     fedPtr->serving = 1;
 }
 

@@ -85,7 +85,8 @@ FindLocked(
 static SsPort *
 UsePort(
     Tcl_Interp *interp,
-    Tcl_Obj *namePtr)		/* NULL: the first. */
+    Tcl_Obj *namePtr,		/* NULL: the first. */
+    SsPortUse *usePtr)		/* Set. */
 {
     const char *name = (namePtr == NULL) ? NULL : Tcl_GetString(namePtr);
     SsPort *portPtr;
@@ -98,17 +99,17 @@ UsePort(
     SsForkLock();
     portPtr = FindLocked(interp, name, number);
     if (portPtr != NULL) {
-	SsPortUseLocked(portPtr);
+	SsPortUseLocked(usePtr, portPtr);
     }
     SsForkUnlock();
     return portPtr;
 }
 
 static void
-DropPort(SsPort *portPtr)
+DropPort(SsPortUse *usePtr)
 {
     SsForkLock();
-    SsPortDropLocked(portPtr);
+    SsPortDropLocked(usePtr);
     SsForkUnlock();
 }
 
@@ -130,7 +131,8 @@ static int
 ClientSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     enum { HANDLER = 2 };
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
+    SsPortUse use;
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr, &use);
     Tcl_Obj *closedPtr = words[CLOSED].objPtr;
     int told, code;
 
@@ -141,14 +143,15 @@ ClientSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 	    : Tcl_GetCharLength(closedPtr) > 0;
     code = (portPtr->ended && !told) ? SsErrorClosed(interp, portPtr->number)
 	    : SsRequest(interp, portPtr, words[HANDLER].objPtr, closedPtr);
-    DropPort(portPtr);
+    DropPort(&use);
     return code;
 }
 
 static int
 AcceptSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
+    SsPortUse use;
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr, &use);
     int code;
 
     if (portPtr == NULL) {
@@ -157,21 +160,22 @@ AcceptSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     code = SsAccept(interp, portPtr,
 	    words[TIMEOUT].objPtr ? words[TIMEOUT].number : -1,
 	    words[CLOSED].objPtr);
-    DropPort(portPtr);
+    DropPort(&use);
     return code;
 }
 
 static int
 CloseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
+    SsPortUse use;
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr, &use);
     int number;
 
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
     number = portPtr->number;
-    DropPort(portPtr);
+    DropPort(&use);
     return SsServeAsk(interp, number, "close", 0);
 }
 
@@ -245,14 +249,15 @@ Status(Tcl_Interp *interp, const SsPort *portPtr)
 static int
 StatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr);
+    SsPortUse use;
+    SsPort *portPtr = UsePort(interp, words[PORT].objPtr, &use);
     int code;
 
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
     code = Status(interp, portPtr);
-    DropPort(portPtr);
+    DropPort(&use);
     return code;
 }
 

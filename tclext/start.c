@@ -65,6 +65,10 @@ LoadCopy(SsStarted *startedPtr)
     if (library != NULL) {
 	start = (StartProc) dlsym(library, "ssGoStart");
     }
+    if (library != NULL && start == NULL) {
+	SsStartFailed(startedPtr, ENOSYS, "the copy of this library for a"
+		" forked process has no start");
+    }
 }
 
 static void *

@@ -1,109 +1,67 @@
 #include "accept.h"
 #include "clock.h"
 #include "connection.h"
-#include "fork.h"
 #include "leave.h"
-#include "limit.h"
-#include "result.h"
-#include "room.h"
+#include "place.h"
+#include "receive.h"
 #include "signals.h"
-#include "wait.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
 
-typedef struct ThreadData {
-    int initialized;
-    SsWait wait;		/* What this thread waits with. */
-} ThreadData;
+static __thread SsPlace *placePtr = NULL;
+				/* This thread's, once it has waited. */
 
-static Tcl_ThreadDataKey dataKey;
-
-/*
- * TCL_ERROR when this process can't; else a status other than
- * SS_RECEIVE_FAILED.
- */
-static int
-Receive(Tcl_Interp *interp, SsPort *portPtr, SsReceiveStatus *statusPtr,
-    SsArrival *arrivalPtr)
+static void
+ThreadExitProc(void *clientData)
 {
-    if (portPtr->ended) {
-	*statusPtr = SS_RECEIVE_END;
-	return TCL_OK;
-    }
-    *statusPtr = SsRoomReceive(portPtr->queueFd, SsDescriptorBound(),
-	    arrivalPtr);
-    if (*statusPtr != SS_RECEIVE_FAILED) {
-	return TCL_OK;
-    }
-    if (errno == ERANGE) {
-	return SsErrorOurs(interp, "FDSETSIZE",
-		"too many open files for this Tcl, which waits with select:"
-		" have fewer than %d open before you accept a connection",
-		SsDescriptorBound());
-    }
-    return SsErrorPosix(interp, errno,
-	    "can't take a connection of port %d: %m", portPtr->number);
+    SsPlaceClose(placePtr);
+    Tcl_Free((char *) placePtr);
+    placePtr = NULL;
 }
 
 /*
- * No signal may slip in between the look whether one has come and the sleep: it
- * would be handled only after the next connection.
- */
-static SsWaitStatus
-SleepUnlessSignal(
-    SsWait *waitPtr,		/* With a place. */
-    int timeout)		/* Milliseconds; -1: for ever. */
-{
-    SsWaitStatus status = SS_WAIT_NOTHING;
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
-	status = SsWaitSleep(waitPtr, timeout, &before);
-    }
-    error = errno;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return status;
-}
-
-/*
- * Returns when the queue has something, the time is over, or a signal that the
- * application traps or that asks to stop has been handled.
+ * Sleeps until the queue has something (1), the time is over or there is a
+ * signal to handle (0); -1 with errno.  No signal may slip in between the look
+ * whether one has come and the sleep: it would be handled only after the next
+ * connection.
  */
 static int
 Sleep(
-    Tcl_Interp *interp,
-    SsPort *portPtr,
-    SsWait *waitPtr,
-    int timeout,		/* Milliseconds; -1: for ever. */
-    int *readyPtr)		/* Set: whether the queue has something. */
+    int queueFd,
+    int timeout)		/* Milliseconds; -1: for ever. */
 {
-    SsWaitStatus status = SS_WAIT_NOTHING;
-    int code, error;
+    sigset_t all, before;
+    int error, ready = 0;
 
-    error = SsWaitOpen(waitPtr);
-    if (error == 0) {
-	error = SsWaitJoin(waitPtr, portPtr->queueFd, 0,
-		SsEngagements() > 0);
+    if (placePtr == NULL) {
+	placePtr = (SsPlace *) Tcl_Alloc(sizeof(SsPlace));
+	SsPlaceInit(placePtr);
+	Tcl_CreateThreadExitHandler(ThreadExitProc, NULL);
     }
-    if (error == 0) {
-	status = SleepUnlessSignal(waitPtr, timeout);
-	error = (status == SS_WAIT_FAILED) ? errno : 0;
-    }
-    *readyPtr = (status == SS_WAIT_READY);
-    if (*readyPtr) {
-	return TCL_OK;
-    }
+    error = SsPlaceTake(placePtr, -1, queueFd, SsEngagements() > 0);
     if (error != 0) {
-	return SsErrorPosix(interp, error,
-		"can't wait for a connection of port %d: %m",
-		portPtr->number);
+	errno = error;
+	return -1;
     }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
+	ready = SsPlaceSleep(placePtr, timeout, &before);
+	error = errno;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return ready;
+}
+
+/* Those that the application traps. */
+static int
+HandleSignals(Tcl_Interp *interp)
+{
+    int code;
+
     if (Tcl_AsyncReady()) {
 	code = Tcl_AsyncInvoke(interp, TCL_OK);
 	if (code != TCL_OK) {
@@ -117,70 +75,6 @@ Sleep(
 	}
     }
     return Tcl_Canceled(interp, TCL_LEAVE_ERR_MSG);
-}
-
-/*
- * With TCL_OK there is a status: SS_RECEIVE_EMPTY after the deadline or when
- * this worker was asked to stop.
- */
-static int
-ReceiveOrWait(
-    Tcl_Interp *interp,
-    SsPort *portPtr,
-    SsWait *waitPtr,
-    int64_t deadline,		/* As SsMilliseconds tells; -1: none. */
-    SsReceiveStatus *statusPtr,
-    SsArrival *arrivalPtr)
-{
-    int64_t left = -1;
-    int ready = 0, code;
-
-    /*
-     * Whoever was woken for a connection tries to receive it, whatever else
-     * has come: nobody else was woken.
-     */
-    while (ready || !SsSignalsStopping()) {
-	code = Receive(interp, portPtr, statusPtr, arrivalPtr);
-	if (code != TCL_OK || *statusPtr != SS_RECEIVE_EMPTY) {
-	    return code;
-	}
-	if (deadline >= 0) {
-	    left = deadline - SsMilliseconds();
-	    if (left <= 0) {
-		return TCL_OK;
-	    }
-	}
-	code = Sleep(interp, portPtr, waitPtr, (int) left, &ready);
-	if (code != TCL_OK) {
-	    return code;
-	}
-    }
-    *statusPtr = SS_RECEIVE_EMPTY;
-    return TCL_OK;
-}
-
-static void
-ThreadExitProc(
-    void *clientData)		/* The thread's data. */
-{
-    ThreadData *dataPtr = (ThreadData *) clientData;
-
-    SsWaitClose(&dataPtr->wait);
-    dataPtr->initialized = 0;
-}
-
-static SsWait *
-GetWait(void)
-{
-    ThreadData *dataPtr = (ThreadData *) Tcl_GetThreadData(&dataKey,
-	    sizeof(ThreadData));
-
-    if (!dataPtr->initialized) {
-	dataPtr->initialized = 1;
-	SsWaitInit(&dataPtr->wait);
-	Tcl_CreateThreadExitHandler(ThreadExitProc, dataPtr);
-    }
-    return &dataPtr->wait;
 }
 
 static int
@@ -208,15 +102,8 @@ Ended(
     SsReceiveStatus status,
     Tcl_Obj *closedPtr)		/* May be NULL. */
 {
-    int number = portPtr->number;
-    int done;
+    int done = SsWorkerEnd(interp, SsPortInherited(portPtr), closedPtr);
 
-    if (status == SS_RECEIVE_END) {
-	SsForkLock();
-	SsPortEndLocked(portPtr);
-	SsForkUnlock();
-    }
-    done = SsWorkerEnd(interp, SsPortInherited(portPtr), closedPtr);
     while (closedPtr == NULL && SsLeaving()
 	    && Tcl_DoOneEvent(TCL_ALL_EVENTS)) {
 	/* Until the last connection is closed. */
@@ -225,8 +112,7 @@ Ended(
 	Tcl_ResetResult(interp);
 	return TCL_OK;
     }
-    return (status == SS_RECEIVE_RETIRE) ? SsErrorRetired(interp, number)
-	    : SsErrorClosed(interp, number);
+    return SsReceiveError(interp, portPtr, status, 0);
 }
 
 int
@@ -237,32 +123,42 @@ SsAccept(
     int timeout,		/* Milliseconds; -1: for ever. */
     Tcl_Obj *closedPtr)		/* May be NULL. */
 {
-    int64_t deadline = (timeout < 0) ? -1 : SsMilliseconds() + timeout;
+    int64_t deadline = SsMilliseconds() + timeout;
     SsReceiveStatus status;
     SsArrival arrival;
-    int code;
+    int ready = 0, code = TCL_OK;
 
-    code = ReceiveOrWait(interp, portPtr, GetWait(), deadline, &status,
-	    &arrival);
-    if (code != TCL_OK) {
-	return code;
+    /*
+     * Whoever was woken for a connection tries to receive it, whatever else
+     * has come: nobody else was woken.
+     */
+    while (code == TCL_OK && (ready || !SsSignalsStopping())) {
+	status = SsReceive(portPtr, &arrival);
+	if (status == SS_RECEIVE_GOT) {
+	    return GiveConnection(interp, &arrival);
+	}
+	if (status == SS_RECEIVE_END || status == SS_RECEIVE_RETIRE) {
+	    return Ended(interp, portPtr, status, closedPtr);
+	}
+	if (status != SS_RECEIVE_EMPTY) {
+	    return SsReceiveError(interp, portPtr, status, errno);
+	}
+	if (timeout >= 0) {
+	    timeout = (int) (deadline - SsMilliseconds());
+	    if (timeout <= 0) {
+		break;
+	    }
+	}
+	ready = Sleep(portPtr->queueFd, timeout);
+	if (ready < 0) {
+	    return SsReceiveError(interp, portPtr, SS_RECEIVE_FAILED, errno);
+	}
+	if (!ready) {
+	    code = HandleSignals(interp);
+	}
     }
-    switch (status) {
-    case SS_RECEIVE_GOT:
-	return GiveConnection(interp, &arrival);
-    case SS_RECEIVE_END:
-    case SS_RECEIVE_RETIRE:
-	return Ended(interp, portPtr, status, closedPtr);
-    case SS_RECEIVE_LOST:
-	SsConnectionDiscard(-1);
-	return SsErrorPosix(interp, EMFILE,
-		"a connection of port %d was lost for want of a descriptor:"
-		" close files or raise the limit", portPtr->number);
-    case SS_RECEIVE_REJECTED:
-	SsConnectionDiscard(-1);
-	return SsErrorMessage(interp, portPtr->number);
-    default:
+    if (code == TCL_OK) {
 	Tcl_ResetResult(interp);
-	return TCL_OK;
     }
+    return code;
 }

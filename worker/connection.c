@@ -35,6 +35,8 @@ typedef struct Connection {
 				 * which they came. */
     char address[SS_ADDRESS_SIZE];
     SsBoardPeer peer;
+    int lingers;		/* Whether Tcl was seen to write to it in the
+				 * background. */
     Tcl_Obj *closedPtr;		/* A command prefix to evaluate then, or
 				 * NULL... */
     Tcl_Interp *interp;		/* ...where, preserved... */
@@ -186,15 +188,12 @@ SsConnectionOpen(Tcl_Interp *interp, const SsArrival *arrivalPtr,
 	return TCL_ERROR;
     }
     connectionPtr = (Connection *) Tcl_Alloc(sizeof(Connection));
-    connectionPtr->header.proc = ClosedEventProc;
-    connectionPtr->process = SsForkCount();
-    connectionPtr->newerPtr = NULL;
+    *connectionPtr = (Connection) {
+	.header.proc = ClosedEventProc, .process = SsForkCount(),
+	.peer = { connectionPtr->address, arrivalPtr->port, SsMilliseconds(),
+		arrivalPtr->listener }
+    };
     memcpy(connectionPtr->address, arrivalPtr->address, SS_ADDRESS_SIZE);
-    connectionPtr->peer.address = connectionPtr->address;
-    connectionPtr->peer.port = arrivalPtr->port;
-    connectionPtr->peer.since = SsMilliseconds();
-    connectionPtr->peer.listener = arrivalPtr->listener;
-    connectionPtr->closedPtr = NULL;
     SsChannelOpen(&connectionPtr->socket, fd, ClosedProc);
     SsForkLock();
     received++;
@@ -275,6 +274,7 @@ SsConnectionsOpen(void)
     return open;
 }
 
+/* Tcl closes one a moment after nothing is buffered any more. */
 int
 SsConnectionsLingering(void)
 {
@@ -286,10 +286,12 @@ SsConnectionsLingering(void)
     for (connectionPtr = oldestPtr; connectionPtr != NULL;
 	    connectionPtr = connectionPtr->newerPtr) {
 	socketPtr = &connectionPtr->socket;
-	lingering += socketPtr->nonblocking
-		&& Tcl_GetChannelThread(socketPtr->channel)
-			== Tcl_GetCurrentThread()
-		&& Tcl_OutputBuffered(socketPtr->channel) > 0;
+	if (Tcl_GetChannelThread(socketPtr->channel)
+		== Tcl_GetCurrentThread()) {
+	    connectionPtr->lingers |= socketPtr->nonblocking
+		    && Tcl_OutputBuffered(socketPtr->channel) > 0;
+	    lingering += connectionPtr->lingers;
+	}
     }
     SsForkUnlock();
     return lingering;

@@ -17,9 +17,6 @@ typedef struct SsFiles {
     int *changed;		/* Those to look at before the next wait; room
 				 * for as many as are in the table. */
     int numChanged;
-    int *always;		/* Those that are always ready: regular files,
-				 * which epoll refuses.  Room as above. */
-    int numAlways;
 } SsFiles;
 
 void		SsFilesSet(SsFiles *filesPtr, int fd, int mask,
@@ -29,20 +26,23 @@ void		SsFilesUnset(SsFiles *filesPtr, int fd);
 /*
  * Puts on the epoll what has changed since it was called last; after
  * SsFilesRenew, which is for an epoll that is new and empty, everything.
- * Returns 0 if some couldn't be put there for want of memory: try again soon.
+ * Returns for how many milliseconds to wait at most: 0 after it queued events
+ * for regular files, which epoll refuses and which are always ready; a few, if
+ * something couldn't be put there for want of memory; else -1, for ever.
  */
+#define SS_FILES_SOON 20
+
 int		SsFilesPut(SsFiles *filesPtr, int pollFd);
 void		SsFilesRenew(SsFiles *filesPtr);
 
 /*
  * Queue Tcl events: for what the epoll told (data below 1 << 63 is of a file),
  * returning 0 where this is of a file that was closed and can't be got off the
- * epoll, because another process has it open; for what is always ready; for
- * all that is ready now, without any epoll.
+ * epoll, because another process has it open; for all that is ready now,
+ * without any epoll.
  */
 int		SsFilesReady(SsFiles *filesPtr, uint64_t data,
 		    uint32_t events);
-void		SsFilesAlwaysReady(SsFiles *filesPtr);
 void		SsFilesPoll(SsFiles *filesPtr);
 void		SsFilesFree(SsFiles *filesPtr);
 

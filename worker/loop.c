@@ -1,100 +1,194 @@
 #include "loop.h"
+#include "fork.h"
 #include "limit.h"
-#include "notifier.h"
 
-static void	WatchNested(SsWatch *watchPtr, int queueFd, int last);
-static void	NestedProc(void *clientData, int mask);
+typedef struct WatchEvent {
+    Tcl_Event header;
+    SsWatch *watchPtr;
+} WatchEvent;
 
-void
-SsLoopPrepare(void)
-{
-    SsNotifierPrepare();
-}
-
-void
-SsLoopForked(void)
-{
-    SsNotifierForked(NestedProc);
-    if (SsNotifierIsOurs()) {
-	SsDescriptorsUnbound();
-    }
-    SsWaitsForget(!SsNotifierIsOurs());
-}
+static __thread SsWatch *firstPtr
+	__attribute__((tls_model("initial-exec"))) = NULL;
+				/* This thread's. */
+static int isOurs = 0;
 
 int
 SsLoopIsOurs(void)
 {
-    return SsNotifierIsOurs();
+    return isOurs;
 }
 
 void
-SsWatchWant(SsWatch *watchPtr, int queueFd, int last)
+SsWatchInit(SsWatch *watchPtr, SsWatchProc *readyProc, void *clientData)
 {
-    if (SsNotifierIsOurs()) {
-	SsNotifierWatch(watchPtr, queueFd, last);
-    } else {
-	WatchNested(watchPtr, queueFd, last);
+    *watchPtr = (SsWatch) {
+	.nextPtr = firstPtr, .readyProc = readyProc, .clientData = clientData
+    };
+    firstPtr = watchPtr;
+    SsPlaceInit(&watchPtr->place);
+}
+
+static int
+WatchEventProc(Tcl_Event *evPtr, int flags)
+{
+    SsWatch *watchPtr = ((WatchEvent *) evPtr)->watchPtr;
+
+    if (!(flags & TCL_FILE_EVENTS)) {
+	return 0;
+    }
+    watchPtr->fired = 0;
+    watchPtr->readyProc(watchPtr->clientData, watchPtr->error);
+    return 1;
+}
+
+void
+SsWatchFire(SsWatch *watchPtr, int error)
+{
+    WatchEvent *eventPtr;
+
+    watchPtr->wanted = 0;
+    watchPtr->error = error;
+    if (!watchPtr->fired) {
+	watchPtr->fired = 1;
+	eventPtr = (WatchEvent *) Tcl_Alloc(sizeof(WatchEvent));
+	eventPtr->header.proc = WatchEventProc;
+	eventPtr->watchPtr = watchPtr;
+	Tcl_QueueEvent(&eventPtr->header, TCL_QUEUE_TAIL);
     }
 }
 
-/*
- * Such a wait is never exclusive: an epoll that another thing waits for is
- * told, and the next in the order of places, too.  Who was told in vain goes
- * behind, so that this happens no more than it must.
- */
-static void
-WatchNested(SsWatch *watchPtr, int queueFd, int last)
-{
-    SsWait *waitPtr = &watchPtr->wait;
-
-    watchPtr->error = SsWaitOpen(waitPtr);
-    if (watchPtr->error == 0) {
-	watchPtr->error = SsWaitJoin(waitPtr, queueFd, 0,
-		last || watchPtr->vain);
-    }
-    watchPtr->vain = 0;
-    if (watchPtr->error != 0) {
-	SsWatchFire(watchPtr);
-    } else if (!waitPtr->watched) {
-	waitPtr->watched = 1;
-	Tcl_CreateFileHandler(waitPtr->pollFd, TCL_READABLE, NestedProc,
-		watchPtr);
-    }
-}
-
-static void
-NestedProc(void *clientData, int mask)
+void
+SsLoopNestedProc(void *clientData, int mask)
 {
     SsWatch *watchPtr = (SsWatch *) clientData;
 
     (void) mask;
     SsWatchStop(watchPtr);
-    if (!watchPtr->fired) {
-	watchPtr->readyProc(watchPtr->clientData);
+    SsWatchFire(watchPtr, 0);
+}
+
+/*
+ * With Tcl's notifier a wait is never exclusive: an epoll that another thing
+ * waits for is told, and the next in the order of places, too.
+ */
+void
+SsWatchWant(SsWatch *watchPtr, int queueFd, int last)
+{
+    SsPlace *placePtr = &watchPtr->place;
+    int error;
+
+    if (isOurs) {
+	watchPtr->wanted = 1;
+	watchPtr->queueFd = queueFd;
+	watchPtr->last |= last;
+	return;
+    }
+    error = SsPlaceTake(placePtr, -1, queueFd, last);
+    if (error != 0) {
+	SsWatchFire(watchPtr, error);
+    } else if (!placePtr->watched) {
+	placePtr->watched = 1;
+	Tcl_CreateFileHandler(placePtr->pollFd, TCL_READABLE,
+		SsLoopNestedProc, watchPtr);
     }
 }
 
 int
 SsWatchReady(SsWatch *watchPtr)
 {
-    return watchPtr->fired || (watchPtr->wait.watched
-	    && SsWaitSleep(&watchPtr->wait, 0, NULL) == SS_WAIT_READY);
+    return watchPtr->fired || (watchPtr->place.watched
+	    && SsPlaceSleep(&watchPtr->place, 0, NULL) > 0);
 }
 
 void
 SsWatchStop(SsWatch *watchPtr)
 {
     watchPtr->wanted = 0;
-    if (watchPtr->wait.watched) {
-	watchPtr->wait.watched = 0;
-	Tcl_DeleteFileHandler(watchPtr->wait.pollFd);
+    if (watchPtr->place.watched) {
+	watchPtr->place.watched = 0;
+	Tcl_DeleteFileHandler(watchPtr->place.pollFd);
     }
+}
+
+static int
+IsEventOf(Tcl_Event *evPtr, void *clientData)
+{
+    return evPtr->proc == WatchEventProc
+	    && ((WatchEvent *) evPtr)->watchPtr == clientData;
 }
 
 void
 SsWatchClose(SsWatch *watchPtr)
 {
+    SsWatch **linkPtr = &firstPtr;
+
     SsWatchStop(watchPtr);
-    SsNotifierUnwatch(watchPtr);
-    SsWatchForget(watchPtr);
+    Tcl_DeleteEvents(IsEventOf, watchPtr);
+    while (*linkPtr != watchPtr) {
+	linkPtr = &(*linkPtr)->nextPtr;
+    }
+    *linkPtr = watchPtr->nextPtr;
+    SsPlaceClose(&watchPtr->place);
+}
+
+/*
+ * A thread that will sleep must not be woken for what nobody wants there.  One
+ * that won't keeps its place meanwhile.
+ */
+int
+SsLoopArrange(int pollFd, int timeout)
+{
+    SsWatch *watchPtr;
+    int error, sleeps = (timeout != 0);
+
+    for (watchPtr = firstPtr; watchPtr != NULL; watchPtr = watchPtr->nextPtr) {
+	if (sleeps && !watchPtr->wanted && watchPtr->place.queueFd >= 0) {
+	    SsForkLock();
+	    SsPlacesLeaveLocked(pollFd, watchPtr->place.queueFd);
+	    SsForkUnlock();
+	}
+    }
+    for (watchPtr = firstPtr; watchPtr != NULL; watchPtr = watchPtr->nextPtr) {
+	if (!watchPtr->wanted) {
+	    continue;
+	}
+	error = SsPlaceTake(&watchPtr->place, pollFd, watchPtr->queueFd,
+		sleeps && watchPtr->last);
+	if (sleeps) {
+	    watchPtr->last = 0;
+	}
+	if (error != 0) {
+	    SsWatchFire(watchPtr, error);
+	    timeout = 0;
+	}
+    }
+    return timeout;
+}
+
+void
+SsLoopFire(int queueFd, int error)
+{
+    SsWatch *watchPtr;
+
+    for (watchPtr = firstPtr; watchPtr != NULL; watchPtr = watchPtr->nextPtr) {
+	if (watchPtr->wanted
+		&& (queueFd < 0 || watchPtr->queueFd == queueFd)) {
+	    SsWatchFire(watchPtr, error);
+	}
+    }
+}
+
+void
+SsLoopForked(int ours)
+{
+    SsWatch *watchPtr;
+
+    isOurs = ours;
+    if (ours) {
+	SsDescriptorsUnbound();
+    }
+    for (watchPtr = firstPtr; watchPtr != NULL; watchPtr = watchPtr->nextPtr) {
+	watchPtr->wanted = watchPtr->error = 0;
+    }
+    SsPlacesForget(!ours);
 }

@@ -5,24 +5,44 @@
  * for files and queues.  Where it keeps its own, in a process that was not
  * forked, an epoll that holds the queue is one more file to it.
  *
- * Who asks for a connection marks nothing; the event source's setup, which Tcl
- * calls before each wait, says SsWatchWant as long as one is asked for.
+ * A watch is what one request waits for a queue with: when there is something
+ * to receive, its ready procedure is called, from an event, once.  It belongs
+ * to the thread that made it.  Who asks for a connection marks nothing; the
+ * event source's setup, which Tcl calls before each wait, says SsWatchWant as
+ * long as one is asked for.
  */
 
 #ifndef SS_LOOP_H
 #define SS_LOOP_H
 
-#include "watch.h"
+#include "place.h"
 
-/* Once in a process that loads the library; in a child's fork handler. */
-void		SsLoopPrepare(void);
-void		SsLoopForked(void);
+#include <tcl.h>
+
+/* The error is why it can't wait, an errno, or 0. */
+typedef void (SsWatchProc)(void *clientData, int error);
+
+typedef struct SsWatch {
+    struct SsWatch *nextPtr;	/* Of the same thread. */
+    SsWatchProc *readyProc;
+    void *clientData;
+    int fired;			/* An event is queued that calls it... */
+    int error;			/* ...with this. */
+    int wanted;			/* Our notifier: until it fires... */
+    int queueFd;		/* ...it waits for this queue... */
+    int last;			/* ...and goes behind the others first. */
+    SsPlace place;
+} SsWatch;
 
 /*
  * Whether our notifier runs this process's event loops: they bear any number of
  * descriptors.
  */
 int		SsLoopIsOurs(void);
+
+void		SsWatchInit(SsWatch *watchPtr, SsWatchProc *readyProc,
+		    void *clientData);
+void		SsWatchClose(SsWatch *watchPtr);
 
 /*
  * Waits for the queue from now until the watch fires, or another call says
@@ -31,11 +51,29 @@ int		SsLoopIsOurs(void);
  */
 void		SsWatchWant(SsWatch *watchPtr, int queueFd, int last);
 
+/* Queues the event, without anything to wait for. */
+void		SsWatchFire(SsWatch *watchPtr, int error);
+
 /* Whether the watch was woken for something, queued or not. */
 int		SsWatchReady(SsWatch *watchPtr);
 
 /* Waits no more, and leaves an event that is queued. */
 void		SsWatchStop(SsWatch *watchPtr);
-void		SsWatchClose(SsWatch *watchPtr);
+
+/*
+ * For our notifier.  SsLoopArrange takes the places that this thread's watches
+ * want on its epoll, and, if it is going to sleep, gives up the others; it
+ * returns the timeout, 0 if one has fired for want of a place.  SsLoopFire
+ * fires those that want this queue (-1: any).
+ */
+int		SsLoopArrange(int pollFd, int timeout);
+void		SsLoopFire(int queueFd, int error);
+
+/*
+ * In the child's fork handler: whose notifier runs its event loops.  Ours takes
+ * over no handler that has this procedure.
+ */
+void		SsLoopForked(int ours);
+void		SsLoopNestedProc(void *clientData, int mask);
 
 #endif /* SS_LOOP_H */

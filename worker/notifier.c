@@ -1,8 +1,11 @@
 #include "notifier.h"
 #include "files.h"
+#include "fork.h"
 #include "limit.h"
+#include "loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,38 +20,21 @@
 #define MAGIC UINT64_C(0xf00d50c7e75e47e5)
 				/* No pointer of anybody's. */
 #define MOST 64			/* Of what one wait is told. */
-#define SOON 20			/* Milliseconds, for what must be tried
-				 * again. */
-#define NOT_A_FILE (UINT64_C(1) << 63)
-				/* Alone the alert, else with a place. */
-
-/*
- * A thread's place at a queue, shared by those of its requests that are for
- * this queue.
- */
-
-typedef struct SsPlace {
-    struct SsPlace *nextPtr;	/* Of the same thread. */
-    SsWait wait;
-    int queueFd;
-    int behind;			/* Go behind the others before it sleeps. */
-    SsWatch *firstPtr;		/* Who shares it. */
-} SsPlace;
 
 typedef struct Notifier {
     uint64_t magic;		/* First, where Tcl's has a pointer. */
-    struct Notifier *nextPtr;
+    struct Notifier *volatile nextPtr;
     int pollFd;			/* -1 until the thread first waits. */
     int alertFd;
     atomic_int alerted;
     SsFiles files;
-    SsPlace *firstPlacePtr;
 } Notifier;
 
 /*
- * All of this process.  Changed by the hooks below, under a lock of Tcl's that
- * also excludes alerts.  A fork in another thread may come in the middle of
- * that, so each change is one assignment.
+ * All of this process, last that of the thread that survived the fork.  Changed
+ * by the hooks below, under a lock of Tcl's that also excludes alerts.  A fork
+ * in another thread may come in the middle of that, so each change is one
+ * assignment.
  */
 
 static Notifier *volatile firstPtr = NULL;
@@ -58,13 +44,9 @@ static __thread Notifier *currentPtr
 				/* This thread's. */
 static Notifier mainNotifier;	/* Of the thread that forked the first child,
 				 * where nothing may be allocated. */
-static Notifier *survivorPtr = NULL;
-				/* Of the thread that forked. */
-static int isOurs = 0;
 static int canReplace = 0;	/* Tcl's list of handlers is as below. */
 static struct TclHandler **inheritedPtr = NULL;
 				/* That list, until it is taken over. */
-static Tcl_FileProc *notInherited;
 
 /*
  * As it stands in unix/tclUnixNotfy.c of Tcl 8.4 to 8.6.  A notifier's client
@@ -80,28 +62,7 @@ typedef struct TclHandler {
     struct TclHandler *nextPtr;
 } TclHandler;
 
-static void	SetTimer(const Tcl_Time *timePtr);
-static void	ServiceMode(int mode);
-static void *	Init(void);
-static void	Finalize(void *clientData);
-static void	Alert(void *clientData);
-static void	CreateHandler(int fd, int mask, Tcl_FileProc *proc,
-		    void *clientData);
-static void	DeleteHandler(int fd);
-static int	Wait(const Tcl_Time *timePtr);
-
-static Tcl_NotifierProcs hooks = {
-    SetTimer, Wait, CreateHandler, DeleteHandler, Init, Finalize, Alert,
-    ServiceMode
-};
-
-static void
-TriedProc(void *clientData, int mask)
-{
-    (void) clientData;
-    (void) mask;
-}
-
+/* The handler that it makes is never called. */
 static Tcl_ThreadCreateType
 TryMain(
     void *clientData)		/* Set to 1 if all is as expected. */
@@ -112,18 +73,16 @@ TryMain(
 
     if (fd >= 0 && fd < FD_SETSIZE && data != NULL
 	    && *(TclHandler **) data == NULL) {
-	Tcl_CreateFileHandler(fd, TCL_READABLE, TriedProc, clientData);
+	Tcl_CreateFileHandler(fd, TCL_READABLE, SsLoopNestedProc, clientData);
 	handlerPtr = *(TclHandler **) data;
 	*(int *) clientData = (handlerPtr != NULL && handlerPtr->fd == fd
 		&& handlerPtr->mask == TCL_READABLE
 		&& handlerPtr->readyMask == 0
-		&& handlerPtr->proc == TriedProc
+		&& handlerPtr->proc == SsLoopNestedProc
 		&& handlerPtr->clientData == clientData
 		&& handlerPtr->nextPtr == NULL);
 	Tcl_DeleteFileHandler(fd);
-	if (*(TclHandler **) data != NULL) {
-	    *(int *) clientData = 0;
-	}
+	*(int *) clientData &= (*(TclHandler **) data == NULL);
     }
     Tcl_FinalizeNotifier(data);
     if (fd >= 0) {
@@ -176,66 +135,7 @@ Become(
     currentPtr = notifierPtr;
 }
 
-/*
- * Tcl's own handler has run before ours.  With our hooks set, in a grandchild,
- * it has called Init; that opens nothing.  Another copy of this library may
- * have set its hooks: ours then stay away.
- */
-void
-SsNotifierForked(Tcl_FileProc *skippedProc)
-{
-    Notifier *notifierPtr;
-    SsPlace *placePtr;
-    SsWatch *watchPtr;
-    void *data;
-
-    if (!canReplace) {
-	return;
-    }
-    for (notifierPtr = firstPtr; notifierPtr != NULL;
-	    notifierPtr = notifierPtr->nextPtr) {
-	CloseDescriptor(&notifierPtr->pollFd);
-	CloseDescriptor(&notifierPtr->alertFd);
-    }
-    if (!isOurs) {
-	data = Tcl_InitNotifier();
-	if (data == NULL || *(uint64_t *) data == MAGIC) {
-	    return;
-	}
-	inheritedPtr = (TclHandler **) data;
-	notInherited = skippedProc;
-	isOurs = 1;
-	Become(&mainNotifier);
-	Tcl_SetNotifier(&hooks);
-    }
-    survivorPtr = currentPtr;
-    firstPtr = currentPtr;
-    if (currentPtr == NULL) {
-	return;
-    }
-    currentPtr->nextPtr = NULL;
-    for (placePtr = currentPtr->firstPlacePtr; placePtr != NULL;
-	    placePtr = placePtr->nextPtr) {
-	for (watchPtr = placePtr->firstPtr; watchPtr != NULL;
-		watchPtr = watchPtr->nextPtr) {
-	    watchPtr->wanted = watchPtr->error = 0;
-	}
-    }
-}
-
-int
-SsNotifierIsOurs(void)
-{
-    return isOurs;
-}
-
 /* The hooks that Tcl calls. */
-
-static void
-SetTimer(const Tcl_Time *timePtr)
-{
-    (void) timePtr;
-}
 
 static void
 ServiceMode(int mode)
@@ -266,20 +166,12 @@ Finalize(void *clientData)
     Notifier *volatile *linkPtr;
 
     (void) clientData;
-    if (notifierPtr == NULL) {
-	return;
+    for (linkPtr = &firstPtr; *linkPtr != notifierPtr;
+	    linkPtr = &(*linkPtr)->nextPtr) {
+	/* To the link that leads to it. */
     }
-    for (linkPtr = &firstPtr; *linkPtr != NULL;
-	    linkPtr = (Notifier *volatile *) &(*linkPtr)->nextPtr) {
-	if (*linkPtr == notifierPtr) {
-	    *linkPtr = notifierPtr->nextPtr;
-	    break;
-	}
-    }
+    *linkPtr = notifierPtr->nextPtr;
     currentPtr = NULL;
-    if (survivorPtr == notifierPtr) {
-	survivorPtr = NULL;
-    }
     CloseDescriptor(&notifierPtr->pollFd);
     CloseDescriptor(&notifierPtr->alertFd);
     SsFilesFree(&notifierPtr->files);
@@ -295,23 +187,17 @@ Finalize(void *clientData)
 static void
 Alert(void *clientData)
 {
-    static const uint64_t one = 1;
     Notifier *notifierPtr;
     int saved = errno;
-    ssize_t written;
 
     for (notifierPtr = firstPtr; notifierPtr != NULL
-	    && (void *) notifierPtr != clientData;
+	    && notifierPtr != clientData && notifierPtr->nextPtr != NULL;
 	    notifierPtr = notifierPtr->nextPtr) {
-	/* To the one that is meant. */
-    }
-    if (notifierPtr == NULL) {
-	notifierPtr = survivorPtr;
+	/* To the one that is meant, or the last. */
     }
     if (notifierPtr != NULL && atomic_exchange(&notifierPtr->alerted, 1) == 0
 	    && notifierPtr->alertFd >= 0) {
-	written = write(notifierPtr->alertFd, &one, sizeof(one));
-	(void) written;
+	eventfd_write(notifierPtr->alertFd, 1);
     }
     errno = saved;
 }
@@ -323,18 +209,18 @@ Alert(void *clientData)
 static void
 TakeOver(Notifier *notifierPtr)
 {
-    TclHandler *handlerPtr = *inheritedPtr, *nextPtr;
+    TclHandler *handlerPtr;
 
-    *inheritedPtr = NULL;
-    inheritedPtr = NULL;
-    for (; handlerPtr != NULL; handlerPtr = nextPtr) {
-	nextPtr = handlerPtr->nextPtr;
-	if (handlerPtr->proc != notInherited) {
+    while (*inheritedPtr != NULL) {
+	handlerPtr = *inheritedPtr;
+	*inheritedPtr = handlerPtr->nextPtr;
+	if (handlerPtr->proc != SsLoopNestedProc) {
 	    SsFilesSet(&notifierPtr->files, handlerPtr->fd, handlerPtr->mask,
 		    handlerPtr->proc, handlerPtr->clientData);
 	}
 	Tcl_Free((char *) handlerPtr);
     }
+    inheritedPtr = NULL;
 }
 
 static Notifier *
@@ -342,7 +228,7 @@ Current(void)
 {
     Notifier *notifierPtr = (currentPtr != NULL) ? currentPtr : Init();
 
-    if (inheritedPtr != NULL && notifierPtr == survivorPtr) {
+    if (inheritedPtr != NULL && notifierPtr == &mainNotifier) {
 	TakeOver(notifierPtr);
     }
     return notifierPtr;
@@ -368,26 +254,29 @@ Milliseconds(
     Tcl_ScaleTimeProc *scaleProc;
     void *clientData;
     Tcl_Time left;
+    int64_t result;
 
     if (timePtr == NULL) {
 	return -1;
     }
     left = *timePtr;
-    if (left.sec <= 0 && left.usec <= 0) {
-	return 0;
-    }
     Tcl_QueryTimeProc(&getProc, &scaleProc, &clientData);
     scaleProc(&left, clientData);
-    if (left.sec > INT32_MAX / 1000 - 1) {
-	return INT32_MAX;
-    }
-    return (int) (left.sec * 1000 + (left.usec + 999) / 1000);
+    result = (int64_t) left.sec * 1000 + (left.usec + 999) / 1000;
+    return (result > INT_MAX) ? INT_MAX : (result < 0) ? 0 : (int) result;
+}
+
+/* Of two timeouts; -1, for ever, is the longest. */
+static int
+Sooner(int one, int other)
+{
+    return ((unsigned) one < (unsigned) other) ? one : other;
 }
 
 static int
 Open(Notifier *notifierPtr)
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = NOT_A_FILE };
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET };
     int error;
 
     if (notifierPtr->pollFd >= 0) {
@@ -396,16 +285,12 @@ Open(Notifier *notifierPtr)
     if (notifierPtr->alertFd < 0) {
 	notifierPtr->alertFd = SsAboveStdio(
 		eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	if (notifierPtr->alertFd < 0) {
-	    return errno;
-	}
     }
     notifierPtr->pollFd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
-    if (notifierPtr->pollFd < 0) {
-	return errno;
-    }
-    if (epoll_ctl(notifierPtr->pollFd, EPOLL_CTL_ADD, notifierPtr->alertFd,
-	    &event) < 0) {
+    event.data.u64 = SS_PLACE_DATA | (uint64_t) notifierPtr->alertFd;
+    if (notifierPtr->alertFd < 0 || notifierPtr->pollFd < 0
+	    || epoll_ctl(notifierPtr->pollFd, EPOLL_CTL_ADD,
+		    notifierPtr->alertFd, &event) < 0) {
 	error = errno;
 	CloseDescriptor(&notifierPtr->pollFd);
 	return error;
@@ -414,223 +299,105 @@ Open(Notifier *notifierPtr)
     return 0;
 }
 
-static void
-FirePlace(SsPlace *placePtr, int error)
-{
-    SsWatch *watchPtr;
-
-    for (watchPtr = placePtr->firstPtr; watchPtr != NULL;
-	    watchPtr = watchPtr->nextPtr) {
-	if (watchPtr->wanted) {
-	    watchPtr->error = error;
-	    SsWatchFire(watchPtr);
-	}
-    }
-}
-
-/* Without a descriptor to wait with: looks at everything now and then. */
-static void
-WaitWithout(Notifier *notifierPtr, int timeout, int error)
-{
-    SsPlace *placePtr;
-
-    if (!atomic_exchange(&notifierPtr->alerted, 0)) {
-	poll(NULL, 0, (timeout < 0 || timeout > SOON) ? SOON : timeout);
-    }
-    SsFilesPoll(&notifierPtr->files);
-    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
-	    placePtr = placePtr->nextPtr) {
-	FirePlace(placePtr, error);
-    }
-}
-
-static int
-IsWanted(const SsPlace *placePtr)
-{
-    const SsWatch *watchPtr = placePtr->firstPtr;
-
-    while (watchPtr != NULL && !watchPtr->wanted) {
-	watchPtr = watchPtr->nextPtr;
-    }
-    return watchPtr != NULL;
-}
-
-static int
-Take(Notifier *notifierPtr, SsPlace *placePtr, int sleeps)
-{
-    int last = placePtr->behind && sleeps;
-
-    if (sleeps) {
-	placePtr->behind = 0;
-    }
-    if (!last && placePtr->wait.pollFd == notifierPtr->pollFd
-	    && placePtr->wait.queueFd == placePtr->queueFd) {
-	return 0;
-    }
-    SsWaitLend(&placePtr->wait, notifierPtr->pollFd);
-    return SsWaitJoin(&placePtr->wait, placePtr->queueFd,
-	    NOT_A_FILE | (uintptr_t) placePtr, last);
-}
-
 /*
- * A thread that will sleep must not be woken for what nobody wants there.  One
- * that won't keeps its place meanwhile.  Returns whether a watch has fired,
- * for want of a place.
- */
-static int
-Arrange(Notifier *notifierPtr, int sleeps)
-{
-    SsPlace *placePtr;
-    int error, fired = 0;
-
-    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
-	    placePtr = placePtr->nextPtr) {
-	if (IsWanted(placePtr)) {
-	    error = Take(notifierPtr, placePtr, sleeps);
-	    if (error != 0) {
-		FirePlace(placePtr, error);
-		fired = 1;
-	    }
-	} else if (sleeps && placePtr->wait.queueFd >= 0) {
-	    SsWaitLeave(&placePtr->wait);
-	}
-    }
-    return fired;
-}
-
-/*
- * A file that is closed here but open in another process can't be taken off the
- * epoll.
+ * Nothing is received here, nor looked for twice: the kernel tells in turn what
+ * is ready, connections among the rest.  An alert only wakes; its descriptor is
+ * no queue's.
  */
 static void
-Reopen(Notifier *notifierPtr)
+Sleep(
+    Notifier *notifierPtr,	/* Open. */
+    int timeout)
 {
-    SsPlace *placePtr;
+    struct epoll_event events[MOST];
+    uint64_t data;
+    int i, number, stale = 0;
 
-    CloseDescriptor(&notifierPtr->pollFd);
-    for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL;
-	    placePtr = placePtr->nextPtr) {
-	SsWaitLend(&placePtr->wait, -1);
-    }
-}
-
-static void
-Happened(
-    Notifier *notifierPtr,
-    const struct epoll_event *events,
-    int number)			/* -1: a signal came. */
-{
-    uint64_t data, count;
-    ssize_t got;
-    int i, stale = 0;
-
+    timeout = SsLoopArrange(notifierPtr->pollFd, timeout);
+    number = epoll_wait(notifierPtr->pollFd, events, MOST, timeout);
     for (i = 0; i < number; i++) {
 	data = events[i].data.u64;
-	if (data == NOT_A_FILE) {
-	    got = read(notifierPtr->alertFd, &count, sizeof(count));
-	    (void) got;
-	} else if (data & NOT_A_FILE) {
-	    FirePlace((SsPlace *) (uintptr_t) (data & ~NOT_A_FILE), 0);
+	if (data & SS_PLACE_DATA) {
+	    SsLoopFire((int) (data & INT_MAX), 0);
 	} else if (!SsFilesReady(&notifierPtr->files, data,
 		events[i].events)) {
 	    stale = 1;
 	}
     }
+
+    /*
+     * A file that is closed here but open in another process can't be taken
+     * off the epoll: the next wait is on another one.
+     */
     if (stale) {
-	Reopen(notifierPtr);
+	SsForkLock();
+	SsPlacesLeaveLocked(notifierPtr->pollFd, -1);
+	SsForkUnlock();
+	CloseDescriptor(&notifierPtr->pollFd);
     }
 }
 
-/*
- * Nothing is received here, nor looked for twice: the kernel tells in turn what
- * is ready, connections among the rest.
- */
 static int
 Wait(const Tcl_Time *timePtr)
 {
     Notifier *notifierPtr = Current();
-    struct epoll_event events[MOST];
     int timeout = Milliseconds(timePtr);
-    int number, error;
+    int error;
 
     error = Open(notifierPtr);
-    if (error != 0) {
-	WaitWithout(notifierPtr, timeout, error);
-	return 0;
+    if (error == 0) {
+	timeout = Sooner(timeout, SsFilesPut(&notifierPtr->files,
+		notifierPtr->pollFd));
     }
-    if (!SsFilesPut(&notifierPtr->files, notifierPtr->pollFd)
-	    && (timeout < 0 || timeout > SOON)) {
-	timeout = SOON;
-    }
-    if (notifierPtr->files.numAlways > 0
-	    || atomic_load(&notifierPtr->alerted)) {
-	timeout = 0;
-    }
-    if (Arrange(notifierPtr, timeout != 0)) {
-	timeout = 0;
-    }
-    number = epoll_wait(notifierPtr->pollFd, events, MOST, timeout);
     if (atomic_load(&notifierPtr->alerted)) {
-	atomic_store(&notifierPtr->alerted, 0);
+	timeout = 0;
     }
-    Happened(notifierPtr, events, number);
-    SsFilesAlwaysReady(&notifierPtr->files);
+    if (error == 0) {
+	Sleep(notifierPtr, timeout);
+    } else {
+	/* Looks at everything now and then. */
+	poll(NULL, 0, Sooner(timeout, SS_FILES_SOON));
+	SsFilesPoll(&notifierPtr->files);
+	SsLoopFire(-1, error);
+    }
+    atomic_store_explicit(&notifierPtr->alerted, 0, memory_order_release);
     return 0;
 }
 
-/* Places at queues. */
+static Tcl_NotifierProcs hooks = {
+    NULL, Wait, CreateHandler, DeleteHandler, Init, Finalize, Alert,
+    ServiceMode
+};
 
+/*
+ * Tcl's own handler has run before ours.  With our hooks set, in a grandchild,
+ * it has called Init; that opens nothing.  Another copy of this library may
+ * have set its hooks: ours then stay away.
+ */
 void
-SsNotifierWatch(SsWatch *watchPtr, int queueFd, int last)
+SsNotifierForked(void)
 {
-    Notifier *notifierPtr = Current();
-    SsPlace *placePtr = watchPtr->placePtr;
+    Notifier *notifierPtr;
+    int ours = SsLoopIsOurs();
+    void *data;
 
-    if (placePtr == NULL) {
-	for (placePtr = notifierPtr->firstPlacePtr; placePtr != NULL
-		&& placePtr->queueFd != queueFd;
-		placePtr = placePtr->nextPtr) {
-	    /* To the one at this queue. */
+    for (notifierPtr = firstPtr; notifierPtr != NULL;
+	    notifierPtr = notifierPtr->nextPtr) {
+	CloseDescriptor(&notifierPtr->pollFd);
+	CloseDescriptor(&notifierPtr->alertFd);
+    }
+    if (canReplace && !ours) {
+	data = Tcl_InitNotifier();
+	if (data != NULL && *(uint64_t *) data != MAGIC) {
+	    inheritedPtr = (TclHandler **) data;
+	    ours = 1;
+	    Become(&mainNotifier);
+	    Tcl_SetNotifier(&hooks);
 	}
-	if (placePtr == NULL) {
-	    placePtr = (SsPlace *) Tcl_Alloc(sizeof(SsPlace));
-	    memset(placePtr, 0, sizeof(SsPlace));
-	    SsWaitInit(&placePtr->wait);
-	    placePtr->queueFd = queueFd;
-	    placePtr->nextPtr = notifierPtr->firstPlacePtr;
-	    notifierPtr->firstPlacePtr = placePtr;
-	}
-	watchPtr->placePtr = placePtr;
-	watchPtr->nextPtr = placePtr->firstPtr;
-	placePtr->firstPtr = watchPtr;
     }
-    placePtr->behind |= last;
-    watchPtr->wanted = 1;
-}
-
-void
-SsNotifierUnwatch(SsWatch *watchPtr)
-{
-    SsPlace *placePtr = watchPtr->placePtr, **linkPtr;
-    SsWatch **watchLinkPtr;
-
-    if (placePtr == NULL || currentPtr == NULL) {
-	return;
+    firstPtr = currentPtr;
+    if (firstPtr != NULL) {
+	firstPtr->nextPtr = NULL;
     }
-    watchPtr->placePtr = NULL;
-    for (watchLinkPtr = &placePtr->firstPtr; *watchLinkPtr != watchPtr;
-	    watchLinkPtr = &(*watchLinkPtr)->nextPtr) {
-	/* To the link that leads to it. */
-    }
-    *watchLinkPtr = watchPtr->nextPtr;
-    if (placePtr->firstPtr != NULL) {
-	return;
-    }
-    for (linkPtr = &currentPtr->firstPlacePtr; *linkPtr != placePtr;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	/* The same. */
-    }
-    *linkPtr = placePtr->nextPtr;
-    SsWaitClose(&placePtr->wait);
-    Tcl_Free((char *) placePtr);
+    SsLoopForked(ours);
 }

@@ -5,13 +5,11 @@
  * above.  Ours is one epoll in each thread, with the thread's files, its places
  * at queues, and an eventfd for alerts of other threads.
  *
- * Nothing but loop.c should need this file.
+ * What its places are for it knows from loop.h.
  */
 
 #ifndef SS_NOTIFIER_H
 #define SS_NOTIFIER_H
-
-#include "watch.h"
 
 /*
  * Finds out, once, whether this Tcl's notifier can be replaced in children:
@@ -22,17 +20,8 @@ void		SsNotifierPrepare(void);
 
 /*
  * Puts ours in its place, in the child's fork handler, safe between fork and
- * exec.  A handler with the procedure given is not taken over.
+ * exec.
  */
-void		SsNotifierForked(Tcl_FileProc *skippedProc);
-int		SsNotifierIsOurs(void);
-
-/*
- * SsNotifierWatch takes a place at the queue before the thread sleeps, and
- * fires the watch when there is something to receive.  SsNotifierUnwatch
- * forgets it.
- */
-void		SsNotifierWatch(SsWatch *watchPtr, int queueFd, int last);
-void		SsNotifierUnwatch(SsWatch *watchPtr);
+void		SsNotifierForked(void);
 
 #endif /* SS_NOTIFIER_H */

@@ -1,22 +1,27 @@
 #include "ports.h"
 #include "fork.h"
+#include "place.h"
 #include "queue.h"
-#include "wait.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <tcl.h>
 #include <string.h>
 #include <unistd.h>
 
-typedef struct SsPortUse {
-    struct SsPortUse *nextPtr;
-    pthread_t thread;
-    int count;
-} SsPortUse;
-
-static SsPort *firstPortPtr = NULL;
+static SsPort *firstPtr = NULL;
 static int lastQueue = 0;
+
+static SsPort **
+LinkTo(
+    const SsPort *portPtr)	/* NULL: the end of the list. */
+{
+    SsPort **linkPtr = &firstPtr;
+
+    while (*linkPtr != portPtr) {
+	linkPtr = &(*linkPtr)->nextPtr;
+    }
+    return linkPtr;
+}
 
 /*
  * Closes the receive end of a queue that ended when nobody uses it, and frees
@@ -26,74 +31,45 @@ static int lastQueue = 0;
 static void
 TidyLocked(SsPort *portPtr)
 {
-    SsPort **linkPtr;
-
-    if (!portPtr->ended || portPtr->uses > 0) {
+    if (!portPtr->ended || portPtr->firstUsePtr != NULL) {
 	return;
     }
     if (portPtr->queueFd >= 0) {
-	SsWaitsLeaveLocked(portPtr->queueFd);
+	SsPlacesLeaveLocked(-1, portPtr->queueFd);
 	close(portPtr->queueFd);
 	portPtr->queueFd = -1;
     }
-    if (portPtr->servicePtr != NULL
-	    || SsPortFindLocked(portPtr->number) == portPtr) {
-	return;
+    if (portPtr->servicePtr == NULL
+	    && SsPortFindLocked(portPtr->number) != portPtr) {
+	*LinkTo(portPtr) = portPtr->nextPtr;
+	Tcl_Free((char *) portPtr);
     }
-    for (linkPtr = &firstPortPtr; *linkPtr != portPtr;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	/* To the link that leads to it. */
-    }
-    *linkPtr = portPtr->nextPtr;
-    Tcl_Free((char *) portPtr->listeners);
-    Tcl_Free((char *) portPtr);
-}
-
-/*
- * The link that is to lead to a new port: behind those of its number that have
- * not ended, so that a second queue leaves the order as it is, or at the end.
- */
-static SsPort **
-PlaceLocked(int number)
-{
-    SsPort **linkPtr, **placePtr = NULL;
-
-    for (linkPtr = &firstPortPtr; *linkPtr != NULL;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	if ((*linkPtr)->number == number && !(*linkPtr)->ended) {
-	    placePtr = &(*linkPtr)->nextPtr;
-	}
-    }
-    return (placePtr != NULL) ? placePtr : linkPtr;
 }
 
 /*
  * One that ended under the same number gives way; one whose queue still holds
- * connections stays before it until it ends.
+ * connections stays just before it until it ends, so that a second queue leaves
+ * the order of the ports as it is.
  */
 SsPort *
-SsPortAddLocked(
-    const SsListener *listeners,
-    int numListeners,
-    int queueFd)		/* Becomes the port's. */
+SsPortAddLocked(const SsListener *listeners, int numListeners, int queueFd)
 {
-    SsPort *portPtr, *olderPtr, **linkPtr;
-    unsigned size = (unsigned) numListeners * sizeof(SsListener);
-    int number = listeners[0].port;
+    unsigned bytes = (unsigned) numListeners * sizeof(SsListener);
+    SsPort *portPtr = (SsPort *) Tcl_Alloc(sizeof(SsPort) + bytes);
+    SsPort *olderPtr, **linkPtr;
 
-    portPtr = (SsPort *) Tcl_Alloc(sizeof(SsPort));
     memset(portPtr, 0, sizeof(SsPort));
-    portPtr->listeners = (SsListener *) Tcl_Alloc(size);
-    memcpy(portPtr->listeners, listeners, size);
+    memcpy(portPtr->listeners, listeners, bytes);
     portPtr->numListeners = numListeners;
-    portPtr->number = number;
+    portPtr->number = listeners[0].port;
     portPtr->queue = ++lastQueue;
     portPtr->queueFd = queueFd;
     portPtr->server = SsForkCount();
     portPtr->serving = 1;
 
-    olderPtr = SsPortFindLocked(number);
-    linkPtr = PlaceLocked(number);
+    olderPtr = SsPortFindLocked(portPtr->number);
+    linkPtr = (olderPtr == NULL || olderPtr->ended) ? LinkTo(NULL)
+	    : &olderPtr->nextPtr;
     portPtr->nextPtr = *linkPtr;
     *linkPtr = portPtr;
     if (olderPtr != NULL) {
@@ -108,8 +84,7 @@ SsPortFindLocked(
 {
     SsPort *portPtr, *foundPtr = NULL;
 
-    for (portPtr = firstPortPtr; portPtr != NULL;
-	    portPtr = portPtr->nextPtr) {
+    for (portPtr = firstPtr; portPtr != NULL; portPtr = portPtr->nextPtr) {
 	if (number == 0 && !portPtr->ended) {
 	    number = portPtr->number;
 	}
@@ -118,25 +93,13 @@ SsPortFindLocked(
 	    foundPtr = portPtr;
 	}
     }
-    return (number == 0) ? firstPortPtr : foundPtr;
+    return (number == 0) ? firstPtr : foundPtr;
 }
 
 /*
- * How well a listener is what is looked for; 0: it isn't.  A name says more
- * than a number.
+ * Each listener that is meant has a rank: a name says more than a number, one
+ * that is served more than one that ends.
  */
-static int
-Rank(const SsPort *portPtr, const SsListener *listenerPtr, const char *name,
-    int number)
-{
-    int state = portPtr->ended ? 0 : portPtr->serving ? 2 : 1;
-
-    if (strcmp(name, listenerPtr->name) == 0) {
-	return 2 * state + 2;
-    }
-    return (number != 0 && number == listenerPtr->port) ? 2 * state + 1 : 0;
-}
-
 SsPort *
 SsPortNamedLocked(
     const char *name,
@@ -144,26 +107,29 @@ SsPortNamedLocked(
     int *countPtr)		/* Set to how many listeners are meant. */
 {
     SsPort *portPtr, *foundPtr = NULL;
-    int i, rank, best = 0, found = 0;
+    int i, isName, rank, best = 0, found = 0;
 
     *countPtr = 0;
-    for (portPtr = firstPortPtr; portPtr != NULL;
-	    portPtr = portPtr->nextPtr) {
+    for (portPtr = firstPtr; portPtr != NULL; portPtr = portPtr->nextPtr) {
 	for (i = 0; i < portPtr->numListeners; i++) {
-	    rank = Rank(portPtr, &portPtr->listeners[i], name, number);
+	    isName = (strcmp(name, portPtr->listeners[i].name) == 0);
+	    if (!isName && (number == 0
+		    || number != portPtr->listeners[i].port)) {
+		continue;
+	    }
+	    rank = isName + (portPtr->ended ? 0 : portPtr->serving ? 4 : 2);
 	    if (rank > best) {
 		best = rank;
 		*countPtr = 0;
 	    }
 
 	    /* Of a second queue it is the same one. */
-	    if (rank == 0 || rank < best || (*countPtr > 0 && found == i
-		    && foundPtr->number == portPtr->number)) {
-		continue;
+	    if (rank == best && (*countPtr == 0 || found != i
+		    || foundPtr->number != portPtr->number)) {
+		foundPtr = portPtr;
+		found = i;
+		++*countPtr;
 	    }
-	    foundPtr = portPtr;
-	    found = i;
-	    ++*countPtr;
 	}
     }
     return (*countPtr == 1) ? SsPortFindLocked(foundPtr->number) : NULL;
@@ -172,13 +138,11 @@ SsPortNamedLocked(
 SsPort *
 SsPortQueueLocked(int number, int queue)
 {
-    SsPort *portPtr;
+    SsPort *portPtr = firstPtr;
 
-    for (portPtr = firstPortPtr; portPtr != NULL;
-	    portPtr = portPtr->nextPtr) {
-	if (portPtr->number == number && portPtr->queue == queue) {
-	    break;
-	}
+    while (portPtr != NULL
+	    && (portPtr->number != number || portPtr->queue != queue)) {
+	portPtr = portPtr->nextPtr;
     }
     return portPtr;
 }
@@ -186,74 +150,45 @@ SsPortQueueLocked(int number, int queue)
 SsPort *
 SsPortsFirstLocked(void)
 {
-    return firstPortPtr;
-}
-
-static SsPortUse *
-OwnUse(const SsPort *portPtr)
-{
-    SsPortUse *usePtr;
-
-    for (usePtr = portPtr->firstUsePtr; usePtr != NULL;
-	    usePtr = usePtr->nextPtr) {
-	if (pthread_equal(usePtr->thread, pthread_self())) {
-	    break;
-	}
-    }
-    return usePtr;
+    return firstPtr;
 }
 
 void
-SsPortUseLocked(SsPort *portPtr)
+SsPortUseLocked(SsPortUse *usePtr, SsPort *portPtr)
 {
-    SsPortUse *usePtr = OwnUse(portPtr);
-
-    portPtr->uses++;
-    if (usePtr == NULL) {
-	usePtr = calloc(1, sizeof(SsPortUse));
-	if (usePtr == NULL) {
-	    return;
-	}
-	usePtr->thread = pthread_self();
-	usePtr->nextPtr = portPtr->firstUsePtr;
-	portPtr->firstUsePtr = usePtr;
-    }
-    usePtr->count++;
+    usePtr->portPtr = portPtr;
+    usePtr->thread = pthread_self();
+    usePtr->nextPtr = portPtr->firstUsePtr;
+    portPtr->firstUsePtr = usePtr;
 }
 
 void
-SsPortDropLocked(SsPort *portPtr)
+SsPortDropLocked(SsPortUse *usePtr)
 {
-    SsPortUse *usePtr = OwnUse(portPtr);
-    SsPortUse **linkPtr;
+    SsPortUse **linkPtr = &usePtr->portPtr->firstUsePtr;
 
-    portPtr->uses--;
-    if (usePtr != NULL && --usePtr->count == 0) {
-	for (linkPtr = &portPtr->firstUsePtr; *linkPtr != usePtr;
-		linkPtr = &(*linkPtr)->nextPtr) {
-	    /* To the link that leads to it. */
-	}
-	*linkPtr = usePtr->nextPtr;
-	free(usePtr);
+    while (*linkPtr != usePtr) {
+	linkPtr = &(*linkPtr)->nextPtr;
     }
-    TidyLocked(portPtr);
+    *linkPtr = usePtr->nextPtr;
+    TidyLocked(usePtr->portPtr);
 }
 
-/* Not freed: perhaps exec comes next. */
 void
 SsPortsForget(void)
 {
     SsPort *portPtr;
-    SsPortUse *usePtr;
+    SsPortUse **linkPtr;
 
-    for (portPtr = firstPortPtr; portPtr != NULL;
-	    portPtr = portPtr->nextPtr) {
-	usePtr = OwnUse(portPtr);
-	if (usePtr != NULL) {
-	    usePtr->nextPtr = NULL;
+    for (portPtr = firstPtr; portPtr != NULL; portPtr = portPtr->nextPtr) {
+	linkPtr = &portPtr->firstUsePtr;
+	while (*linkPtr != NULL) {
+	    if (pthread_equal((*linkPtr)->thread, pthread_self())) {
+		linkPtr = &(*linkPtr)->nextPtr;
+	    } else {
+		*linkPtr = (*linkPtr)->nextPtr;
+	    }
 	}
-	portPtr->firstUsePtr = usePtr;
-	portPtr->uses = (usePtr == NULL) ? 0 : usePtr->count;
     }
 }
 
@@ -271,14 +206,8 @@ void
 SsPortEndLocked(SsPort *portPtr)
 {
     portPtr->ended = 1;
-    TidyLocked(portPtr);
-}
-
-void
-SsPortGiveUpLocked(SsPort *portPtr)
-{
     portPtr->serving = 0;
-    SsPortEndLocked(portPtr);
+    TidyLocked(portPtr);
 }
 
 void
@@ -286,7 +215,7 @@ SsPortKeepLocked(SsPort *keptPtr)
 {
     SsPort *portPtr, *nextPtr;
 
-    for (portPtr = firstPortPtr; portPtr != NULL; portPtr = nextPtr) {
+    for (portPtr = firstPtr; portPtr != NULL; portPtr = nextPtr) {
 	nextPtr = portPtr->nextPtr;
 	if (portPtr->number == keptPtr->number && portPtr != keptPtr) {
 	    SsPortEndLocked(portPtr);

@@ -7,6 +7,8 @@
 #ifndef SS_PORTS_H
 #define SS_PORTS_H
 
+#include <pthread.h>
+
 #define SS_LISTENERS_MOST 64	/* Of a queue. */
 #define SS_ADDRESSES_SIZE 512	/* Eight numeric addresses and commas. */
 #define SS_NAME_SIZE	  256
@@ -30,8 +32,6 @@ typedef struct SsListener {
 typedef struct SsPort {
     struct SsPort *nextPtr;	/* In the order in which they were served. */
     int number;			/* The first listener's TCP port. */
-    SsListener *listeners;	/* In the order of their numbers. */
-    int numListeners;
     int queue;			/* Tells its queues apart: higher is newer. */
     int queueFd;		/* The queue's receive end; -1 once it ended
 				 * and nobody uses it. */
@@ -46,11 +46,19 @@ typedef struct SsPort {
     int serving;		/* Whether that process listens, as far as
 				 * this one knows. */
     int ended;			/* The queue's end was seen. */
-    int uses;			/* Who in this process waits or may wait... */
     struct SsPortUse *firstUsePtr;
-				/* ...by thread; what there was no memory to
-				 * note is only counted. */
+				/* Who in this process waits or may wait. */
+    int numListeners;
+    SsListener listeners[];	/* In the order of their numbers. */
 } SsPort;
+
+/* Belongs to who uses a port, from one thread. */
+
+typedef struct SsPortUse {
+    struct SsPortUse *nextPtr;	/* Of the same port. */
+    SsPort *portPtr;
+    pthread_t thread;
+} SsPortUse;
 
 /* All of these want the fork lock held, but SsPortsForget. */
 
@@ -84,20 +92,17 @@ SsPort *	SsPortsFirstLocked(void);
  * Keep its descriptor open; the last to drop a port that ended closes it, and
  * frees the port if another one has its number.
  */
-void		SsPortUseLocked(SsPort *portPtr);
-void		SsPortDropLocked(SsPort *portPtr);
+void		SsPortUseLocked(SsPortUse *usePtr, SsPort *portPtr);
+void		SsPortDropLocked(SsPortUse *usePtr);
 
 /*
- * Notes that the queue's end was received.  If nobody uses the port, its
- * descriptor is closed, and it may be freed; so it is with the next three.
+ * Notes that the queue has ended, or came to nothing.  If nobody uses the port,
+ * its descriptor is closed, and it may be freed; so it is with the next two.
  */
 void		SsPortEndLocked(SsPort *portPtr);
 
 /* Whether the server is gone and nothing is queued any more; notes it. */
 int		SsPortAtEndLocked(SsPort *portPtr);
-
-/* Ends a queue that came to nothing; the one before is the newest again. */
-void		SsPortGiveUpLocked(SsPort *portPtr);
 
 /* This process wants no other queue of this port's number. */
 void		SsPortKeepLocked(SsPort *portPtr);

@@ -40,7 +40,7 @@ typedef enum SsReceiveStatus {
 
 /*
  * Takes the next message off a queue without waiting.  Have a descriptor free
- * before (see room.h): recvmsg drops the connection otherwise.
+ * before (see receive.h): recvmsg drops the connection otherwise.
  */
 SsReceiveStatus	SsQueueReceive(int queueFd, SsArrival *arrivalPtr);
 

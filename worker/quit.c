@@ -3,25 +3,21 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MOST_SECONDS 2		/* For what is done at the end. */
 
-static void *	LimitMain(void *clientData);
-
 void
 SsQuit(Tcl_Interp *interp, int status)
 {
-    Tcl_Obj *words[2];
+    char script[32];
 
     SsQuitSoon(status);
     if (!Tcl_InterpDeleted(interp)) {
-	words[0] = Tcl_NewStringObj("::exit", -1);
-	words[1] = Tcl_NewIntObj(status);
-	Tcl_IncrRefCount(words[0]);
-	Tcl_IncrRefCount(words[1]);
-	if (Tcl_EvalObjv(interp, 2, words, TCL_EVAL_GLOBAL) != TCL_OK) {
+	snprintf(script, sizeof(script), "::exit %d", status);
+	if (Tcl_EvalEx(interp, script, -1, TCL_EVAL_GLOBAL) != TCL_OK) {
 	    Tcl_BackgroundException(interp, TCL_ERROR);
 	    while (Tcl_DoOneEvent(TCL_IDLE_EVENTS | TCL_DONT_WAIT)) {
 		/* The application hears of it. */
@@ -30,6 +26,18 @@ SsQuit(Tcl_Interp *interp, int status)
     }
     Tcl_Exit(status);
     _exit(status);
+}
+
+static void *
+LimitMain(
+    void *clientData)		/* The exit status. */
+{
+    struct timespec left = { MOST_SECONDS, 0 };
+
+    while (nanosleep(&left, &left) != 0) {
+	/* On. */
+    }
+    _exit((int) (intptr_t) clientData);
 }
 
 /* A thread, because whatever hangs may have all signals blocked. */
@@ -52,16 +60,4 @@ SsQuitSoon(int status)
 	alarm(MOST_SECONDS);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void *
-LimitMain(
-    void *clientData)		/* The exit status. */
-{
-    struct timespec left = { MOST_SECONDS, 0 };
-
-    while (nanosleep(&left, &left) != 0) {
-	/* On. */
-    }
-    _exit((int) (intptr_t) clientData);
 }

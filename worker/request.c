@@ -12,13 +12,10 @@
 #include "fork.h"
 #include "handler.h"
 #include "leave.h"
-#include "limit.h"
 #include "loop.h"
-#include "result.h"
-#include "room.h"
+#include "receive.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define ASSOC_KEY "socketserver"
 
@@ -30,65 +27,44 @@
 #define RETRY_DELAY 50
 #define EAGER 5
 
-/*
- * How many descriptors the first request in a process needs below the bound of
- * Tcl's own notifier: one to wait with, a connection, and the notifier's pipe,
- * which Tcl opens when the event loop first waits.
- */
-
-#define FIRST_NEED 8
-
 typedef struct Request {
-    struct Request *nextPtr;	/* Of the same interpreter. */
+    struct Request *nextPtr;	/* Of the same thread. */
     Tcl_Interp *interp;		/* Who asked. */
-    SsPort *portPtr;		/* Of what; used by this request. */
+    SsPortUse use;		/* Of what; it lasts as long as this. */
     Tcl_Obj *handlerPtr;	/* Called with the connection. */
     Tcl_Obj *closedPtr;		/* Called at the queue's end, or NULL. */
-    int asked;			/* Whether a connection is asked for... */
-    int process;		/* ...in which process, as SsForkCount tells:
-				 * a forked child hasn't asked. */
+    int process;		/* In which process a connection is asked for,
+				 * as SsForkCount tells: a forked child hasn't
+				 * asked.  -1: in none. */
     int isNew;			/* It hasn't waited since it was asked. */
+    int isVain;			/* It was told of what wasn't there, where
+				 * Tcl's own notifier tells too many. */
     int64_t looked;		/* When the event loop last looked at
 				 * everything, where Tcl's own notifier runs
 				 * it: SsMilliseconds. */
+    int64_t retry;		/* Not to try again before, or 0. */
     int reported;		/* The errno that was reported last, 0: none
 				 * since all went well. */
-    Tcl_TimerToken timer;	/* Looks again later, or NULL. */
     SsWatch watch;		/* Waits for it. */
 } Request;
 
-static void	Look(void *clientData);
-static void	DeleteRequest(Request *requestPtr);
+static __thread Request *firstPtr
+	__attribute__((tls_model("initial-exec"))) = NULL;
+				/* This thread's. */
 
 /* A request that waits engages the process. */
 static int
 IsAsked(const Request *requestPtr)
 {
-    return requestPtr->asked && requestPtr->process == SsForkCount();
-}
-
-/* An interpreter goes away. */
-static void
-DeleteRequests(
-    void *clientData,		/* The interpreter's first request. */
-    Tcl_Interp *interp)
-{
-    Request *requestPtr = (Request *) clientData;
-    Request *nextPtr;
-
-    SsLeaveNever(interp);
-    while (requestPtr != NULL) {
-	nextPtr = requestPtr->nextPtr;
-	DeleteRequest(requestPtr);
-	requestPtr = nextPtr;
-    }
+    return requestPtr->process == SsForkCount();
 }
 
 static void
 Answered(
     Request *requestPtr)	/* Asked. */
 {
-    requestPtr->asked = 0;
+    requestPtr->process = -1;
+    requestPtr->retry = 0;
     requestPtr->reported = 0;
     SsWatchStop(&requestPtr->watch);
     SsDisengage();
@@ -105,22 +81,27 @@ SetupProc(
     void *clientData,		/* The request. */
     int flags)
 {
+    static const Tcl_Time none = { 0, 0 };
+    static const Tcl_Time delay = { 0, RETRY_DELAY * 1000 };
     Request *requestPtr = (Request *) clientData;
     SsWatch *watchPtr = &requestPtr->watch;
-    Tcl_Time none = { 0, 0 };
 
     if (!(flags & TCL_FILE_EVENTS) || !IsAsked(requestPtr)
-	    || requestPtr->timer != NULL || SsWatchFired(watchPtr)) {
+	    || watchPtr->fired) {
 	return;
     }
-    if (requestPtr->portPtr->ended) {
-	SsWatchFire(watchPtr);
+    if (requestPtr->use.portPtr->ended) {
+	SsWatchFire(watchPtr, 0);
+    } else if (requestPtr->retry != 0
+	    && requestPtr->retry > SsMilliseconds()) {
+	Tcl_SetMaxBlockTime(&delay);
     } else {
-	SsWatchWant(watchPtr, requestPtr->portPtr->queueFd,
-		requestPtr->isNew && SsConnectionsOpen() > 0);
-	requestPtr->isNew = 0;
+	SsWatchWant(watchPtr, requestPtr->use.portPtr->queueFd,
+		requestPtr->isVain
+			|| (requestPtr->isNew && SsConnectionsOpen() > 0));
+	requestPtr->isNew = requestPtr->isVain = 0;
     }
-    if (SsWatchFired(watchPtr)) {
+    if (watchPtr->fired) {
 	Tcl_SetMaxBlockTime(&none);
     }
 }
@@ -154,50 +135,51 @@ SetObj(
 static void
 DeleteRequest(Request *requestPtr)
 {
-    Request *firstPtr, **linkPtr;
+    Request **linkPtr = &firstPtr;
 
-    firstPtr = (Request *) Tcl_GetAssocData(requestPtr->interp, ASSOC_KEY,
-	    NULL);
-    for (linkPtr = &firstPtr; *linkPtr != NULL;
-	    linkPtr = &(*linkPtr)->nextPtr) {
-	if (*linkPtr == requestPtr) {
-	    *linkPtr = requestPtr->nextPtr;
-	    break;
-	}
+    while (*linkPtr != requestPtr) {
+	linkPtr = &(*linkPtr)->nextPtr;
     }
-    if (!Tcl_InterpDeleted(requestPtr->interp)) {
-	Tcl_SetAssocData(requestPtr->interp, ASSOC_KEY, DeleteRequests,
-		firstPtr);
-    }
+    *linkPtr = requestPtr->nextPtr;
     if (IsAsked(requestPtr)) {
 	Answered(requestPtr);
     }
     SsWatchClose(&requestPtr->watch);
     Tcl_DeleteEventSource(SetupProc, CheckProc, requestPtr);
-    Tcl_DeleteTimerHandler(requestPtr->timer);
     SetObj(&requestPtr->handlerPtr, NULL);
     SetObj(&requestPtr->closedPtr, NULL);
     SsForkLock();
-    SsPortDropLocked(requestPtr->portPtr);
+    SsPortDropLocked(&requestPtr->use);
     SsForkUnlock();
-    Tcl_EventuallyFree(requestPtr, TCL_DYNAMIC);
+    Tcl_Free((char *) requestPtr);
 }
 
-/*
- * Forgets an interpreter's requests that ask for nothing, of ports that have
- * ended.
- */
+/* An interpreter goes away. */
 static void
-Sweep(Tcl_Interp *interp)
+DeleteRequests(void *clientData, Tcl_Interp *interp)
+{
+    Request *requestPtr, *nextPtr;
+
+    SsLeaveNever(interp);
+    for (requestPtr = firstPtr; requestPtr != NULL; requestPtr = nextPtr) {
+	nextPtr = requestPtr->nextPtr;
+	if (requestPtr->interp == interp) {
+	    DeleteRequest(requestPtr);
+	}
+    }
+}
+
+/* Forgets requests that ask for nothing, of ports that have ended. */
+static void
+Sweep(void)
 {
     Request *requestPtr, *nextPtr;
     int over;
 
-    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
-    for (; requestPtr != NULL; requestPtr = nextPtr) {
+    for (requestPtr = firstPtr; requestPtr != NULL; requestPtr = nextPtr) {
 	nextPtr = requestPtr->nextPtr;
 	SsForkLock();
-	over = SsPortAtEndLocked(requestPtr->portPtr);
+	over = SsPortAtEndLocked(requestPtr->use.portPtr);
 	SsForkUnlock();
 	if (over && !IsAsked(requestPtr)) {
 	    DeleteRequest(requestPtr);
@@ -205,171 +187,102 @@ Sweep(Tcl_Interp *interp)
     }
 }
 
-/*
- * Tries to receive a connection without waiting.  With SS_RECEIVE_GOT the
- * arrival is the caller's, with SS_RECEIVE_FAILED the error is set.
- */
-static SsReceiveStatus
-Receive(
-    Request *requestPtr,
-    int *errorPtr,		/* Set to an errno. */
-    SsArrival *arrivalPtr)
-{
-    SsPort *portPtr = requestPtr->portPtr;
-    SsReceiveStatus status;
-
-    if (portPtr->ended) {
-	return SS_RECEIVE_END;
-    }
-    status = SsRoomReceive(portPtr->queueFd, SsDescriptorBound(), arrivalPtr);
-    *errorPtr = errno;
-    return status;
-}
-
 /* The queue has ended, or this worker is asked to retire. */
 static void
 Ended(
-    Request *requestPtr,	/* Asked, preserved. */
+    Request *requestPtr,	/* Asked. */
     SsReceiveStatus status)
 {
     Tcl_Interp *interp = requestPtr->interp;
-    Tcl_Obj *closedPtr = requestPtr->closedPtr;
-    int inherited = SsPortInherited(requestPtr->portPtr);
-    int number = requestPtr->portPtr->number;
+    Tcl_Obj *closedPtr = requestPtr->closedPtr;	/* And its reference. */
+    int inherited = SsPortInherited(requestPtr->use.portPtr);
 
-    if (closedPtr != NULL) {
-	Tcl_IncrRefCount(closedPtr);
-    }
-    if (status == SS_RECEIVE_END) {
-	SsForkLock();
-	SsPortEndLocked(requestPtr->portPtr);
-	SsForkUnlock();
-    }
-    DeleteRequest(requestPtr);
-    if (!SsWorkerEnd(interp, inherited, closedPtr) && closedPtr == NULL
-	    && status == SS_RECEIVE_RETIRE) {
-	SsErrorRetired(interp, number);
+    if (closedPtr == NULL && !inherited && status == SS_RECEIVE_RETIRE) {
+	SsReceiveError(interp, requestPtr->use.portPtr, status, 0);
 	Tcl_BackgroundException(interp, TCL_ERROR);
     }
-    if (closedPtr != NULL) {
-	Tcl_DecrRefCount(closedPtr);
-    }
+    requestPtr->closedPtr = NULL;
+    DeleteRequest(requestPtr);
+    SsWorkerEnd(interp, inherited, closedPtr);
+    SetObj(&closedPtr, NULL);
 }
 
 /*
- * Tells the application once why this worker takes no connections; the others
- * do meanwhile.
+ * Tells the application why this worker takes no connections, once; the others
+ * do meanwhile.  What was no message was one the less.
  */
 static void
-Report(
-    Request *requestPtr,
-    int error)			/* An errno; ERANGE: the next descriptor would
-				 * be at or above SsDescriptorBound. */
+Failed(
+    Request *requestPtr,	/* Asked. */
+    SsReceiveStatus status,
+    int error)			/* An errno; as for SsReceiveError. */
 {
     Tcl_Interp *interp = requestPtr->interp;
 
-    if (error == requestPtr->reported) {
-	return;
+    if (status == SS_RECEIVE_REJECTED || error != requestPtr->reported) {
+	SsReceiveError(interp, requestPtr->use.portPtr, status, error);
+	Tcl_BackgroundException(interp, TCL_ERROR);
     }
-    requestPtr->reported = error;
-    if (error == ERANGE) {
-	SsErrorOurs(interp, "FDSETSIZE",
-		"this worker takes no connections of port %d while it has %d"
-		" files open or more: its Tcl waits with select",
-		requestPtr->portPtr->number, SsDescriptorBound());
-    } else {
-	SsErrorPosix(interp, error,
-		"this worker takes no connections of port %d for the time"
-		" being: %m", requestPtr->portPtr->number);
-    }
-    Tcl_BackgroundException(interp, TCL_ERROR);
-}
-
-static void
-LookTimerProc(
-    void *clientData)		/* The request. */
-{
-    ((Request *) clientData)->timer = NULL;
-    Look(clientData);
-}
-
-static void
-LookLater(Request *requestPtr)
-{
-    if (requestPtr->timer == NULL) {
-	requestPtr->timer = Tcl_CreateTimerHandler(RETRY_DELAY, LookTimerProc,
-		requestPtr);
-    }
-}
-
-static void
-Act(
-    Request *requestPtr,	/* Asked, preserved. */
-    SsReceiveStatus status,
-    int error,			/* An errno with SS_RECEIVE_FAILED. */
-    const SsArrival *arrivalPtr)/* Ours with SS_RECEIVE_GOT. */
-{
-    Tcl_Obj *handlerPtr;
-
-    switch (status) {
-    case SS_RECEIVE_GOT:
-	handlerPtr = requestPtr->handlerPtr;
-	Tcl_IncrRefCount(handlerPtr);
-	Answered(requestPtr);
-	SsHandlerCall(requestPtr->interp, handlerPtr, arrivalPtr);
-	Tcl_DecrRefCount(handlerPtr);
-	break;
-    case SS_RECEIVE_EMPTY:
-	requestPtr->reported = 0;
-	SsWatchVain(&requestPtr->watch);
-	break;
-    case SS_RECEIVE_END:
-    case SS_RECEIVE_RETIRE:
-	Ended(requestPtr, status);
-	break;
-    case SS_RECEIVE_LOST:
-	SsConnectionDiscard(-1);
-	Report(requestPtr, EMFILE);
-	LookLater(requestPtr);
-	break;
-    case SS_RECEIVE_REJECTED:
-	SsConnectionDiscard(-1);
-	SsErrorMessage(requestPtr->interp, requestPtr->portPtr->number);
-	Tcl_BackgroundException(requestPtr->interp, TCL_ERROR);
-	break;
-    default:			/* SS_RECEIVE_FAILED */
-	Report(requestPtr, error);
-	LookLater(requestPtr);
-	break;
+    if (status != SS_RECEIVE_REJECTED) {
+	requestPtr->reported = error;
+	requestPtr->retry = SsMilliseconds() + RETRY_DELAY;
     }
 }
 
 /*
- * Looks whether there is a connection for a request, and does what is to be
- * done.  Being called once too often does no harm.
+ * Receives without waiting, and does what is to be done.  Being called once too
+ * often does no harm.  Returns 1 if that has answered the request, which may be
+ * gone.
+ */
+static int
+Receive(
+    Request *requestPtr)	/* Asked. */
+{
+    Tcl_Obj *handlerPtr = requestPtr->handlerPtr;
+    SsArrival arrival;
+    SsReceiveStatus status = SsReceive(requestPtr->use.portPtr, &arrival);
+
+    switch (status) {
+    case SS_RECEIVE_GOT:
+	Tcl_IncrRefCount(handlerPtr);
+	Answered(requestPtr);
+	SsHandlerCall(requestPtr->interp, handlerPtr, &arrival);
+	Tcl_DecrRefCount(handlerPtr);
+	return 1;
+    case SS_RECEIVE_EMPTY:
+	requestPtr->reported = 0;
+	requestPtr->isVain = !SsLoopIsOurs();
+	return 0;
+    case SS_RECEIVE_END:
+    case SS_RECEIVE_RETIRE:
+	Ended(requestPtr, status);
+	return 1;
+    default:
+	Failed(requestPtr, status,
+		(status == SS_RECEIVE_LOST) ? EMFILE : errno);
+	return 0;
+    }
+}
+
+/*
+ * Of an interpreter that is deleted inside its own event loop nobody would
+ * close the connection.
  */
 static void
-Look(
-    void *clientData)		/* The request. */
+ReadyProc(
+    void *clientData,		/* The request. */
+    int error)			/* Why it can't wait, an errno, or 0. */
 {
     Request *requestPtr = (Request *) clientData;
-    SsReceiveStatus status = SS_RECEIVE_FAILED;
-    SsArrival arrival;
-    int error = SsWatchError(&requestPtr->watch);
 
-    /*
-     * Of an interpreter that is deleted inside its own event loop nobody
-     * would close the connection.
-     */
     if (!IsAsked(requestPtr) || Tcl_InterpDeleted(requestPtr->interp)) {
 	return;
     }
-    if (error == 0) {
-	status = Receive(requestPtr, &error, &arrival);
+    if (error != 0) {
+	Failed(requestPtr, SS_RECEIVE_FAILED, error);
+    } else {
+	(void) Receive(requestPtr);
     }
-    Tcl_Preserve(requestPtr);
-    Act(requestPtr, status, error, &arrival);
-    Tcl_Release(requestPtr);
 }
 
 /*
@@ -381,54 +294,26 @@ GetRequest(Tcl_Interp *interp, SsPort *portPtr)
 {
     Request *requestPtr;
 
-    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
-    for (; requestPtr != NULL; requestPtr = requestPtr->nextPtr) {
-	if (requestPtr->portPtr == portPtr) {
+    for (requestPtr = firstPtr; requestPtr != NULL;
+	    requestPtr = requestPtr->nextPtr) {
+	if (requestPtr->interp == interp
+		&& requestPtr->use.portPtr == portPtr) {
 	    return requestPtr;
 	}
     }
-    Sweep(interp);
+    Sweep();
     requestPtr = (Request *) Tcl_Alloc(sizeof(Request));
-    memset(requestPtr, 0, sizeof(Request));
-    requestPtr->interp = interp;
-    requestPtr->portPtr = portPtr;
-    requestPtr->nextPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY,
-	    NULL);
-    SsWatchInit(&requestPtr->watch, Look, requestPtr);
+    *requestPtr = (Request) {
+	.nextPtr = firstPtr, .interp = interp, .process = -1
+    };
+    firstPtr = requestPtr;
+    SsWatchInit(&requestPtr->watch, ReadyProc, requestPtr);
     Tcl_CreateEventSource(SetupProc, CheckProc, requestPtr);
-    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteRequests, requestPtr);
+    Tcl_SetAssocData(interp, ASSOC_KEY, DeleteRequests, NULL);
     SsForkLock();
-    SsPortUseLocked(portPtr);
+    SsPortUseLocked(&requestPtr->use, portPtr);
     SsForkUnlock();
     return requestPtr;
-}
-
-/*
- * Whether there is room for what the first request of a process needs; true for
- * all that follow.
- */
-static int
-HasRoom(
-    int queueFd)		/* Any open descriptor. */
-{
-    static int roomyProcess = -1;
-				/* As SsForkCount tells; guarded by the fork
-				 * lock. */
-    int known;
-
-    SsForkLock();
-    known = (roomyProcess == SsForkCount());
-    SsForkUnlock();
-    if (known) {
-	return 1;
-    }
-    if (!SsRoomBelow(FIRST_NEED, queueFd, SsDescriptorBound())) {
-	return 0;
-    }
-    SsForkLock();
-    roomyProcess = SsForkCount();
-    SsForkUnlock();
-    return 1;
 }
 
 /*
@@ -436,19 +321,6 @@ HasRoom(
  * runs the event loop a request first receives without waiting, as long as
  * files and timers needn't wait for that too long.
  */
-static void
-Ask(
-    Request *requestPtr)	/* Not asked. */
-{
-    requestPtr->asked = requestPtr->isNew = 1;
-    requestPtr->process = SsForkCount();
-    SsEngage();
-    if (!SsLoopIsOurs()
-	    && SsMilliseconds() - requestPtr->looked < EAGER) {
-	SsWatchFire(&requestPtr->watch);
-    }
-}
-
 int
 SsRequest(
     Tcl_Interp *interp,
@@ -462,17 +334,20 @@ SsRequest(
     if (SsHandlerCheck(interp, handlerPtr) != TCL_OK) {
 	return TCL_ERROR;
     }
-    requestPtr = GetRequest(interp, portPtr);
-    if (!HasRoom(portPtr->queueFd)) {
-	return SsErrorOurs(interp, "FDSETSIZE",
-		"too many open files for this Tcl, which waits with select:"
-		" have fewer than %d open before you ask for a connection",
-		SsDescriptorBound());
+    if (!SsReceiveCanWait()) {
+	return SsReceiveError(interp, portPtr, SS_RECEIVE_FAILED, ERANGE);
     }
+    requestPtr = GetRequest(interp, portPtr);
     SetObj(&requestPtr->handlerPtr, handlerPtr);
     SetObj(&requestPtr->closedPtr, closedPtr);
-    if (!IsAsked(requestPtr)) {
-	Ask(requestPtr);
+    if (IsAsked(requestPtr)) {
+	return TCL_OK;
+    }
+    requestPtr->isNew = 1;
+    requestPtr->process = SsForkCount();
+    SsEngage();
+    if (!SsLoopIsOurs() && SsMilliseconds() - requestPtr->looked < EAGER) {
+	SsWatchFire(&requestPtr->watch, 0);
     }
     return TCL_OK;
 }
@@ -483,36 +358,18 @@ SsRequestWithdraw(
     Tcl_Interp *interp,
     int number)			/* The port's. */
 {
-    Request *requestPtr;
-    SsReceiveStatus status = SS_RECEIVE_EMPTY;
-    SsArrival arrival;
-    int error;
+    Request *requestPtr = firstPtr;
 
-    requestPtr = (Request *) Tcl_GetAssocData(interp, ASSOC_KEY, NULL);
-    while (requestPtr != NULL && (requestPtr->portPtr->number != number
+    while (requestPtr != NULL && (requestPtr->interp != interp
+	    || requestPtr->use.portPtr->number != number
 	    || !IsAsked(requestPtr))) {
 	requestPtr = requestPtr->nextPtr;
     }
     if (requestPtr == NULL) {
 	return 1;
     }
-    if (SsWatchReady(&requestPtr->watch)) {
-	status = Receive(requestPtr, &error, &arrival);
-    }
-    switch (status) {
-    case SS_RECEIVE_GOT:
-    case SS_RECEIVE_END:
-    case SS_RECEIVE_RETIRE:
-	Tcl_Preserve(requestPtr);
-	Act(requestPtr, status, 0, &arrival);
-	Tcl_Release(requestPtr);
+    if (SsWatchReady(&requestPtr->watch) && Receive(requestPtr)) {
 	return 0;
-    case SS_RECEIVE_LOST:
-    case SS_RECEIVE_REJECTED:
-	Act(requestPtr, status, 0, &arrival);
-	break;
-    default:
-	break;
     }
     Answered(requestPtr);
     return 1;

@@ -293,14 +293,14 @@ func text(format string, values ...any) reply {
 // generations, tell something. It ends when the last of them has.
 type back struct {
 	reactor *Reactor
-	fd      int
+	fd      int   // -1: it has ended.
 	got     int64 // Messages.
 	refused int64 // That were none.
 }
 
 // return makes a return and answers the workers' end.
 func (s *service) returnRequest(*control.Message) reply {
-	if s.back != nil {
+	if s.back != nil && s.back.fd >= 0 {
 		return failure("SERVER", fmt.Errorf("port %d has a return already", s.port))
 	}
 	send, receive, err := queue.Pair()
@@ -350,4 +350,5 @@ func (b *back) ready(uint32) {
 func (b *back) broken() {
 	b.reactor.unwatch(b.fd)
 	descriptor.Close(b.fd)
+	b.fd = -1
 }

@@ -1,0 +1,140 @@
+#include "receive.h"
+#include "clock.h"
+#include "connection.h"
+#include "fork.h"
+#include "limit.h"
+#include "result.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/*
+ * How many descriptors the first request in a process needs below the bound of
+ * Tcl's own notifier: one to wait with, a connection, and the notifier's pipe,
+ * which Tcl opens when the event loop first waits.
+ */
+#define FIRST_NEED 8
+
+#define OF_THREAD static __thread \
+	__attribute__((tls_model("initial-exec")))
+
+OF_THREAD int seen = -1;	/* The lowest free descriptor... */
+OF_THREAD int64_t seenAt = 0;	/* ...and when. */
+
+/*
+ * Only near the limit a descriptor is opened to see whether there is one: as
+ * long as the process, had it opened one each microsecond since this was last
+ * done, would not have reached it.  Returns 0 or an errno.
+ */
+static int
+CheckRoom(int queueFd)
+{
+    int64_t now = SsMilliseconds();
+    int most = INT_MAX, bound = SsDescriptorBound();
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX) {
+	most = (int) limit.rlim_cur;
+    }
+    if (bound > 0 && most > bound) {
+	most = bound;
+    }
+    if (seen >= 0 && (now - seenAt + 1) * 1000 < (int64_t) most - seen) {
+	return 0;
+    }
+    seen = fcntl(queueFd, F_DUPFD_CLOEXEC, 3);
+    if (seen < 0) {
+	/* The limit is 3 or less. */
+	return (errno == EINVAL) ? EMFILE : errno;
+    }
+    close(seen);
+    seenAt = now;
+    return (seen >= most) ? ERANGE : 0;
+}
+
+SsReceiveStatus
+SsReceive(SsPort *portPtr, SsArrival *arrivalPtr)
+{
+    int error = portPtr->ended ? 0 : CheckRoom(portPtr->queueFd);
+    SsReceiveStatus status = SS_RECEIVE_FAILED;
+
+    if (portPtr->ended || (error != 0 && SsQueueAtEnd(portPtr->queueFd))) {
+	status = SS_RECEIVE_END;
+    } else if (error == 0) {
+	status = SsQueueReceive(portPtr->queueFd, arrivalPtr);
+    } else {
+	errno = error;
+    }
+    if (status == SS_RECEIVE_END) {
+	SsForkLock();
+	SsPortEndLocked(portPtr);
+	SsForkUnlock();
+    } else if (status == SS_RECEIVE_LOST || status == SS_RECEIVE_REJECTED) {
+	SsConnectionDiscard(-1);
+    }
+    return status;
+}
+
+int
+SsReceiveError(
+    Tcl_Interp *interp,
+    const SsPort *portPtr,
+    SsReceiveStatus status,
+    int error)			/* An errno with SS_RECEIVE_FAILED. */
+{
+    int number = portPtr->number;
+
+    switch (status) {
+    case SS_RECEIVE_END:
+	return SsErrorClosed(interp, number);
+    case SS_RECEIVE_RETIRE:
+	return SsErrorOurs(interp, "RETIRED",
+		"this process was asked to retire as a worker of port %d: ask"
+		" again if it should go on", number);
+    case SS_RECEIVE_REJECTED:
+	return SsErrorOurs(interp, "MESSAGE",
+		"a message on the queue of port %d is not of this version: it"
+		" was discarded", number);
+    case SS_RECEIVE_LOST:
+	return SsErrorPosix(interp, EMFILE,
+		"a connection of port %d was lost for want of a descriptor:"
+		" close files or raise the limit", number);
+    default:
+	break;
+    }
+    if (error == ERANGE) {
+	return SsErrorOurs(interp, "FDSETSIZE",
+		"can't take connections of port %d: too many open files for"
+		" this Tcl, which waits with select: have fewer than %d open",
+		number, SsDescriptorBound());
+    }
+    return SsErrorPosix(interp, error,
+	    "can't take connections of port %d for the time being: %s", number,
+	    strerror(error));
+}
+
+int
+SsReceiveCanWait(void)
+{
+    static atomic_int known = -1;
+				/* A process, as SsForkCount tells, that had
+				 * them. */
+    int bound = SsDescriptorBound();
+    int fd, needed = FIRST_NEED;
+
+    if (bound == 0 || known == SsForkCount()) {
+	return 1;
+    }
+    for (fd = 3; fd < bound && needed > 0; fd++) {
+	needed -= (fcntl(fd, F_GETFD) < 0);
+    }
+    if (needed == 0) {
+	known = SsForkCount();
+    }
+    return needed == 0;
+}
