@@ -91,8 +91,8 @@ CloseHalf(void *clientData, Tcl_Interp *interp, int side)
 
 /*
  * Tcl's own driver answers, so that the options are its: for a channel of Tcl's
- * on a second descriptor of the socket, both gone when this returns.  Registered
- * because Tcl may take it for a standard channel that was closed.
+ * on a second descriptor of the socket, both gone when this returns.  It is
+ * registered because Tcl may take it for a standard channel that was closed.
  */
 static int
 GetOption(void *clientData, Tcl_Interp *interp, const char *option,

@@ -1,8 +1,8 @@
 /*
  * A connected stream socket as a Tcl channel.  To a script it is what Tcl's own
- * is, with two differences: its name never comes again in a process, and whoever
- * made it is told when it is closed, also after Tcl has written to it in the
- * background, when Tcl 8.6 calls no close handler.
+ * is, with two differences: its name never comes again in a process, and
+ * whoever made it is told when it is closed, also after Tcl has written to it
+ * in the background, when Tcl 8.6 calls no close handler.
  */
 
 #ifndef SS_CHANNEL_H

@@ -42,7 +42,7 @@ int		SsConnectionListener(Tcl_Interp *interp, const char *name);
  */
 int		SsConnectionCut(const char *name);
 
-/* How many are open; to how many of this thread Tcl writes in the background. */
+/* How many are open; to how many of this thread's Tcl writes unattended. */
 int		SsConnectionsOpen(void);
 int		SsConnectionsLingering(void);
 
