@@ -55,7 +55,8 @@ static int exiting = 0;
 
 /*
  * Tcl will close what is open, which is not said, so that the scoreboard shows
- * until the end what the process was busy with.
+ * until the end what the process was busy with.  Other threads may go on until
+ * then.
  */
 static void
 ExitProc(void *clientData)
@@ -110,14 +111,19 @@ static int
 ClosedProc(SsChannel *channelPtr)
 {
     Connection *connectionPtr = Of(channelPtr);
-    Connection *olderPtr = connectionPtr->olderPtr;
-    Connection *newerPtr = connectionPtr->newerPtr;
+    Connection *olderPtr, *newerPtr;
     int fd = channelPtr->fd;
+    int ours = (connectionPtr->process == SsForkCount());
+    int counts = ours && !exiting;
 
-    if (connectionPtr->process == SsForkCount() && !exiting) {
-	SsForkLock();
+    SsForkLock();
+    if (ours) {
+	olderPtr = connectionPtr->olderPtr;
+	newerPtr = connectionPtr->newerPtr;
 	*((olderPtr != NULL) ? &olderPtr->newerPtr : &oldestPtr) = newerPtr;
 	*((newerPtr != NULL) ? &newerPtr->olderPtr : &newestPtr) = olderPtr;
+    }
+    if (counts) {
 	closed++;
 	ShowLocked();
 	if (connectionPtr->closedPtr != NULL) {
@@ -126,7 +132,9 @@ ClosedProc(SsChannel *channelPtr)
 	    Tcl_ThreadAlert(connectionPtr->thread);
 	    connectionPtr = NULL;
 	}
-	SsForkUnlock();
+    }
+    SsForkUnlock();
+    if (counts) {
 	SsDisengage();
     }
     if (connectionPtr != NULL) {
