@@ -62,7 +62,7 @@ SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd, int last)
     if (pollFd >= 0) {
 	placePtr->pollFd = pollFd;
     } else if (placePtr->pollFd < 0) {
-	placePtr->pollFd = SsAboveStdio(epoll_create1(EPOLL_CLOEXEC));
+	placePtr->pollFd = SsForEventLoop(epoll_create1(EPOLL_CLOEXEC));
 	placePtr->own = 1;
     }
 
