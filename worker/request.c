@@ -266,7 +266,7 @@ Receive(
 
 /*
  * Of an interpreter that is deleted inside its own event loop nobody would
- * close the connection.
+ * close the connection, so it asks no more.
  */
 static void
 ReadyProc(
@@ -275,10 +275,12 @@ ReadyProc(
 {
     Request *requestPtr = (Request *) clientData;
 
-    if (!IsAsked(requestPtr) || Tcl_InterpDeleted(requestPtr->interp)) {
+    if (!IsAsked(requestPtr)) {
 	return;
     }
-    if (error != 0) {
+    if (Tcl_InterpDeleted(requestPtr->interp)) {
+	Answered(requestPtr);
+    } else if (error != 0) {
 	Failed(requestPtr, SS_RECEIVE_FAILED, error);
     } else {
 	(void) Receive(requestPtr);
