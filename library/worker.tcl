@@ -456,8 +456,11 @@ proc ::socketserver::worker::Look {} {
         if {$end > $now} {
             break
         }
-        dict unset bounds $sock
-        Late $handler $sock
+        # What is told of one may have closed the next.
+        if {[dict exists $bounds $sock]} {
+            dict unset bounds $sock
+            Late $handler $sock
+        }
     }
     Bound
 }
