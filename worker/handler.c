@@ -9,26 +9,24 @@
 
 /* Lets Tcl's library define a command that it knows where to find. */
 static int
-AutoLoad(Tcl_Interp *interp, const char *name)
+AutoLoad(Tcl_Interp *interp, Tcl_Obj *namePtr)
 {
     Tcl_Obj *commandPtr = Tcl_NewStringObj("::auto_load", -1);
-    Tcl_Obj *namePtr = Tcl_NewStringObj(name, -1);
 
     Tcl_IncrRefCount(commandPtr);
-    Tcl_IncrRefCount(namePtr);
     SsCallback(interp, commandPtr, 1, &namePtr);
     Tcl_DecrRefCount(commandPtr);
-    Tcl_DecrRefCount(namePtr);
     Tcl_ResetResult(interp);
-    return Tcl_FindCommand(interp, name, NULL, TCL_GLOBAL_ONLY) != NULL;
+    return Tcl_FindCommand(interp, Tcl_GetString(namePtr), NULL,
+	    TCL_GLOBAL_ONLY) != NULL;
 }
 
 int
 SsHandlerCheck(Tcl_Interp *interp, Tcl_Obj *handlerPtr)
 {
-    Tcl_Obj **words;
+    Tcl_Obj **words, *namePtr;
     Tcl_Size count;
-    const char *name;
+    int code = TCL_OK;
 
     if (Tcl_ListObjGetElements(interp, handlerPtr, &count, &words) != TCL_OK) {
 	return SsErrorOurs(interp, "HANDLER",
@@ -39,14 +37,16 @@ SsHandlerCheck(Tcl_Interp *interp, Tcl_Obj *handlerPtr)
 	return SsErrorOurs(interp, "HANDLER",
 		"the handler is empty: give a command prefix");
     }
-    name = Tcl_GetString(words[0]);
-    if (Tcl_FindCommand(interp, name, NULL, TCL_GLOBAL_ONLY) == NULL
-	    && !AutoLoad(interp, name)) {
-	return SsErrorOurs(interp, "HANDLER",
+    namePtr = words[0];
+    Tcl_IncrRefCount(namePtr);
+    if (Tcl_FindCommand(interp, Tcl_GetString(namePtr), NULL,
+	    TCL_GLOBAL_ONLY) == NULL && !AutoLoad(interp, namePtr)) {
+	code = SsErrorOurs(interp, "HANDLER",
 		"handler \"%.100s\" is not a command: define it before you"
-		" ask for a connection", name);
+		" ask for a connection", Tcl_GetString(namePtr));
     }
-    return TCL_OK;
+    Tcl_DecrRefCount(namePtr);
+    return code;
 }
 
 /*
