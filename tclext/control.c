@@ -338,6 +338,21 @@ Open(Tcl_Interp *interp)
     return code;
 }
 
+/*
+ * The server couldn't be asked or heard.  That it had no descriptor free for
+ * its end of the socket shows in either way; there is another one next time.
+ */
+
+static int
+Lost(Tcl_Interp *interp, int error, const char *what)
+{
+    if (error != EPIPE && error != ECONNRESET) {
+	return Fail(interp, error, what);
+    }
+    Close();
+    return Fail(interp, EMFILE, "can't reach the server");
+}
+
 /* Makes the last packet of an answer the end of a request. */
 
 static int
@@ -374,7 +389,7 @@ SsAsk(Tcl_Interp *interp, SsCall *callPtr)
     }
     error = Send(callPtr);
     if (error != 0) {
-	return Fail(interp, error, "can't ask the server");
+	return Lost(interp, error, "can't ask the server");
     }
     Tcl_ResetResult(interp);
     look.fd = own.fd;
@@ -387,12 +402,8 @@ SsAsk(Tcl_Interp *interp, SsCall *callPtr)
 	    Tell(&packet);
 	} else if (error == EAGAIN) {
 	    poll(&look, 1, -1);
-	} else if (error == EPIPE) {
-	    /* It had no descriptor free for its end. */
-	    Close();
-	    return Fail(interp, EMFILE, "can't reach the server");
 	} else if (error != EINTR) {
-	    return Fail(interp, error, "can't hear the server");
+	    return Lost(interp, error, "can't hear the server");
 	}
     } while (!isAnswer || packet.header.more);
     return Take(interp, &packet, callPtr);
