@@ -25,6 +25,7 @@ typedef struct SsService {
     int id;			/* The server's name for it, never used again;
 				 * nor by a process forked from this one. */
     Tcl_Interp *interp;		/* Who hears of trouble, or NULL. */
+    int isClosing;		/* Nobody wants to hear of it any more. */
     int numFds;
     int fds[];			/* Copies of the listening sockets, for "ss"
 				 * and "lsof" to show; on the list of those
@@ -56,18 +57,41 @@ TidyPorts(void)
     SsForkUnlock();
 }
 
-SsPort *
-SsServeFedLocked(int number)
+/* The queue that a service feeds, which is its first; NULL: it has ended. */
+
+static SsPort *
+FedLocked(int64_t id)
 {
     SsPort *portPtr;
 
     for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
 	    portPtr = portPtr->nextPtr) {
-	if (portPtr->number == number && portPtr->servicePtr != NULL) {
+	if (portPtr->servicePtr != NULL && portPtr->servicePtr->id == id) {
 	    break;
 	}
     }
     return portPtr;
+}
+
+/*
+ * What serves a port, or 0.  One that has failed, of which its thread hasn't
+ * heard yet, is older than the one that was begun since.
+ */
+
+static int64_t
+ServiceOfLocked(int number)
+{
+    const SsPort *portPtr;
+    int id = 0;
+
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	if (portPtr->number == number && portPtr->servicePtr != NULL
+		&& portPtr->servicePtr->id > id) {
+	    id = portPtr->servicePtr->id;
+	}
+    }
+    return id;
 }
 
 /*
@@ -136,13 +160,9 @@ Notice(const int64_t *numbers)
     Tcl_Interp *interp = NULL;
 
     SsForkLock();
-    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
-	    portPtr = portPtr->nextPtr) {
-	if (portPtr->servicePtr != NULL
-		&& portPtr->servicePtr->id == numbers[0]) {
-	    interp = portPtr->servicePtr->interp;
-	    break;
-	}
+    portPtr = FedLocked(numbers[0]);
+    if (portPtr != NULL && !portPtr->servicePtr->isClosing) {
+	interp = portPtr->servicePtr->interp;
     }
     if (portPtr != NULL && numbers[1]) {
 	EndLocked(portPtr->servicePtr);
@@ -254,6 +274,7 @@ NoteServed(Tcl_Interp *interp, SsListener *listeners, int count,
     }
     servicePtr->id = lastId;
     servicePtr->interp = interp;
+    servicePtr->isClosing = 0;
     servicePtr->numFds = numFds;
     memcpy(servicePtr->fds, callPtr->fds + 1, (size_t) numFds * sizeof(int));
     SsForkLock();
@@ -347,6 +368,12 @@ NoteRenewed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 }
 
 static void
+NoteClosed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
+{
+    EndLocked(fedPtr->servicePtr);
+}
+
+static void
 NoteSwitched(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
     fedPtr->servicePtr = NULL;
@@ -388,6 +415,7 @@ static const struct Change {
     const char *undo;
 } changes[] = {
     { "abandon", NoteAbandoned, NULL },
+    { "close", NoteClosed, NULL },
     { "renew", NoteRenewed, "abandon" },
     { "return", NoteReturn, NULL },
     { "switch", NoteSwitched, NULL },
@@ -400,7 +428,7 @@ SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
     const struct Change *changePtr = changes;
     SsCall call = { .name = request, .numbers = { 0, number } };
     SsPort *portPtr;
-    int code = TCL_ERROR;
+    int code;
 
     while (changePtr->name != NULL
 	    && strcmp(changePtr->name, request) != 0) {
@@ -409,30 +437,28 @@ SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
     call.undo = changePtr->undo;
     pthread_mutex_lock(&asking);
     SsForkLock();
-    portPtr = SsServeFedLocked(port);
+    call.numbers[0] = ServiceOfLocked(port);
+    portPtr = FedLocked(call.numbers[0]);
     if (portPtr == NULL) {
 	NotServerLocked(interp, port, request);
     } else {
-	call.numbers[0] = portPtr->servicePtr->id;
-    }
-    if (portPtr != NULL && strcmp(request, "close") == 0) {
-	EndLocked(portPtr->servicePtr);
+	portPtr->servicePtr->isClosing = (strcmp(request, "close") == 0);
     }
     SsForkUnlock();
+    code = (portPtr == NULL) ? TCL_ERROR : SsAsk(interp, &call);
+
+    /* Meanwhile another thread may have been told that it has failed. */
+    SsForkLock();
+    portPtr = FedLocked(call.numbers[0]);
     if (portPtr != NULL) {
-	code = SsAsk(interp, &call);
+	portPtr->servicePtr->isClosing = 0;
     }
-    if (code == TCL_OK && changePtr->name != NULL) {
-	/* Meanwhile another thread may have been told that it has failed. */
-	SsForkLock();
-	portPtr = SsServeFedLocked(port);
-	if (portPtr != NULL) {
-	    changePtr->noteProc(interp, portPtr, call.fds[0]);
-	} else if (call.numFds > 0) {
-	    CloseLocked(call.fds[0]);
-	}
-	SsForkUnlock();
+    if (code == TCL_OK && portPtr != NULL && changePtr->name != NULL) {
+	changePtr->noteProc(interp, portPtr, call.fds[0]);
+    } else if (code == TCL_OK && call.numFds > 0) {
+	CloseLocked(call.fds[0]);
     }
+    SsForkUnlock();
     pthread_mutex_unlock(&asking);
     TidyPorts();
     return code;

@@ -43,13 +43,6 @@ int		SsServe(Tcl_Interp *interp, SsListener *listeners, int count);
 int		SsServeAsk(Tcl_Interp *interp, int port, const char *request,
 		    int number);
 
-/*
- * The port with the queue that is fed, NULL when this process doesn't serve it.
- * The fork lock is held.
- */
-
-SsPort *	SsServeFedLocked(int number);
-
 /* In a forked child, safe between fork and exec. */
 
 void		SsServeForget(void);
