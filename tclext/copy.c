@@ -7,13 +7,13 @@
  */
 
 #include "copy.h"
-#include "start.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +35,18 @@ static int lastFd = 2;		/* No copy that this process has, from those
 
 #define GO_SPACE ((size_t) 1792000 << 10)
 #define GO_THREADS 8
+
+int
+SsStartFailed(SsStarted *startedPtr, int posix, const char *format, ...)
+{
+    va_list args;
+
+    startedPtr->posix = posix;
+    va_start(args, format);
+    vsnprintf(startedPtr->message, sizeof(startedPtr->message), format, args);
+    va_end(args);
+    return -1;
+}
 
 static int
 Failed(SsStarted *startedPtr, int error, const char *what)

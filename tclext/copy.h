@@ -24,4 +24,9 @@ int		SsCopyInit(void);
 
 void *		SsCopyLoad(SsStarted *startedPtr);
 
+/* Fills the error of a start, as printf would; returns -1. */
+
+int		SsStartFailed(SsStarted *startedPtr, int posix,
+		    const char *format, ...);
+
 #endif /* SS_COPY_H */

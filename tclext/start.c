@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,18 +36,6 @@ static StartProc start = ssGoStart;
 				/* NULL in a forked child: Go is dead. */
 static int isReady = 0;		/* That runtime has started... */
 static int isRunning = 0;	/* ...and the reactor. */
-
-int
-SsStartFailed(SsStarted *startedPtr, int posix, const char *format, ...)
-{
-    va_list args;
-
-    startedPtr->posix = posix;
-    va_start(args, format);
-    vsnprintf(startedPtr->message, sizeof(startedPtr->message), format, args);
-    va_end(args);
-    return -1;
-}
 
 /*
  * Gets this process a Go runtime of its own, for good; or fills the error.

@@ -26,11 +26,6 @@ int		SsStartInit(void);
 
 int		SsStart(int fd, SsStarted *startedPtr);
 
-/* Fills the error, as printf would; returns -1. */
-
-int		SsStartFailed(SsStarted *startedPtr, int posix,
-		    const char *format, ...);
-
 /* In a forked child: Go is dead.  Safe between fork and exec. */
 
 void		SsStartForget(void);
