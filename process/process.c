@@ -36,11 +36,17 @@ typedef struct Watch {
     Tcl_TimerToken timer;	/* ...so this looks. */
 } Watch;
 
-/* A thread's. */
+/*
+ * A thread's.  Of the static kind: another could wait in a forked child for a
+ * lock of the dynamic linker's.
+ */
 
-static __thread Watch *firstPtr = NULL;
-static __thread int pollFd = -1;	/* Has the pidfds, owned; -1: none. */
-static __thread int process = 0;	/* Whose all this is: SsForkCount. */
+#define OF_THREAD static __thread \
+	__attribute__((tls_model("initial-exec")))
+
+OF_THREAD Watch *firstPtr = NULL;
+OF_THREAD int pollFd = -1;	/* Has the pidfds, owned; -1: none. */
+OF_THREAD int process = 0;	/* Whose all this is: SsForkCount. */
 
 /*
  * The epoll of a forked child is the parent's, too, and must not be touched but

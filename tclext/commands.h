@@ -53,7 +53,7 @@ extern const SsSubcommand ssBoardSubcommands[];
 extern const SsSubcommand ssConnectionSubcommands[];
 
 /*
- * Process: children, and the process itself.
+ * Process, for children and the process itself:
  *
  *	watch pid cmdPrefix			Called with a dict at its end.
  *	spawn cmdPrefix -> pid			Forks; the child does that.

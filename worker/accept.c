@@ -10,7 +10,8 @@
 #include <signal.h>
 #include <stdint.h>
 
-static __thread SsPlace *placePtr = NULL;
+static __thread SsPlace *placePtr
+	__attribute__((tls_model("initial-exec"))) = NULL;
 				/* This thread's, once it has waited. */
 
 static void
