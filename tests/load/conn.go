@@ -1,8 +1,6 @@
 package load
 
 import (
-	"bytes"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -10,18 +8,23 @@ import (
 
 // conn is one connection, or a free place for one.
 type conn struct {
+	slot      int // its place's number
 	fd        int
 	due       time.Duration // when it should have begun
 	began     time.Duration // when it did
 	deadline  time.Duration // when the wait under way has been too long
 	nextByte  time.Duration // when the next byte may be sent, if one at a time
+	wake      time.Duration // what moment it waits for, or never
+	idle      bool          // no line is under way
+	shed      bool          // the busy reply came
 	asked     time.Duration // when the line under way began
 	replied   time.Duration // when the last reply came
 	linesLeft int           // replies still to come; 1 while it stays
 	pid       int           // who replied
 	answers   int           // how often
 	out       []byte        // of the line under way, what isn't sent yet
-	line      []byte        // the line under way, with its newline
+	line      []byte        // the line under way, as sent
+	id        []byte        // the part of it that comes back
 	in        []byte        // what came of the reply to it
 }
 
@@ -35,21 +38,28 @@ func (c *conn) isOpen() bool {
 func (l *loop) begin(slot int, due time.Duration) (done bool, outcome Outcome) {
 	c := &l.conns[slot]
 	now := l.now()
-	fd, errno := dial(l.plan.Port)
+	number := (l.result.Started-1)*l.streams + l.stream
+	fd, errno := dial(l.plan.Port, nth(l.plan.Source, number))
 	if errno != 0 {
 		return true, broken(errno)
 	}
-	c.fd, c.due, c.began = fd, due, now
-	c.linesLeft, c.pid, c.answers = l.plan.Lines, 0, 0
-	if l.plan.Stay {
+	c.fd, c.due, c.began, c.nextByte = fd, due, now, now
+	c.linesLeft, c.pid, c.answers, c.shed = l.plan.Lines, 0, 0, false
+	if l.plan.stays() {
 		c.linesLeft = 1
 	}
-	l.newLine(c, now)
+	c.line = l.plan.Proxy.append(c.line[:0], number, l.plan.Port)
+	c.out = c.line
+	if l.plan.Pause.Most > 0 && !l.plan.Silent {
+		l.rest(c, now+time.Duration(l.rng.Int64N(int64(l.plan.Pause.Most))))
+	} else {
+		l.newLine(c, now)
+	}
 	if done, outcome := l.send(c); done {
 		return true, outcome
 	}
 	interest := uint32(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET)
-	if len(c.out) > 0 && l.plan.Gap == 0 {
+	if len(c.out) > 0 || c.idle {
 		interest |= unix.EPOLLOUT
 	}
 	if errno := epollAdd(l.epfd, fd, interest, int32(slot)); errno != 0 {
@@ -58,16 +68,56 @@ func (l *loop) begin(slot int, due time.Duration) (done bool, outcome Outcome) {
 	return false, 0
 }
 
-// newLine prepares the next line to send.
+// newLine prepares the next line to send, behind what isn't sent yet.
 func (l *loop) newLine(c *conn, now time.Duration) {
-	c.line = append(c.line[:0], l.plan.Prefix...)
-	c.line = strconv.AppendInt(c.line, int64(l.lineNumber), 10)
-	c.line = append(c.line, '\n')
+	c.line = append(c.line[:0], c.out...)
+	before := len(c.line)
+	c.line, c.id = l.plan.request(c.line, l.lineNumber)
 	l.lineNumber += l.streams
-	c.out = c.line
-	c.in = c.in[:0]
 	c.asked, c.nextByte = now, now
+	c.idle, c.in = false, c.in[:0]
 	c.deadline = now + l.plan.Timeout
+	if l.plan.GiveUp > 0 && l.plan.Stay {
+		c.deadline = c.asked + l.plan.GiveUp
+	} else if l.plan.GiveUp > 0 {
+		c.deadline = c.due + l.plan.GiveUp
+	}
+	if l.plan.Silent {
+		c.line = c.line[:min(before+l.plan.Part, len(c.line))]
+		c.idle, c.deadline = true, never
+	}
+	c.out = c.line
+}
+
+// rest makes a connection idle until a moment.
+func (l *loop) rest(c *conn, until time.Duration) {
+	c.idle, c.in, c.deadline = true, c.in[:0], never
+	l.wakeAt(c, until)
+}
+
+// next goes on after a reply: with the next line, a pause before it, or the
+// end.
+func (l *loop) next(c *conn, now time.Duration) (done bool, outcome Outcome) {
+	switch pause := l.plan.Pause; {
+	case c.linesLeft == 0:
+		l.finish(c, now)
+		return false, 0
+	case pause.Most > 0:
+		l.rest(c, now+pause.Least+time.Duration(l.rng.Int64N(int64(pause.Most-pause.Least)+1)))
+		return false, 0
+	default:
+		l.newLine(c, now)
+		return l.send(c)
+	}
+}
+
+// finish waits for the end of file; the last reply has come.
+func (l *loop) finish(c *conn, now time.Duration) {
+	c.linesLeft, c.idle, c.wake = 0, false, never
+	c.replied, c.deadline = now, now+l.plan.Timeout
+	if l.plan.HalfEnd {
+		shutdownWrite(c.fd)
+	}
 }
 
 // send sends what it may of the line under way; done means that the
@@ -77,6 +127,7 @@ func (l *loop) send(c *conn) (done bool, outcome Outcome) {
 		chunk := c.out
 		if l.plan.Gap > 0 {
 			if l.now() < c.nextByte {
+				l.wakeAt(c, c.nextByte)
 				return false, 0
 			}
 			chunk = c.out[:1]
@@ -121,10 +172,14 @@ func (l *loop) receive(c *conn, ended bool) (done bool, outcome Outcome) {
 // endOfFile returns the outcome of a connection that the server closed.
 func (l *loop) endOfFile(c *conn) Outcome {
 	switch {
+	case c.shed:
+		return Busy
 	case c.linesLeft == 0:
 		return Served
 	case len(c.in) > 0:
 		return Wrong
+	case c.idle:
+		return ClosedIdle
 	default:
 		return NoReply
 	}
@@ -136,28 +191,40 @@ func (l *loop) take(c *conn, bytesIn []byte) (done bool, outcome Outcome) {
 		return true, Wrong
 	}
 	c.in = append(c.in, bytesIn...)
-	end := bytes.IndexByte(c.in, '\n')
-	if end < 0 {
-		if len(c.in) > len(c.line)+32 {
-			return true, Wrong
+	if len(c.in) <= len(l.plan.Busy) && l.plan.Busy[:len(c.in)] == string(c.in) {
+		if len(c.in) == len(l.plan.Busy) {
+			l.turnedAway(c)
 		}
 		return false, 0
 	}
-	pid, ok := parseReply(c.in[:end+1], c.line)
-	if !ok || end+1 != len(c.in) || len(c.out) > 0 {
+	if c.idle || len(c.out) > 0 {
+		return true, Wrong
+	}
+	pid, last, state := l.plan.parse(c.in, c.id)
+	switch state {
+	case partial:
+		return false, 0
+	case wrong:
 		return true, Wrong
 	}
 	now := l.now()
 	l.answered(c, pid, now)
-	if c.linesLeft > 0 {
-		l.newLine(c, now)
-		return l.send(c)
+	if last {
+		c.linesLeft = 0
 	}
-	c.replied, c.deadline = now, now+l.plan.Timeout
-	if l.plan.HalfEnd {
-		shutdownWrite(c.fd)
+	return l.next(c, now)
+}
+
+// turnedAway counts a busy reply; the end of file has to follow.
+func (l *loop) turnedAway(c *conn) {
+	now := l.now()
+	since := c.due
+	if l.plan.Stay {
+		since = c.asked
 	}
-	return false, 0
+	l.result.Shed = append(l.result.Shed, now-since)
+	c.shed, c.linesLeft, c.idle, c.wake = true, 0, false, never
+	c.deadline = now + l.plan.Timeout
 }
 
 // answered counts a right reply.
@@ -165,6 +232,7 @@ func (l *loop) answered(c *conn, pid int, now time.Duration) {
 	c.pid = pid
 	c.answers++
 	l.result.Answers++
+	l.result.PerSecond = count(l.result.PerSecond, int(now/time.Second), 1)
 	if !l.plan.Stay {
 		c.linesLeft--
 		return
@@ -176,19 +244,4 @@ func (l *loop) answered(c *conn, pid int, now time.Duration) {
 	if l.windowOver(now) {
 		c.linesLeft = 0
 	}
-}
-
-// parseReply returns the pid of a reply to a line, and whether it is one:
-// "PID LINE". Tcl's sockets end lines with a carriage return too.
-func parseReply(reply, line []byte) (pid int, ok bool) {
-	digits, rest, found := bytes.Cut(reply, []byte{' '})
-	if !found {
-		return 0, false
-	}
-	pid, err := strconv.Atoi(string(digits))
-	if err != nil || pid <= 0 {
-		return 0, false
-	}
-	text := bytes.TrimSuffix(bytes.TrimSuffix(rest, []byte{'\n'}), []byte{'\r'})
-	return pid, bytes.Equal(text, line[:len(line)-1])
 }

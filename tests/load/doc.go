@@ -10,7 +10,12 @@
 // begins. An open loop begins them at a rate, whatever the server does, and
 // counts latency from the moment a connection was due, so a stall counts for
 // all that were due in it. Connections that stay exchange lines until no more
-// shall begin; then each line has a latency of its own.
+// shall begin, one after the other or with pauses between them; then each line
+// has a latency of its own. What a server closes meanwhile is opened again.
+//
+// Other clients are there to be a burden: silent ones, those that send half a
+// request or a byte at a time, those that give up, and those that say, as a
+// proxy would, that they come from elsewhere.
 //
 // The generator shares the machine with the server, so it is made to cost
 // little: each of its threads waits in one epoll for all its connections, and

@@ -293,7 +293,7 @@ func TestParseReply(t *testing.T) {
 		{"-1 line\n", 0, false},
 	}
 	for _, test := range tests {
-		pid, ok := parseReply([]byte(test.reply), []byte("line\n"))
+		pid, ok := parseReply([]byte(test.reply), []byte("line"))
 		if ok != test.ok || ok && pid != test.pid {
 			t.Errorf("%q: got %d, %v", test.reply, pid, ok)
 		}

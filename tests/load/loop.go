@@ -3,13 +3,15 @@ package load
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// tick is how often a loop looks at deadlines and at its context.
+// tick is how often a loop looks at deadlines and at its context; more often
+// where clients give up.
 const tick = 50 * time.Millisecond
 
 // timerData marks an event of the timer; other events carry a place's number.
@@ -24,8 +26,12 @@ type loop struct {
 	conns      []conn
 	free       []int // places for connections
 	due        *arrivals
+	wakes      wakes // places that wait for a moment
+	rng        *rand.Rand
+	tick       time.Duration
 	lineNumber int // of the next line
-	streams    int // how many loops share the numbers
+	stream     int // which one of the loops this is...
+	streams    int // ...and how many share the numbers
 	buf        []byte
 	result     Result
 }
@@ -58,16 +64,21 @@ func newLoop(plan Plan, stream, streams int, began time.Time) (*loop, error) {
 	}
 	l := &loop{
 		plan: plan, began: began, epfd: epfd, timerFd: timerFd,
-		lineNumber: stream, streams: streams,
+		lineNumber: stream, stream: stream, streams: streams,
 		buf:    make([]byte, 4096),
 		result: Result{Latencies: make([]time.Duration, 0, 1<<16), Pids: map[int]int{}},
+	}
+	l.rng = rand.New(rand.NewPCG(seed+1, uint64(stream)))
+	l.tick = tick
+	if plan.GiveUp > 0 {
+		l.tick = min(tick, max(plan.GiveUp/20, time.Millisecond))
 	}
 	if plan.Rate > 0 {
 		l.due = newArrivals(plan.Rate, stream)
 	}
 	l.conns = make([]conn, plan.Clients)
 	for i := plan.Clients - 1; i >= 0; i-- {
-		l.conns[i] = conn{fd: -1, line: make([]byte, 0, 64), in: make([]byte, 0, 128)}
+		l.conns[i] = conn{slot: i, fd: -1, wake: never, line: make([]byte, 0, 64), in: make([]byte, 0, 128)}
 		l.free = append(l.free, i)
 	}
 	if errno := epollAdd(epfd, timerFd, unix.EPOLLIN|unix.EPOLLET, timerData); errno != 0 {
@@ -106,10 +117,10 @@ func (l *loop) run(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 			l.expire(now)
-			nextTick = now + tick
+			nextTick = now + l.tick
 		}
 		l.armTimer()
-		n, errno := epollWait(l.epfd, events, tick)
+		n, errno := epollWait(l.epfd, events, l.tick)
 		if errno != 0 {
 			return fmt.Errorf("epoll_wait: %w", errno)
 		}
@@ -118,9 +129,7 @@ func (l *loop) run(ctx context.Context) error {
 				l.handle(int(event.Fd), event.Events)
 			}
 		}
-		if l.plan.Gap > 0 {
-			l.sendSlowly()
-		}
+		l.wakeUp()
 	}
 }
 
@@ -129,7 +138,7 @@ func (l *loop) mayBegin() bool {
 	if l.plan.Limit > 0 && l.result.Started >= l.plan.Limit {
 		return false
 	}
-	if l.due != nil {
+	if l.due != nil && !l.plan.stays() {
 		return !l.windowOver(l.due.next)
 	}
 	return !l.windowOver(l.now())
@@ -178,13 +187,8 @@ func (l *loop) armTimer() {
 	if l.due != nil && l.mayBegin() && len(l.free) > 0 {
 		next = l.due.next
 	}
-	if l.plan.Gap > 0 {
-		for i := range l.conns {
-			c := &l.conns[i]
-			if c.isOpen() && len(c.out) > 0 && (next < 0 || c.nextByte < next) {
-				next = c.nextByte
-			}
-		}
+	if at, ok := l.wakes.first(); ok && (next < 0 || at < next) {
+		next = at
 	}
 	if next >= 0 {
 		setTimer(l.timerFd, next-l.now())
@@ -202,7 +206,9 @@ func (l *loop) handle(slot int, events uint32) {
 			l.end(slot, outcome)
 			return
 		}
-		c.deadline = l.now() + l.plan.Timeout // connected: now for the reply
+		if !c.idle && l.plan.GiveUp == 0 {
+			c.deadline = l.now() + l.plan.Timeout // connected: now for the reply
+		}
 	}
 	const over = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	if events&(unix.EPOLLIN|over) == 0 {
@@ -213,27 +219,54 @@ func (l *loop) handle(slot int, events uint32) {
 	}
 }
 
-// sendSlowly sends the bytes that are due where they go one at a time.
-func (l *loop) sendSlowly() {
-	for i := range l.conns {
-		if c := &l.conns[i]; c.isOpen() && len(c.out) > 0 {
-			if done, outcome := l.send(c); done {
-				l.end(i, outcome)
-			}
+// wakeUp does what places have waited for: a byte to send, or a line.
+func (l *loop) wakeUp() {
+	for now := l.now(); ; {
+		at, ok := l.wakes.first()
+		if !ok || at > now {
+			return
+		}
+		c := &l.conns[l.wakes.pop()]
+		if !c.isOpen() || c.wake != at {
+			continue // of a connection that is over
+		}
+		c.wake = never
+		if c.idle && l.windowOver(now) {
+			continue // the next tick ends it
+		}
+		if c.idle {
+			l.newLine(c, now)
+		}
+		if done, outcome := l.send(c); done {
+			l.end(c.slot, outcome)
 		}
 	}
 }
 
-// expire ends what has taken too long.
+// wakeAt has a place waited for; what it waited for before is forgotten.
+func (l *loop) wakeAt(c *conn, at time.Duration) {
+	c.wake = at
+	l.wakes.push(at, c.slot)
+}
+
+// expire ends what has taken too long, and those that stay when the window is
+// over.
 func (l *loop) expire(now time.Duration) {
+	over := l.plan.stays() && l.windowOver(now)
 	for i := range l.conns {
 		c := &l.conns[i]
-		if !c.isOpen() || now < c.deadline {
-			continue
-		}
-		if c.linesLeft == 0 {
+		switch {
+		case !c.isOpen():
+		case over && c.idle && c.answers == 0:
+			l.end(i, Left)
+		case over && c.idle:
+			l.finish(c, now)
+		case now < c.deadline:
+		case c.linesLeft == 0:
 			l.end(i, NoFin)
-		} else {
+		case l.plan.GiveUp > 0:
+			l.end(i, GaveUp)
+		default:
 			l.end(i, TimedOut)
 		}
 	}
@@ -246,10 +279,13 @@ func (l *loop) end(slot int, outcome Outcome) {
 	if outcome == Served {
 		l.served(c)
 	}
+	if outcome.failed() && len(l.result.Mishaps) < maxMishaps {
+		l.result.Mishaps = append(l.result.Mishaps, Mishap{l.now(), outcome})
+	}
 	if c.isOpen() {
 		l.result.Longest = max(l.result.Longest, l.now()-c.began)
 		closeFd(c.fd)
-		c.fd = -1
+		c.fd, c.wake = -1, never
 	}
 	l.free = append(l.free, slot)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"runtime"
 	"slices"
 	"sync"
@@ -21,10 +22,30 @@ type Plan struct {
 	Limit   int             // at most so many connections; 0: as many as come
 	Lines   int             // to send on each connection, each after the reply to the one before
 	Stay    bool            // instead: lines until no connection may begin any more
+	Pause   Pause           // before each line
 	HalfEnd bool            // after the last reply, shut down the sending side
 	Gap     time.Duration   // send a byte at a time, with this pause between two
+	HTTP    bool            // a line is the path of a request with a head, and so is its reply
 	Prefix  string          // of each line; a number follows
+	Silent  bool            // send Part bytes of the first line, and nothing more
+	Part    int             // see Silent
+	Busy    string          // the reply of a server that has too much to do, told apart
 	Timeout time.Duration   // for the connection, for each reply, and for the end of file after the last
+	GiveUp  time.Duration   // instead, for a reply, from when it was due
+	Source  netip.Prefix    // addresses to connect from, in turn
+	Proxy   Proxy           // sent first
+}
+
+// Pause is a time between two bounds, drawn for each line; none when the upper
+// one is 0. Before a connection's first line it is up to the upper one, so that
+// clients that begin together don't ask together.
+type Pause struct {
+	Least, Most time.Duration
+}
+
+// stays tells that connections end with the window, not by themselves.
+func (p Plan) stays() bool {
+	return p.Stay || p.Silent
 }
 
 // Result is what came of a plan.
@@ -36,7 +57,25 @@ type Result struct {
 	Elapsed   time.Duration   // until the last connection ended
 	Longest   time.Duration   // from the call to connect until the connection was over
 	Latencies []time.Duration // of those served, sorted; of connections that stay, of each line
+	Shed      []time.Duration // until the busy reply, sorted
+	PerSecond []int           // right replies in each second
+	Mishaps   []Mishap        // the first of those that failed, by time
 	Pids      map[int]int     // by whom those served were answered, and how often
+}
+
+// Mishap is when, since the run began, a connection failed, and how.
+type Mishap struct {
+	At      time.Duration
+	Outcome Outcome
+}
+
+// maxMishaps bounds how many a thread keeps.
+const maxMishaps = 10000
+
+// Over returns how many latencies are above a bound.
+func (r Result) Over(bound time.Duration) int {
+	at, _ := slices.BinarySearch(r.Latencies, bound+1)
+	return len(r.Latencies) - at
 }
 
 // late is when an end of file is.
@@ -54,6 +93,7 @@ const seed = 1
 // called off.
 func Run(ctx context.Context, plan Plan, threads int) (Result, error) {
 	shares := plan.split(threads)
+	defer processors(len(shares))()
 	results := make([]Result, len(shares))
 	errs := make([]error, len(shares))
 	var wg sync.WaitGroup
@@ -65,6 +105,22 @@ func Run(ctx context.Context, plan Plan, threads int) (Result, error) {
 	}
 	wg.Wait()
 	return merge(results), errors.Join(errs...)
+}
+
+// processing guards the number of Go's processors.
+var processing sync.Mutex
+
+// processors gives the scheduler some more: each thread of a load keeps one while
+// it waits, and where several loads run at once those without one would only get it
+// when the scheduler takes it from another, which is 10 ms. The caller calls restore.
+func processors(more int) (restore func()) {
+	change := func(n int) {
+		processing.Lock()
+		defer processing.Unlock()
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
+	}
+	change(more)
+	return func() { change(-more) }
 }
 
 // Threads returns how many threads a plan should get. A closed loop has one for
@@ -117,12 +173,28 @@ func merge(results []Result) Result {
 		whole.Elapsed = max(whole.Elapsed, r.Elapsed)
 		whole.Longest = max(whole.Longest, r.Longest)
 		whole.Latencies = append(whole.Latencies, r.Latencies...)
+		whole.Shed = append(whole.Shed, r.Shed...)
+		whole.Mishaps = append(whole.Mishaps, r.Mishaps...)
+		for second, n := range r.PerSecond {
+			whole.PerSecond = count(whole.PerSecond, second, n)
+		}
 		for pid, n := range r.Pids {
 			whole.Pids[pid] += n
 		}
 	}
 	slices.Sort(whole.Latencies)
+	slices.Sort(whole.Shed)
+	slices.SortFunc(whole.Mishaps, func(a, b Mishap) int { return cmp.Compare(a.At, b.At) })
 	return whole
+}
+
+// count adds to a number of a list that grows as it has to.
+func count(list []int, at, n int) []int {
+	for len(list) <= at {
+		list = append(list, 0)
+	}
+	list[at] += n
+	return list
 }
 
 // arrivals yields the moments at which an open loop's connections are due:

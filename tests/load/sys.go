@@ -2,6 +2,7 @@ package load
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"time"
 	"unsafe"
 
@@ -13,13 +14,20 @@ import (
 // only cost. Where the scheduler wants such a thread it interrupts the wait by
 // a signal, and epollWait returns.
 
-// dial begins a connection to 127.0.0.1. A nonblocking connect is under way
-// when it returns; only a failure that is known at once is returned.
-func dial(port int) (fd int, errno unix.Errno) {
+// dial begins a connection to 127.0.0.1, from an address if there is one. A
+// nonblocking connect is under way when it returns; only a failure that is
+// known at once is returned.
+func dial(port int, source netip.Addr) (fd int, errno unix.Errno) {
 	r, _, errno := unix.RawSyscall(unix.SYS_SOCKET, unix.AF_INET,
 		unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if errno != 0 {
 		return -1, errno
+	}
+	if source.IsValid() {
+		if errno := bind(int(r), source); errno != 0 {
+			closeFd(int(r))
+			return -1, errno
+		}
 	}
 	addr := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: [4]byte{127, 0, 0, 1}}
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&addr.Port))[:], uint16(port))
@@ -29,6 +37,20 @@ func dial(port int) (fd int, errno unix.Errno) {
 		return -1, errno
 	}
 	return int(r), 0
+}
+
+// bind gives a socket its address; its port waits until it connects, for then
+// other connections may have the same one.
+func bind(fd int, source netip.Addr) unix.Errno {
+	on := int32(1)
+	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT,
+		uintptr(unsafe.Pointer(&on)), unsafe.Sizeof(on), 0)
+	if errno != 0 {
+		return errno
+	}
+	addr := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: source.As4()}
+	_, _, errno = unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&addr)), unsafe.Sizeof(addr))
+	return errno
 }
 
 func read(fd int, buf []byte) (int, unix.Errno) {

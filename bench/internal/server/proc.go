@@ -152,11 +152,21 @@ func switches(path string) int {
 // PSS returns the proportional set size of a process, in KiB; 0 when it has
 // ended or the system doesn't say.
 func PSS(pid int) int {
+	return rollup(pid, "Pss:")
+}
+
+// OwnPSS is PSS without what is mapped from files: how much of that counts depends
+// on who else has them mapped.
+func OwnPSS(pid int) int {
+	return rollup(pid, "Pss_Anon:")
+}
+
+func rollup(pid int, label string) int {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
 	if err != nil {
 		return 0
 	}
-	return labelled(text, "Pss:")
+	return labelled(text, label)
 }
 
 // MeanPSS returns the mean of the processes' PSS, in KiB, over those that

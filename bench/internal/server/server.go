@@ -177,6 +177,11 @@ func (s *Server) end(signal unix.Signal) bool {
 	}
 }
 
+// Pid returns the first process, the one that signals steer.
+func (s *Server) Pid() int {
+	return s.leader()
+}
+
 // leader returns the pid of the first process, which is also its session's.
 func (s *Server) leader() int {
 	return s.command.Process.Pid

@@ -1,12 +1,17 @@
 // Client loads a server, for the tests, and counts how each connection ended.
 // Each sends a line of its own and expects "PID LINE" back, with the pid of the
-// worker that served it, and then the end of file.
+// worker that served it, and then the end of file. With -http the line is the
+// path of a request with a head, and the first line of its reply's body is
+// "PID PATH".
 //
 // It prints one line, a list of names and numbers: how many connections were
 // started and how each of them ended, how many of the served ones had their end
 // of file more than a second after the reply, the longest time from the call to
 // connect until the end of file in milliseconds, and a list of the pids that
-// replied, each with the number of its replies.
+// replied, each with the number of its replies. Then: how many replies came,
+// percentiles and the longest of their times in milliseconds (of a connection
+// as a whole, from when it was due, unless it stays), how many took longer than
+// -bound, the longest until a busy reply, and the replies of each second.
 //
 // The exit status is 0 when every connection is accounted for, whatever came
 // of it. SIGTERM makes it begin no more.
@@ -48,19 +53,50 @@ func main() {
 
 // readPlan reads the command line; false means that it asks for no load.
 func readPlan() (load.Plan, bool) {
-	plan := load.Plan{Lines: 1, Prefix: "id ", Window: math.MaxInt64}
+	plan := load.Plan{Window: math.MaxInt64}
 	flag.IntVar(&plan.Port, "port", 0, "`port` to connect to")
 	flag.IntVar(&plan.Clients, "clients", 16, "connections at a time; with a rate, at most")
 	flag.IntVar(&plan.Limit, "count", 0, "connections in all; 0: see -seconds")
 	seconds := flag.Float64("seconds", 0, "how long to begin new ones; 0: see -count")
 	flag.Float64Var(&plan.Rate, "rate", 0, "connections begun a second (open loop); 0: as fast as they end")
-	timeout := flag.Float64("timeout", 20, "`seconds` that a connection waits for one thing")
+	setTime(&bound, "bound", 0.05, "count replies that take longer than so many `seconds`")
+	setTime(&plan.Timeout, "timeout", 20, "`seconds` that a connection waits for one thing")
+	setTime(&plan.GiveUp, "giveup", 0, "`seconds` after which a client leaves without a reply; 0: see -timeout")
+	setTime(&plan.Gap, "gap", 0, "send a byte at a time, with so many `seconds` between two")
+	flag.IntVar(&plan.Lines, "lines", 1, "lines sent on each connection")
+	flag.BoolVar(&plan.Stay, "stay", false, "keep connections, line after line, until -seconds are over")
+	flag.Func("pause", "`A,B`: the same with A to B seconds before each line", func(text string) error {
+		plan.Stay = true
+		return setPause(&plan.Pause, text)
+	})
+	flag.BoolVar(&plan.HalfEnd, "halfend", false, "shut down sending after the last reply; those kept always do")
+	flag.BoolVar(&plan.HTTP, "http", false, "requests and replies with heads")
+	flag.StringVar(&plan.Prefix, "prefix", "", "`text` before the number in each line (\"id \", with -http \"id-\")")
+	flag.StringVar(&plan.Busy, "busy", "", "`text` of the busy reply; \\r and \\n as in C")
+	flag.BoolVar(&plan.Silent, "silent", false, "send -part bytes, no more, until the server closes or -seconds are over")
+	flag.IntVar(&plan.Part, "part", 0, "see -silent")
+	setPrefix(&plan.Source, "source", "`address` to connect from, or many: 127.0.1.0/24")
+	setProxy(&plan.Proxy)
 	flag.Parse()
-	plan.Timeout = duration(*timeout)
 	if *seconds > 0 {
 		plan.Window = duration(*seconds)
 	}
-	return plan, plan.Port > 0 && plan.Clients > 0 && (plan.Limit > 0 || *seconds > 0) && flag.NArg() == 0
+	complete(&plan)
+	return plan, plan.Port > 0 && plan.Clients > 0 && plan.Lines > 0 && (plan.Limit > 0 || *seconds > 0) && flag.NArg() == 0
+}
+
+// bound is what replies shouldn't take longer than.
+var bound time.Duration
+
+// complete fills in what follows from the rest.
+func complete(plan *load.Plan) {
+	plan.HalfEnd = plan.HalfEnd || plan.Stay
+	plan.Busy = strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(plan.Busy)
+	if plan.Prefix == "" && plan.HTTP {
+		plan.Prefix = "id-"
+	} else if plan.Prefix == "" {
+		plan.Prefix = "id "
+	}
 }
 
 func duration(seconds float64) time.Duration {
@@ -79,5 +115,18 @@ func dictionary(result load.Result) string {
 		pids = append(pids, fmt.Sprint(pid, result.Pids[pid]))
 	}
 	fmt.Fprintf(&b, " late %d maxMs %d pids {%s}", result.Late, result.Longest.Milliseconds(), strings.Join(pids, " "))
+	fmt.Fprintf(&b, " answers %d p50Ms %.2f p99Ms %.2f maxAnswerMs %.2f over %d", result.Answers,
+		millis(result.Latencies, 50), millis(result.Latencies, 99), millis(result.Latencies, 100), result.Over(bound))
+	fmt.Fprintf(&b, " maxBusyMs %.2f perSecond {%s}", millis(result.Shed, 100), strings.Trim(fmt.Sprint(result.PerSecond), "[]"))
 	return b.String()
+}
+
+// millis returns the time within which a part of those sorted are (nearest
+// rank), in milliseconds; 0 of none.
+func millis(sorted []time.Duration, percent float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := int(math.Ceil(percent / 100 * float64(len(sorted))))
+	return sorted[min(max(rank, 1), len(sorted))-1].Seconds() * 1000
 }
