@@ -7,26 +7,46 @@ namespace eval ::socketserver::options {
     # is a default where it means none, or depends on other options.
     variable table {
         -backlog      {4096   Any     fixed}
+        -busyreply    {{}     Any     fixed}
         -concurrency  {{}     Open    free}
+        -defer        {0      Any     fixed}
         -exitcmd      {{}     Any     free}
+        -firstbyte    {0      Any     fixed}
         -firststart   {60     Seconds free}
         -grace        {30     Seconds free}
         -group        {{}     Any     fixed}
+        -head         {{}     Any     fixed}
+        -headtime     {10     Any     fixed}
         -idletime     {60     Seconds free}
         -initcmd      {{}     Any     free}
+        -keep         {0      Boolean fixed}
         -leavecmd     {{}     Any     free}
         -logcmd       {{}     Prefix  free}
         -loop         {accept Loop    free}
+        -maxperaddr   {0      Any     fixed}
+        -maxqueue     {0      Any     fixed}
         -maxrequests  {0      Number  free}
         -maxworkers   {{}     Count   free}
         -minworkers   {{}     Least   free}
         -myaddr       {{}     Any     fixed}
+        -parktimeout  {60     Any     fixed}
+        -proxyfrom    {{}     Any     fixed}
+        -proxytime    {5      Any     fixed}
+        -queuetime    {0      Any     fixed}
+        -rateperaddr  {0      Any     fixed}
         -readycmd     {{}     Prefix  free}
         -reloadcmd    {{}     Any     free}
         -reuseport    {0      Any     fixed}
+        -skipgone     {none   Any     fixed}
         -timeout      {0      Seconds free}
         -user         {{}     Any     fixed}
         -workers      {{}     Count   free}
+    }
+    # Those of the listeners, which the library checks.
+    variable listening {
+        -backlog -busyreply -defer -firstbyte -head -headtime -maxperaddr
+        -maxqueue -myaddr -parktimeout -proxyfrom -proxytime -queuetime
+        -rateperaddr -reuseport -skipgone
     }
     variable most 1024	;# Workers of one generation.
     variable mostOpen 100000	;# Connections of an event loop at a time.
@@ -117,6 +137,10 @@ proc ::socketserver::options::Agree {options} {
             && ${-loop} eq "accept"} {
         Usage "-concurrency ${-concurrency} needs -loop event"
     }
+    if {${-keep} && ${-loop} eq "event"} {
+        Usage "-keep needs -loop accept: from an event loop a handler gives\
+                connections back with \"::socketserver::socket park\""
+    }
     if {${-group} ne {} && ${-user} eq {}} {
         Usage "-group needs -user"
     }
@@ -157,22 +181,27 @@ proc ::socketserver::options::Milliseconds {seconds} {
     expr {$seconds > 0 ? max(1, round(1000.0 * $seconds)) : 0}
 }
 
-# Those that "socket server" takes, as it takes them.
+# Those that "socket server" takes, as it takes them, where they say something.
 
 proc ::socketserver::options::Listening {options} {
-    set result {}
-    foreach name {-backlog -myaddr -reuseport} {
-        if {[dict get $options $name] ne {}} {
-            lappend result $name [dict get $options $name]
-        }
+    variable listening
+    set default [Default]
+    dict filter $options script {name value} {
+        expr {$name in $listening && $value ne [dict get $default $name]}
     }
-    return $result
 }
 
 # A value of a kind, or an error. Where {} is the default it may be given.
 
 proc ::socketserver::options::CheckAny {name value} {
     return $value
+}
+
+proc ::socketserver::options::CheckBoolean {name value} {
+    if {![string is boolean -strict $value]} {
+        Usage "bad value \"$value\" for $name: must be a boolean"
+    }
+    expr {!!$value}
 }
 
 proc ::socketserver::options::CheckCount {name value} {

@@ -8,6 +8,16 @@ namespace eval ::socketserver::pool {
     namespace export names of start
     namespace ensemble create -unknown ::socketserver::pool::Unknown
     variable counter 0	;# Names pools.
+    # What a pool's status repeats of "socket status".
+    variable fronts {
+        parked resumed holding oldest firstByte shed gone refused expired
+        malformed probes backlog
+    }
+    # ...and what is left of that when the port is closed.
+    variable nobody {
+        parked 0 holding {queue 0 proxy 0 firstbyte 0 head 0 closing 0}
+        oldest 0 backlog 0
+    }
     variable ports {}	;# First ports of those that have one: the pool's
 			;# command, process and listeners.
 }
@@ -143,6 +153,25 @@ proc ::socketserver::pool::Listen {served options} {
     }
 }
 
+# The server has something to tell of a port. Whether the port has a pool here
+# with a -logcmd, which tells it, as soon as the event loop runs: it may be in a
+# step.
+
+proc ::socketserver::pool::Hear {port message} {
+    variable ports
+    if {![dict exists $ports $port]} {
+        return 0
+    }
+    lassign [dict get $ports $port] pool process
+    if {$process != [pid] || [info commands $pool] eq {}
+            || [$pool cget -logcmd] eq {}} {
+        return 0
+    }
+    ::socketserver::Timer start 0 [list ::socketserver::pool::Call \
+            [info object namespace $pool]::my Here Heard $message]
+    return 1
+}
+
 # What a step leaves to be done when it is over, because the application's
 # commands are called, and these may do away with the pool.
 
@@ -193,8 +222,10 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # afterwards	what to do when the step is over
     # standing	dict: phase generation wanted minworkers maxworkers
     # timer		calls Step again
-    # counts	dict: forked ended died killed reloads served failed
+    # counts	dict: forked ended died killed reloads failed, and of the
+    #		workers that have ended: served, taken, waited ns
     # accepted	connections, as far as known
+    # front	dict: what the server last told of those that no worker has
     # samples	list of {ms served accepted}, for rates
     # whyNot	what the latest worker that could not begin said
     # lastError	the latest error told
@@ -204,7 +235,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # failure	why it ended without that: {reason message}
     variable options listeners port owner supervisor board \
             slots children queues seen afterwards standing timer counts accepted \
-            samples whyNot lastError last over asked failure
+            front samples whyNot lastError last over asked failure
 
     constructor {givenListeners givenOptions} {
         set listeners $givenListeners
@@ -225,7 +256,11 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         set whyNot {}
         set samples {}
         set accepted 0
-        set counts {forked 0 ended 0 died 0 killed 0 reloads 0 served 0 failed 0}
+        set front {}
+        set counts {
+            forked 0 ended 0 died 0 killed 0 reloads 0 failed 0
+            served 0 taken 0 waited 0
+        }
         set slots [my Slots]
         set board [::socketserver::Board create $slots]
         set supervisor [::socketserver::Supervise new [my Config]]
@@ -362,10 +397,14 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         }
         set workers [my Workers]
         set states {starting 0 idle 0 busy 0 retiring 0}
-        set served [dict get $counts served]
+        foreach key {served taken waited} {
+            set $key [dict get $counts $key]
+            foreach worker $workers {
+                incr $key [dict get $worker $key]
+            }
+        }
         foreach worker $workers {
             dict incr states [dict get $worker state]
-            incr served [dict get $worker served]
         }
         set counted [my Counted $served]
         dict create port $port \
@@ -377,10 +416,14 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
                 {*}$counted \
                 served $served \
                 {*}[my Rates $served [dict get $counted accepted]] \
-                {*}[dict remove $counts served] \
+                {*}[dict remove $counts served taken waited] \
+                {*}$front \
+                meanWait [format %.6f [expr {$waited / 1e9 / max($taken, 1)}]] \
                 {*}[::socketserver::Process limit] \
                 lastError $lastError \
-                workers $workers
+                workers [lmap worker $workers {
+                    dict remove $worker taken waited
+                }]
     }
 
     # A method that there isn't.
@@ -432,11 +475,16 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     }
 
     # Makes the system give this process as many descriptors as so many
-    # workers want, twice while a generation replaces another.
+    # workers want, twice while a generation replaces another; all there are
+    # where connections are kept.
 
     method Room {workers} {
         set open [dict get [::socketserver::Process limit] open]
-        ::socketserver::Process raise [expr {$open + 2 * $workers + 64}]
+        set wanted [expr {$open + 2 * $workers + 64}]
+        if {[dict get $options -keep]} {
+            set wanted 2147483647
+        }
+        ::socketserver::Process raise $wanted
     }
 
     # Where it listens, for people.
@@ -523,8 +571,13 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
             ::socketserver::socket status -port [my Name]
         } socket] && [dict exists $socket accepted]} {
             set accepted [dict get $socket accepted]
+            set front [dict filter $socket script {key -} {
+                expr {$key in $::socketserver::pool::fronts}
+            }]
+            incr queued [dict get $socket holding queue]
         } else {
             set accepted [expr {max($accepted, $served)}]
+            set front [dict merge $front $::socketserver::pool::nobody]
         }
         list accepted $accepted queued $queued
     }
@@ -575,6 +628,12 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         lappend samples [list $now $served \
                 [dict get [my Counted $served] accepted]]
         set samples [lrange $samples end-10 end]
+    }
+
+    # The server has told something of the port.
+
+    method Heard {message} {
+        my Tell warning $message
     }
 
     # Says something as the options want it, when the step is over.

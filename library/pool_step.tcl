@@ -403,7 +403,9 @@
         dict unset children $pid
         ::socketserver::Board release $board $slot
         set clean [my Clean $entry $how]
-        dict incr counts served [dict get $entry served]
+        foreach key {served taken waited} {
+            dict incr counts $key [dict get $entry $key]
+        }
         dict incr counts \
                 [expr {$clean && ![dict get $entry connections]
                 ? "ended" : "died"}]

@@ -228,21 +228,24 @@ proc ::socketserver::worker::Limit {bound} {
 }
 
 # One connection after the other, without event loop. A worker that can't
-# accept for long is of no use.
+# accept for long is of no use. What a kept connection has unread nobody else can
+# serve.
 
 proc ::socketserver::worker::AcceptLoop {} {
     variable settings
+    variable options
     variable left
 
     variable patience
 
     set listener [dict get $settings listener]
+    set keep [dict get $options -keep]
     set trouble {}
     set failures 0
-    while {$left != 0} {
+    while {$left != 0 || [::socketserver::Connection kept]} {
         try {
-            ::socketserver::socket accept -port $listener \
-                    -closed ::socketserver::worker::Closed
+            set connection [::socketserver::socket accept -port $listener \
+                    -closed ::socketserver::worker::Closed]
         } on error {message problem} {
             # Told once; other workers take the connections meanwhile.
             if {$message ne $trouble} {
@@ -253,15 +256,19 @@ proc ::socketserver::worker::AcceptLoop {} {
                 return -options $problem "can't accept: $message"
             }
             ::socketserver::Process pause 50
-        } on ok {connection} {
-            if {[llength $connection] == 0} {
-                break
-            }
-            set trouble {}
-            set failures 0
-            incr left -1
-            lassign $connection sock address peerPort
-            Handle [HandlerOf $sock] $sock $address $peerPort
+            continue
+        }
+        if {[llength $connection] == 0} {
+            break
+        }
+        set trouble {}
+        set failures 0
+        incr left [expr {$left > 0 ? -1 : 0}]
+        lassign $connection sock address peerPort
+        Handle [HandlerOf $sock] $sock $address $peerPort
+        if {$keep} {
+            Keep $sock $address $peerPort
+        } else {
             Close $sock $address $peerPort
         }
     }
@@ -326,6 +333,41 @@ proc ::socketserver::worker::IsLoss {code} {
             && [lindex $code 1] in {EPIPE ECONNRESET ETIMEDOUT ECONNABORTED}}
 }
 
+# Keeps a connection that the handler left open: the handler is called again when
+# its client has sent more, here or, where this was the last that this worker
+# takes, elsewhere.
+
+proc ::socketserver::worker::Keep {sock address peerPort} {
+    variable left
+    try {
+        if {$left == 0} {
+            ::socketserver::socket park $sock
+        } else {
+            ::socketserver::Connection keep $sock
+        }
+    } trap {SOCKETSERVER USAGE} {} {
+        # The handler has closed it, or one of its sides.
+        Close $sock $address $peerPort
+    } on error {message problem} {
+        NotKept $sock $address $peerPort $message $problem
+    }
+}
+
+# Closes a connection that can't be kept.
+
+proc ::socketserver::worker::NotKept {
+    sock address peerPort message problem
+} {
+    set known [Gone $sock [dict get $problem -errorcode]]
+    catch {chan close $sock}
+    if {$known} {
+        Tell info "$address port $peerPort went away: $message"
+    } else {
+        Tell error "can't keep the connection of $address port $peerPort:\
+                $message" $problem
+    }
+}
+
 # Closes a connection that the handler left open. Without an event loop
 # all must be written now; what the handler has closed may need one for
 # that.
@@ -362,7 +404,8 @@ proc ::socketserver::worker::EventLoop {} {
     }
 }
 
-# Asks for one more connection, if it may, or sees that it is over.
+# Asks for one more connection, if it may, or sees that it is over: not before
+# those are served that were parked with unread bytes, which only this worker has.
 
 proc ::socketserver::worker::Ask {} {
     variable options
@@ -378,7 +421,8 @@ proc ::socketserver::worker::Ask {} {
         set leaving 1
         Retiring
     }
-    if {$leaving} {
+    set kept [::socketserver::Connection kept]
+    if {$leaving && $kept == 0} {
         if {$open == 0} {
             set done 1
         }

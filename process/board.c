@@ -25,6 +25,8 @@
 /* More than that no worker has served, or has open. */
 
 #define MOST_SERVED	 (INT64_C(1) << 52)
+#define MOST_WAITED	 (INT64_C(1) << 62)
+				/* In all. */
 #define MOST_CONNECTIONS 1000000
 
 /*
@@ -310,6 +312,8 @@ Check(
 	    MOST_CONNECTIONS);
     entryPtr->since = Within(earliest, entryPtr->since, SsMilliseconds());
     entryPtr->served = Within(0, entryPtr->served, MOST_SERVED);
+    entryPtr->taken = Within(0, entryPtr->taken, MOST_SERVED);
+    entryPtr->waited = Within(0, entryPtr->waited, MOST_WAITED);
     entryPtr->dismissed = (entryPtr->dismissed != 0);
     entryPtr->peerPort = Within(0, entryPtr->peerPort, UINT16_MAX);
     entryPtr->listener = Within(0, entryPtr->listener, UINT16_MAX);
@@ -362,7 +366,7 @@ SsBoardKillLate(int board, int slot, int64_t limit)
 }
 
 void
-SsBoardShowLocked(int connections, uint64_t served,
+SsBoardShowLocked(int connections, const SsBoardCounts *countsPtr,
     const SsBoardPeer *oldestPtr)
 {
     static const SsBoardPeer none = { .address = "" };
@@ -382,7 +386,9 @@ SsBoardShowLocked(int connections, uint64_t served,
 	oldestPtr = &none;
     }
     entry.connections = connections;
-    entry.served = served;
+    entry.served = countsPtr->served;
+    entry.taken = countsPtr->taken;
+    entry.waited = countsPtr->waited;
     entry.peerPort = oldestPtr->port;
     entry.listener = oldestPtr->listener;
     CopyText(entry.peer, oldestPtr->address, sizeof(entry.peer));

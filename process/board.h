@@ -37,6 +37,9 @@ typedef struct SsBoardEntry {
     int64_t since;		/* When the state began; with an open
 				 * connection: when the oldest came. */
     uint64_t served;		/* How many are closed. */
+    uint64_t taken;		/* How many came from the queue... */
+    uint64_t waited;		/* ...and how long they were ready for a
+				 * worker: nanoseconds, summed. */
     int32_t dismissed;		/* Whether it took a message to retire. */
     int32_t listener;		/* By which the oldest open one came, 0... */
     int32_t peerPort;		/* ...its peer, 0... */
@@ -45,6 +48,14 @@ typedef struct SsBoardEntry {
 				/* Who serves: the beginning of it. */
     char note[SS_NOTE_SIZE];	/* Why it could not begin. */
 } SsBoardEntry;
+
+/* What is counted, as in an entry. */
+
+typedef struct SsBoardCounts {
+    uint64_t served;
+    uint64_t taken;
+    uint64_t waited;
+} SsBoardCounts;
 
 typedef struct SsBoardPeer {
     const char *address;	/* The peer's, numeric. */
@@ -93,10 +104,11 @@ int		SsBoardKillLate(int board, int slot, int64_t limit);
 
 /*
  * Shows this process's connections in its slot, if it has one: how many are
- * open and closed, and the oldest open one (NULL: none).  The fork lock is
- * held.
+ * open, what is counted of them, and the oldest open one (NULL: none).  The
+ * fork lock is held.
  */
-void		SsBoardShowLocked(int connections, uint64_t served,
+void		SsBoardShowLocked(int connections,
+		    const SsBoardCounts *countsPtr,
 		    const SsBoardPeer *oldestPtr);
 
 /* In a forked child: the slot is the parent's.  Safe between fork and exec. */

@@ -78,6 +78,21 @@ SsPrefixKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
     return TCL_OK;
 }
 
+int
+SsSecondsKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    double seconds;
+
+    if (Tcl_GetDoubleFromObj(NULL, wordPtr->objPtr, &seconds) != TCL_OK
+	    || !(seconds >= 0 && seconds <= 1e6)) {
+	return SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
+		"a number of seconds from 0 to 1000000");
+    }
+    wordPtr->number = (seconds > 0 && seconds < 0.001) ? 1
+	    : (int) (1000 * seconds + 0.5);
+    return TCL_OK;
+}
+
 static int
 ReadWord(Tcl_Interp *interp, const SsKind *kindPtr, Tcl_Obj *objPtr,
     SsWord *wordPtr)

@@ -15,7 +15,7 @@
 
 #include <tcl.h>
 
-#define SS_WORDS_MOST 6		/* Of a usage. */
+#define SS_WORDS_MOST 20	/* Of a usage, options included. */
 
 /* What was given for a word of a usage. */
 
@@ -44,6 +44,10 @@ struct SsKind {
 /* A command prefix of at least "least" words. */
 
 SsKindProc	SsPrefixKind;
+
+/* Seconds, made milliseconds; what isn't nothing is at least one. */
+
+SsKindProc	SsSecondsKind;
 
 /*
  * A subcommand.  A table of them ends with one without name.  The procedure is

@@ -129,6 +129,8 @@ ReadSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     SsPutNumber(dictPtr, "since", entry.since);
     SsPutNumber(dictPtr, "age", SsMilliseconds() - entry.since);
     SsPutNumber(dictPtr, "served", (Tcl_WideInt) entry.served);
+    SsPutNumber(dictPtr, "taken", (Tcl_WideInt) entry.taken);
+    SsPutNumber(dictPtr, "waited", (Tcl_WideInt) entry.waited);
     SsPutText(dictPtr, "peer", entry.peer);
     SsPutNumber(dictPtr, "peerPort", entry.peerPort);
     SsPutText(dictPtr, "handler", entry.handler);

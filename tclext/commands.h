@@ -81,10 +81,6 @@ extern const SsSubcommand ssProcessSubcommands[];
  *	discard port				Closes what is queued for
  *						nobody.
  *	retire port n				Ends n workers.
- *	return port				Makes the way back, for new
- *						children.
- *	returned port				Dict: got, refused.
- *	tell port n				In a worker: n have ended.
  *	list port				Dict: number, length; the newest
  *						last.
  *	use port queue				In a worker: this one alone.

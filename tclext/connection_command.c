@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "arguments.h"
 #include "connection.h"
+#include "keep.h"
 #include "result.h"
 
 static int
@@ -24,6 +25,18 @@ CutSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsResultNumber(interp,
 	    SsConnectionCut(Tcl_GetString(words[0].objPtr)) == 0);
+}
+
+static int
+KeepSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsConnectionKeep(interp, Tcl_GetString(words[0].objPtr));
+}
+
+static int
+KeptSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsResultNumber(interp, SsConnectionKept());
 }
 
 static int
@@ -51,6 +64,8 @@ static const SsKind kinds[] = {
 const SsSubcommand ssConnectionSubcommands[] = {
     { "closing", ClosingSubcommand, "channel cmdPrefix", kinds },
     { "cut", CutSubcommand, "channel", kinds },
+    { "keep", KeepSubcommand, "channel", kinds },
+    { "kept", KeptSubcommand, "", kinds },
     { "lingering", LingeringSubcommand, "", kinds },
     { "listener", ListenerSubcommand, "channel", kinds },
     { NULL, NULL, NULL, NULL }

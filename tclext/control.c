@@ -162,23 +162,55 @@ Receive(Packet *packetPtr, SsCall *callPtr)
     return error;
 }
 
-/* Raises what the server tells, in the interpreter that it concerns. */
+/* Whether the port has a pool, which tells the interpreter's result. */
+
+static int
+IsPools(Tcl_Interp *interp, int port)
+{
+    Tcl_Obj *words[3] = {
+	Tcl_NewStringObj("::socketserver::pool::Hear", -1),
+	Tcl_NewIntObj(port), Tcl_GetObjResult(interp)
+    };
+    int i, isPools = 0;
+
+    for (i = 0; i < 3; i++) {
+	Tcl_IncrRefCount(words[i]);
+    }
+    if (Tcl_EvalObjv(interp, 3, words, TCL_EVAL_GLOBAL) != TCL_OK
+	    || Tcl_GetBooleanFromObj(NULL, Tcl_GetObjResult(interp), &isPools)
+	    != TCL_OK) {
+	isPools = 0;
+    }
+    for (i = 0; i < 3; i++) {
+	Tcl_DecrRefCount(words[i]);
+    }
+    Tcl_ResetResult(interp);
+    return isPools;
+}
+
+/* Tells what the server has to say, in the interpreter that it concerns. */
 
 static void
 Tell(const Packet *packetPtr)
 {
     const SsControlHeader *headerPtr = &packetPtr->header;
-    Tcl_Interp *interp;
+    Tcl_Interp *interp = NULL;
     Tcl_InterpState state;
+    int port = 0;
 
-    interp = (headerPtr->id == 0) ? noticeProc(headerPtr->numbers) : NULL;
+    if (headerPtr->id == 0) {
+	interp = noticeProc(headerPtr->numbers, &port);
+    }
     if (interp == NULL) {
 	return;
     }
     state = Tcl_SaveInterpState(interp, TCL_OK);
     Tcl_ResetResult(interp);
     Raise(interp, headerPtr->posix, headerPtr->name, packetPtr->text);
-    Tcl_BackgroundException(interp, TCL_ERROR);
+    if (!IsPools(interp, port)) {
+	Raise(interp, headerPtr->posix, headerPtr->name, packetPtr->text);
+	Tcl_BackgroundException(interp, TCL_ERROR);
+    }
     Tcl_RestoreInterpState(interp, state);
 }
 

@@ -14,7 +14,7 @@
 
 #include <tcl.h>
 
-#define SS_CONTROL_FDS (1 + SS_LISTENERS_MOST * SS_MAX_ADDRESSES)
+#define SS_CONTROL_FDS (2 + SS_LISTENERS_MOST * SS_MAX_ADDRESSES)
 
 /*
  * A request.  internal/reactor/requests.go says what may be asked and what the
@@ -42,11 +42,12 @@ int		SsAsk(Tcl_Interp *interp, SsCall *callPtr);
 
 /*
  * Whom to call, in a thread that has asked, when the server has something to
- * tell it: answers which interpreter is to hear of it as a background error, or
- * NULL.
+ * tell it: answers which interpreter is to hear of it, or NULL, and sets the
+ * port that it is about.  Where that port has a pool, the pool tells it in its
+ * log; else it is a background error.
  */
 
-typedef Tcl_Interp *(SsNoticeProc)(const int64_t *numbers);
+typedef Tcl_Interp *(SsNoticeProc)(const int64_t *numbers, int *numberPtr);
 
 void		SsControlNotices(SsNoticeProc *proc);
 

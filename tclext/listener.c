@@ -6,20 +6,32 @@
 
 #include "listener.h"
 #include "address.h"
+#include "limit.h"
 #include "result.h"
+#include "serve.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
-/* The order of ssListenerKinds. */
-
-enum { BACKLOG, MYADDR, REUSEPORT };
+#define MOST_REPLY 2000		/* Bytes of a busy reply. */
+#define PARK_TIMEOUT 60000	/* Milliseconds. */
 
 static int
 BadListener(Tcl_Interp *interp, const char *text, const char *why)
 {
     return SsErrorOurs(interp, "USAGE", "bad listener \"%.100s\": %s", text,
 	    why);
+}
+
+static int
+AddressesKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    Tcl_Size count;
+
+    return (Tcl_ListObjLength(NULL, wordPtr->objPtr, &count) == TCL_OK)
+	    ? TCL_OK : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
+	    "a list of addresses");
 }
 
 static int
@@ -30,11 +42,169 @@ BooleanKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 	    kindPtr->name, "a boolean");
 }
 
-const SsKind ssListenerKinds[] = {
+static void
+WriteNumber(Tcl_Obj *textPtr, const SsWord *wordPtr)
+{
+    Tcl_AppendPrintfToObj(textPtr, "%d", wordPtr->number);
+}
+
+/* Tcl would cut a character that is no byte to one. */
+static int
+BytesKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    char expected[60];
+    Tcl_Size i, length;
+    const Tcl_UniChar *chars = Tcl_GetUnicodeFromObj(wordPtr->objPtr, &length);
+
+    for (i = 0; i < length && chars[i] <= 0xff; i++) {
+	/* To one that is none. */
+    }
+    if (i == length && length <= kindPtr->most) {
+	return TCL_OK;
+    }
+    snprintf(expected, sizeof(expected),
+	    "at most %d bytes, no character above \\xff", kindPtr->most);
+    return SsBadValue(interp, wordPtr->objPtr, kindPtr->name, expected);
+}
+
+static void
+WriteBytes(Tcl_Obj *textPtr, const SsWord *wordPtr)
+{
+    Tcl_Size i, length;
+    const unsigned char *bytes = Tcl_GetByteArrayFromObj(wordPtr->objPtr,
+	    &length);
+
+    for (i = 0; i < length; i++) {
+	Tcl_AppendPrintfToObj(textPtr, "%02x", bytes[i]);
+    }
+}
+
+/* The server knows whether they are any; here it is what they are split at. */
+static int
+NetworksKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    const char *word;
+    Tcl_Obj **words;
+    Tcl_Size i, count;
+    int isList = (Tcl_ListObjGetElements(NULL, wordPtr->objPtr, &count, &words)
+	    == TCL_OK);
+
+    for (i = 0; isList && i < count; i++) {
+	word = Tcl_GetString(words[i]);
+	isList = (word[0] != '\0' && word[strcspn(word, ", \t\r\n")] == '\0');
+    }
+    return isList ? TCL_OK : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
+	    "a list of networks, as 10.0.0.0/8, or unix");
+}
+
+static void
+WriteNetworks(Tcl_Obj *textPtr, const SsWord *wordPtr)
+{
+    Tcl_Obj **words;
+    Tcl_Size i, count;
+
+    Tcl_ListObjGetElements(NULL, wordPtr->objPtr, &count, &words);
+    for (i = 0; i < count; i++) {
+	Tcl_AppendStringsToObj(textPtr, (i > 0) ? "," : "",
+		Tcl_GetString(words[i]), NULL);
+    }
+}
+
+/* A number, perhaps with "/s" behind it. */
+static int
+GetRate(Tcl_Obj *objPtr, double *ratePtr)
+{
+    Tcl_Size length;
+    const char *text = Tcl_GetStringFromObj(objPtr, &length);
+    Tcl_Obj *numberPtr;
+    int code;
+
+    if (length > 2 && strcmp(text + length - 2, "/s") == 0) {
+	length -= 2;
+    }
+    numberPtr = Tcl_NewStringObj(text, length);
+    Tcl_IncrRefCount(numberPtr);
+    code = Tcl_GetDoubleFromObj(NULL, numberPtr, ratePtr);
+    Tcl_DecrRefCount(numberPtr);
+    return code;
+}
+
+static int
+RateKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    double rate;
+
+    return (GetRate(wordPtr->objPtr, &rate) == TCL_OK
+	    && (rate == 0 || (rate >= 0.001 && rate <= 1e6))) ? TCL_OK
+	    : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
+	    "0 or a number a second from 0.001 to 1000000, as 10 or 10/s");
+}
+
+static void
+WriteRate(Tcl_Obj *textPtr, const SsWord *wordPtr)
+{
+    char number[TCL_DOUBLE_SPACE];
+    double rate = 0;
+
+    GetRate(wordPtr->objPtr, &rate);
+    Tcl_PrintDouble(NULL, rate, number);
+    Tcl_AppendToObj(textPtr, number, -1);
+}
+
+static int
+GoneKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    const char *text = Tcl_GetString(wordPtr->objPtr);
+
+    return (strcmp(text, "none") == 0 || strcmp(text, "reset") == 0
+	    || strcmp(text, "halfclosed") == 0) ? TCL_OK
+	    : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
+	    "none, reset or halfclosed");
+}
+
+static void
+WriteText(Tcl_Obj *textPtr, const SsWord *wordPtr)
+{
+    Tcl_AppendObjToObj(textPtr, wordPtr->objPtr);
+}
+
+/* The server knows an option by the same name, without the dash. */
+
+const SsKind ssListenerKinds[SS_LISTENER_OPTIONS + 1] = {
     { "-backlog", 1, INT_MAX, NULL },
-    { "-myaddr", 0, 0, NULL },
+    { "-busyreply", 0, MOST_REPLY, BytesKind },
+    { "-defer", 0, 0, BooleanKind },
+    { "-firstbyte", 0, 0, SsSecondsKind },
+    { "-head", 0, SS_HEAD_SIZE, BytesKind },
+    { "-headtime", 0, 0, SsSecondsKind },
+    { "-maxperaddr", 0, INT_MAX, NULL },
+    { "-maxqueue", 0, INT_MAX, NULL },
+    { "-myaddr", 0, 0, AddressesKind },
+    { "-parktimeout", 0, 0, SsSecondsKind },
+    { "-proxyfrom", 0, 0, NetworksKind },
+    { "-proxytime", 0, 0, SsSecondsKind },
+    { "-queuetime", 0, 0, SsSecondsKind },
+    { "-rateperaddr", 0, 0, RateKind },
     { "-reuseport", 0, 0, BooleanKind },
+    { "-skipgone", 0, 0, GoneKind },
     { NULL, 0, 0, NULL }
+};
+
+/*
+ * How the server is told a value: as the number that its kind made of it, or as
+ * this.  Addresses it is told otherwise, resolved.
+ */
+
+static const struct Writer {
+    SsKindProc *kindProc;
+    void (*proc)(Tcl_Obj *textPtr, const SsWord *wordPtr);
+} writers[] = {
+    { AddressesKind, NULL },
+    { BytesKind, WriteBytes },
+    { NetworksKind, WriteNetworks },
+    { RateKind, WriteRate },
+    { GoneKind, WriteText },
+    { NULL, WriteNumber }
 };
 
 /* Why this can't be in front of a listener's colon; NULL: it can. */
@@ -103,11 +273,55 @@ GetPlace(
     return code;
 }
 
-/* What a listener's option says, or else the command's. */
-static const SsWord *
-Either(const SsWord *options, const SsWord *common, int index)
+/* What is said in the end: a listener's own options go first. */
+static void
+Override(SsWord *options, const SsWord *common)
 {
-    return (options[index].objPtr != NULL) ? &options[index] : &common[index];
+    int i;
+
+    for (i = 0; i < SS_LISTENER_OPTIONS; i++) {
+	if (options[i].objPtr == NULL) {
+	    options[i] = common[i];
+	}
+    }
+}
+
+/* An option by its name. */
+static const SsWord *
+Option(const SsWord *options, const char *name)
+{
+    int i = 0;
+
+    while (strcmp(ssListenerKinds[i].name, name) != 0) {
+	i++;
+    }
+    return &options[i];
+}
+
+/* Reads where to listen, with the listener's own options and the command's. */
+static int
+GetWhere(
+    Tcl_Interp *interp,
+    const char *text,
+    const SsWord *own,
+    const SsWord *common,
+    SsListener *listenerPtr)
+{
+    const char *colon = strrchr(text, ':');
+    const SsWord *addressesPtr = Option(own, "-myaddr");
+
+    if (colon != NULL) {
+	return GetPlace(interp, text, colon, addressesPtr->objPtr != NULL,
+		listenerPtr);
+    }
+    if (GetPort(interp, text, listenerPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    if (addressesPtr->objPtr == NULL) {
+	addressesPtr = Option(common, "-myaddr");
+    }
+    return (addressesPtr->objPtr == NULL) ? TCL_OK
+	    : SsResolve(interp, addressesPtr->objPtr, listenerPtr);
 }
 
 static int
@@ -115,11 +329,12 @@ GetListener(
     Tcl_Interp *interp,
     Tcl_Obj *objPtr,		/* What the user wrote. */
     const SsWord *common,	/* The command's options. */
+    SsWord *options,		/* Set: the listener's. */
     SsListener *listenerPtr)
 {
-    SsWord options[SS_WORDS_MOST];
-    const SsWord *addressesPtr;
-    const char *text, *colon;
+    const SsWord *timeoutPtr = Option(options, "-parktimeout");
+    const SsWord *headPtr = Option(options, "-head");
+    const unsigned char *bytes;
     Tcl_Obj **words;
     Tcl_Size count;
 
@@ -135,37 +350,89 @@ GetListener(
 		"each option has a value");
     }
     if (SsReadWords(interp, SS_LISTENER_USAGE, ssListenerKinds, 1,
-	    (int) count, words, options) != TCL_OK) {
+	    (int) count, words, options) != TCL_OK
+	    || GetWhere(interp, Tcl_GetString(words[0]), options, common,
+	    listenerPtr) != TCL_OK) {
 	return TCL_ERROR;
     }
-    listenerPtr->backlog = Either(options, common, BACKLOG)->number;
-    listenerPtr->reusePort = Either(options, common, REUSEPORT)->number;
-    text = Tcl_GetString(words[0]);
-    colon = strrchr(text, ':');
-    if (colon != NULL) {
-	return GetPlace(interp, text, colon, options[MYADDR].objPtr != NULL,
-		listenerPtr);
+    Override(options, common);
+    listenerPtr->parkTimeout = (timeoutPtr->objPtr != NULL)
+	    ? timeoutPtr->number : PARK_TIMEOUT;
+    if (headPtr->objPtr != NULL) {
+	bytes = Tcl_GetByteArrayFromObj(headPtr->objPtr, &count);
+	memcpy(listenerPtr->head, bytes, (size_t) count);
+	listenerPtr->headSize = (int) count;
     }
-    if (GetPort(interp, text, listenerPtr) != TCL_OK) {
-	return TCL_ERROR;
+    return TCL_OK;
+}
+
+/* Appends what the server is asked for: a line of name=value, with tabs. */
+static void
+WriteListener(Tcl_Obj *textPtr, const SsListener *listenerPtr,
+    const SsWord *options)
+{
+    const struct Writer *writerPtr;
+    int i;
+
+    Tcl_AppendPrintfToObj(textPtr, "port=%d\teach=%d\tname=%s\taddresses=%s",
+	    listenerPtr->port, listenerPtr->each, listenerPtr->name,
+	    listenerPtr->asked);
+    for (i = 0; i < SS_LISTENER_OPTIONS; i++) {
+	writerPtr = writers;
+	while (writerPtr->kindProc != NULL
+		&& writerPtr->kindProc != ssListenerKinds[i].proc) {
+	    writerPtr++;
+	}
+	if (options[i].objPtr != NULL && writerPtr->proc != NULL) {
+	    Tcl_AppendPrintfToObj(textPtr, "\t%s=",
+		    ssListenerKinds[i].name + 1);
+	    writerPtr->proc(textPtr, &options[i]);
+	}
     }
-    addressesPtr = Either(options, common, MYADDR);
-    return (addressesPtr->objPtr == NULL) ? TCL_OK
-	    : SsResolve(interp, addressesPtr->objPtr, listenerPtr);
+    Tcl_AppendToObj(textPtr, "\n", 1);
+}
+
+/* Whether the server will hold connections, a descriptor each. */
+static int
+Holds(const SsWord *options)
+{
+    static const char *const names[] = {
+	"-firstbyte", "-head", "-maxqueue", "-parktimeout", "-proxyfrom",
+	"-queuetime", NULL
+    };
+    int i, holds = 0;
+
+    for (i = 0; names[i] != NULL; i++) {
+	holds |= (Option(options, names[i])->objPtr != NULL);
+    }
+    return holds;
 }
 
 int
-SsListenersGet(Tcl_Interp *interp, const SsWord *common, int count,
-    Tcl_Obj *const objv[], SsListener *listeners)
+SsListenersServe(Tcl_Interp *interp, const SsWord *common, int count,
+    Tcl_Obj *const objv[])
 {
-    int i;
+    SsListener listeners[SS_LISTENERS_MOST];
+    SsWord options[SS_WORDS_MOST];
+    Tcl_Obj *textPtr = Tcl_NewObj();
+    int i, holds = 0, code = TCL_OK;
 
-    for (i = 0; i < count; i++) {
-	if (GetListener(interp, objv[i], common, &listeners[i]) != TCL_OK) {
-	    return TCL_ERROR;
+    Tcl_IncrRefCount(textPtr);
+    for (i = 0; i < count && code == TCL_OK; i++) {
+	code = GetListener(interp, objv[i], common, options, &listeners[i]);
+	if (code == TCL_OK) {
+	    WriteListener(textPtr, &listeners[i], options);
+	    holds |= Holds(options);
 	}
     }
-    return TCL_OK;
+    if (code == TCL_OK) {
+	code = SsServe(interp, listeners, count, Tcl_GetString(textPtr));
+    }
+    if (code == TCL_OK && holds) {
+	SsLimitRaise(INT_MAX);
+    }
+    Tcl_DecrRefCount(textPtr);
+    return code;
 }
 
 Tcl_Obj *

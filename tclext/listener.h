@@ -15,16 +15,17 @@
 
 /* The options of a command that are all its listeners', or of one of these. */
 
-#define SS_LISTENER_USAGE "?-myaddr addr? ?-backlog n? ?-reuseport bool?"
+#define SS_LISTENER_USAGE "?option value ...?"
+#define SS_LISTENER_OPTIONS 16
 
-extern const SsKind ssListenerKinds[];
+extern const SsKind ssListenerKinds[SS_LISTENER_OPTIONS + 1];
 
 /*
- * Reads listeners, as many as there are words, which are set: what is asked of
- * each.  TCL_ERROR leaves a message in the interpreter.
+ * Has the server serve listeners, as many as there are words, by one queue; see
+ * SsServe.  "common" is what the command's options say.
  */
-int		SsListenersGet(Tcl_Interp *interp, const SsWord *common,
-		    int count, Tcl_Obj *const objv[], SsListener *listeners);
+int		SsListenersServe(Tcl_Interp *interp, const SsWord *common,
+		    int count, Tcl_Obj *const objv[]);
 
 /* A new list of dicts name, port, addresses ({}: all). */
 Tcl_Obj *	SsListenersDescribe(const SsPort *portPtr);

@@ -13,6 +13,7 @@
 //	              codes; commands.h lists them
 //	arguments.c   what the commands share
 //	address.c     the address that a user names, as numbers
+//	listener.c    listeners as a user writes them, and their options
 //	serve.c       what the commands ask of the server, and what it tells
 //	control.c     the control socket that a thread asks through
 //	start.c       the only C that enters Go: its start, once for each thread

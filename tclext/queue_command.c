@@ -12,7 +12,6 @@
 #include "queue.h"
 #include "request.h"
 #include "result.h"
-#include "return.h"
 #include "serve.h"
 
 #include <limits.h>
@@ -39,7 +38,6 @@ PortKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 static int
 ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    SsListener wanted[SS_LISTENERS_MOST];
     SsWord common[SS_WORDS_MOST];
     Tcl_Obj *listPtr, **options, **listeners;
     Tcl_Size numOptions, count;
@@ -56,8 +54,8 @@ ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     }
     if (SsReadWords(interp, SS_LISTENER_USAGE, ssListenerKinds, 0,
 	    (int) numOptions, options, common) != TCL_OK
-	    || SsListenersGet(interp, common, (int) count, listeners, wanted)
-	    != TCL_OK || SsServe(interp, wanted, (int) count) != TCL_OK
+	    || SsListenersServe(interp, common, (int) count, listeners)
+	    != TCL_OK
 	    || Tcl_GetIntFromObj(interp, Tcl_GetObjResult(interp), &port)
 	    != TCL_OK) {
 	return TCL_ERROR;
@@ -75,16 +73,6 @@ static int
 AskSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsServeAsk(interp, words[0].number, name, words[1].number);
-}
-
-static int
-TellSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
-{
-    int error = SsReturnSend(words[0].number, SS_RETURN_ENDED,
-	    (uint32_t) words[1].number);
-
-    return (error == 0) ? TCL_OK : SsErrorPosix(interp, error,
-	    "can't tell the server of port %d: %m", words[0].number);
 }
 
 /* -1: the queue has ended; then it is closed, and the port may be freed. */
@@ -136,7 +124,7 @@ DiscardLocked(
 	status = SsQueueReceive(portPtr->queueFd, &arrival);
 	count += (status == SS_RECEIVE_GOT || status == SS_RECEIVE_LOST);
 	if (status == SS_RECEIVE_GOT) {
-	    close(arrival.fd);
+	    SsArrivalClose(&arrival);
 	}
     } while (status != SS_RECEIVE_EMPTY && status != SS_RECEIVE_END
 	    && status != SS_RECEIVE_FAILED);
@@ -201,11 +189,8 @@ const SsSubcommand ssQueueSubcommands[] = {
     { "list", ListSubcommand, "port", kinds },
     { "renew", AskSubcommand, "port", kinds },
     { "retire", AskSubcommand, "port n", kinds },
-    { "return", AskSubcommand, "port", kinds },
-    { "returned", AskSubcommand, "port", kinds },
     { "serve", ServeSubcommand, "options listeners", kinds },
     { "switch", AskSubcommand, "port", kinds },
-    { "tell", TellSubcommand, "port n", kinds },
     { "use", UseSubcommand, "port queue", kinds },
     { "withdraw", WithdrawSubcommand, "port", kinds },
     { NULL, NULL, NULL, NULL }

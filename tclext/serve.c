@@ -10,6 +10,8 @@
 #include "fork.h"
 #include "result.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -95,17 +97,19 @@ ServiceOfLocked(int number)
 }
 
 /*
- * Makes a queue known, the newest of its port.  It owns the descriptor, which
+ * Makes a queue known, the newest of its port.  It owns the descriptors, which
  * children need.
  */
 
 static SsPort *
-AddLocked(SsService *servicePtr, const SsListener *listeners, int count, int fd)
+AddLocked(SsService *servicePtr, const SsListener *listeners, int count,
+    int queueFd, int returnFd)
 {
-    SsPort *portPtr = SsPortAddLocked(listeners, count, fd);
+    SsPort *portPtr = SsPortAddLocked(listeners, count, queueFd, returnFd);
 
     portPtr->servicePtr = servicePtr;
-    SsForkKeeps(fd);
+    SsForkKeeps(queueFd);
+    SsForkKeeps(returnFd);
     return portPtr;
 }
 
@@ -125,22 +129,17 @@ static void
 EndLocked(SsService *servicePtr)
 {
     SsPort *portPtr, *nextPtr;
-    int i, returnFd = 0;
+    int i;
 
     for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
 	nextPtr = portPtr->nextPtr;
 	if (portPtr->servicePtr == servicePtr) {
-	    returnFd = portPtr->returnFd;
-	    portPtr->returnFd = 0;
 	    portPtr->servicePtr = NULL;
 	    portPtr->serving = 0;
 	    if (portPtr->ended) {
 		SsPortEndLocked(portPtr); /* It was kept until now. */
 	    }
 	}
-    }
-    if (returnFd != 0) {
-	close(returnFd);
     }
     for (i = 0; i < servicePtr->numFds; i++) {
 	CloseLocked(servicePtr->fds[i]);
@@ -154,7 +153,7 @@ EndLocked(SsService *servicePtr)
  */
 
 static Tcl_Interp *
-Notice(const int64_t *numbers)
+Notice(const int64_t *numbers, int *numberPtr)
 {
     SsPort *portPtr;
     Tcl_Interp *interp = NULL;
@@ -163,6 +162,7 @@ Notice(const int64_t *numbers)
     portPtr = FedLocked(numbers[0]);
     if (portPtr != NULL && !portPtr->servicePtr->isClosing) {
 	interp = portPtr->servicePtr->interp;
+	*numberPtr = portPtr->number;
     }
     if (portPtr != NULL && numbers[1]) {
 	EndLocked(portPtr->servicePtr);
@@ -252,13 +252,16 @@ CompareLocked(Tcl_Interp *interp, const SsPort *portPtr,
     return TCL_OK;
 }
 
-/* Notes what the server has answered: the result, and descriptors. */
+/*
+ * Notes what the server has answered: the result, and descriptors: the queue,
+ * its return, the listening sockets.
+ */
 
 static void
 NoteServed(Tcl_Interp *interp, SsListener *listeners, int count,
     const SsCall *callPtr)
 {
-    int i, numFds = callPtr->numFds - 1;
+    int i, numFds = callPtr->numFds - 2;
     SsService *servicePtr = (SsService *) Tcl_Alloc(
 	    sizeof(SsService) + (unsigned) numFds * sizeof(int));
     Tcl_Obj **words;
@@ -276,9 +279,9 @@ NoteServed(Tcl_Interp *interp, SsListener *listeners, int count,
     servicePtr->interp = interp;
     servicePtr->isClosing = 0;
     servicePtr->numFds = numFds;
-    memcpy(servicePtr->fds, callPtr->fds + 1, (size_t) numFds * sizeof(int));
+    memcpy(servicePtr->fds, callPtr->fds + 2, (size_t) numFds * sizeof(int));
     SsForkLock();
-    AddLocked(servicePtr, listeners, count, callPtr->fds[0]);
+    AddLocked(servicePtr, listeners, count, callPtr->fds[0], callPtr->fds[1]);
     SsForkUnlock();
     Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
     Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
@@ -286,24 +289,14 @@ NoteServed(Tcl_Interp *interp, SsListener *listeners, int count,
 }
 
 static int
-Serve(Tcl_Interp *interp, SsListener *listeners, int count)
+Serve(Tcl_Interp *interp, SsListener *listeners, int count, const char *text)
 {
     SsCall call = {
-	.name = "serve", .numbers = { ++lastId }, .undo = "close"
+	.name = "serve", .numbers = { ++lastId }, .text = text,
+	.undo = "close"
     };
-    Tcl_Obj *textPtr = Tcl_NewObj();
-    int i, code;
+    int code = SsAsk(interp, &call);
 
-    Tcl_IncrRefCount(textPtr);
-    for (i = 0; i < count; i++) {
-	Tcl_AppendPrintfToObj(textPtr, "%d\t%d\t%d\t%d\t%s\t%s\n",
-		listeners[i].port, listeners[i].backlog,
-		listeners[i].reusePort, listeners[i].each, listeners[i].name,
-		listeners[i].asked);
-    }
-    call.text = Tcl_GetString(textPtr);
-    code = SsAsk(interp, &call);
-    Tcl_DecrRefCount(textPtr);
     if (code == TCL_OK) {
 	NoteServed(interp, listeners, count, &call);
     }
@@ -311,7 +304,8 @@ Serve(Tcl_Interp *interp, SsListener *listeners, int count)
 }
 
 int
-SsServe(Tcl_Interp *interp, SsListener *listeners, int count)
+SsServe(Tcl_Interp *interp, SsListener *listeners, int count,
+    const char *text)
 {
     SsPort *portPtr = NULL;
     int i, code = TCL_OK;
@@ -328,7 +322,7 @@ SsServe(Tcl_Interp *interp, SsListener *listeners, int count)
     }
     SsForkUnlock();
     if (portPtr == NULL) {
-	code = Serve(interp, listeners, count);
+	code = Serve(interp, listeners, count, text);
     }
     pthread_mutex_unlock(&asking);
     return code;
@@ -351,36 +345,47 @@ NotServerLocked(Tcl_Interp *interp, int port, const char *request)
 
 /*
  * What follows from a request for the queue that is fed, with the descriptor
- * that the answer has brought.
+ * that the answer has brought.  After TCL_ERROR the server is asked to undo it.
  */
 
-typedef void (NoteProc)(Tcl_Interp *interp, SsPort *fedPtr, int fd);
+typedef int (NoteProc)(Tcl_Interp *interp, SsPort *fedPtr, int fd);
 
-static void
+/* The second queue has a return of its own, the same for the server. */
+
+static int
 NoteRenewed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
-    SsPort *portPtr = AddLocked(fedPtr->servicePtr, fedPtr->listeners,
-	    fedPtr->numListeners, fd);
+    int returnFd = fcntl(fedPtr->returnFd, F_DUPFD_CLOEXEC, 3);
+    int error = errno;
+    SsPort *portPtr;
 
-    portPtr->returnFd = fedPtr->returnFd;
+    if (returnFd < 0) {
+	CloseLocked(fd);
+	return SsErrorPosix(interp, error, "can't make a second queue of port"
+		" %d: %m", fedPtr->number);
+    }
+    portPtr = AddLocked(fedPtr->servicePtr, fedPtr->listeners,
+	    fedPtr->numListeners, fd, returnFd);
     fedPtr->serving = 0;
     Tcl_SetObjResult(interp, Tcl_NewIntObj(portPtr->queue));
+    return TCL_OK;
 }
 
-static void
+static int
 NoteClosed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
     EndLocked(fedPtr->servicePtr);
+    return TCL_OK;
 }
 
-static void
+static int
 NoteSwitched(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
     fedPtr->servicePtr = NULL;
-    fedPtr->returnFd = 0;
+    return TCL_OK;
 }
 
-static void
+static int
 NoteAbandoned(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 {
     SsPort *portPtr = fedPtr->nextPtr;
@@ -392,19 +397,7 @@ NoteAbandoned(Tcl_Interp *interp, SsPort *fedPtr, int fd)
     portPtr->serving = 0;
     SsPortEndLocked(portPtr);
     fedPtr->serving = 1;
-}
-
-static void
-NoteReturn(Tcl_Interp *interp, SsPort *fedPtr, int fd)
-{
-    SsPort *portPtr;
-
-    for (portPtr = fedPtr; portPtr != NULL; portPtr = portPtr->nextPtr) {
-	if (portPtr->servicePtr == fedPtr->servicePtr) {
-	    portPtr->returnFd = fd;
-	}
-    }
-    SsForkKeeps(fd);
+    return TCL_OK;
 }
 
 /* Requests that change something here, and what undoes them. */
@@ -417,10 +410,42 @@ static const struct Change {
     { "abandon", NoteAbandoned, NULL },
     { "close", NoteClosed, NULL },
     { "renew", NoteRenewed, "abandon" },
-    { "return", NoteReturn, NULL },
     { "switch", NoteSwitched, NULL },
     { NULL, NULL, NULL }
 };
+
+/*
+ * Notes what follows from a request that the server has done, unless another
+ * thread was told meanwhile that the service has failed.
+ */
+
+static int
+NoteLocked(Tcl_Interp *interp, const struct Change *changePtr,
+    const SsCall *callPtr)
+{
+    SsPort *portPtr = FedLocked(callPtr->numbers[0]);
+
+    if (portPtr != NULL && changePtr->name != NULL) {
+	return changePtr->noteProc(interp, portPtr, callPtr->fds[0]);
+    }
+    if (callPtr->numFds > 0) {
+	CloseLocked(callPtr->fds[0]);
+    }
+    return TCL_OK;
+}
+
+/* Asks the server to undo something, and leaves the interpreter's error. */
+
+static void
+Undo(Tcl_Interp *interp, const SsCall *callPtr)
+{
+    SsCall undo = { .name = callPtr->undo };
+    Tcl_InterpState state = Tcl_SaveInterpState(interp, TCL_ERROR);
+
+    memcpy(undo.numbers, callPtr->numbers, sizeof(undo.numbers));
+    SsAsk(interp, &undo);
+    Tcl_RestoreInterpState(interp, state);
+}
 
 int
 SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
@@ -428,7 +453,7 @@ SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
     const struct Change *changePtr = changes;
     SsCall call = { .name = request, .numbers = { 0, number } };
     SsPort *portPtr;
-    int code;
+    int code, noted = TCL_OK;
 
     while (changePtr->name != NULL
 	    && strcmp(changePtr->name, request) != 0) {
@@ -446,22 +471,21 @@ SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
     }
     SsForkUnlock();
     code = (portPtr == NULL) ? TCL_ERROR : SsAsk(interp, &call);
-
-    /* Meanwhile another thread may have been told that it has failed. */
     SsForkLock();
     portPtr = FedLocked(call.numbers[0]);
     if (portPtr != NULL) {
 	portPtr->servicePtr->isClosing = 0;
     }
-    if (code == TCL_OK && portPtr != NULL && changePtr->name != NULL) {
-	changePtr->noteProc(interp, portPtr, call.fds[0]);
-    } else if (code == TCL_OK && call.numFds > 0) {
-	CloseLocked(call.fds[0]);
+    if (code == TCL_OK) {
+	noted = NoteLocked(interp, changePtr, &call);
     }
     SsForkUnlock();
+    if (noted != TCL_OK) {
+	Undo(interp, &call);
+    }
     pthread_mutex_unlock(&asking);
     TidyPorts();
-    return code;
+    return (code == TCL_OK) ? noted : code;
 }
 
 void

@@ -15,11 +15,13 @@
 
 /*
  * Makes a queue that the listeners feed, unless they are served already, and
- * sets the result to the first one's port.  All of them listen or, after an
- * error, none.  The interpreter hears of trouble as a background error.
+ * sets the result to the first one's port.  The text asks for them, a line for
+ * each, as internal/reactor reads it.  All of them listen or, after an error,
+ * none.  The interpreter hears of trouble as a background error.
  */
 
-int		SsServe(Tcl_Interp *interp, SsListener *listeners, int count);
+int		SsServe(Tcl_Interp *interp, SsListener *listeners, int count,
+		    const char *text);
 
 /*
  * Asks something of what serves a port here, and sets the result to what is
@@ -33,10 +35,6 @@ int		SsServe(Tcl_Interp *interp, SsListener *listeners, int count);
  *			what is queued there.
  *	abandon		Ends the second.
  *	retire		Asks so many workers of the queue that is fed to end.
- *	return		Makes the way back (return.h) that processes forked
- *			from now on have.
- *	returned	How many messages came on it, and how many that were
- *			none.  A dict.
  *	status		What was counted.  A dict.
  */
 

@@ -10,8 +10,10 @@
 #include "arguments.h"
 #include "connection.h"
 #include "fork.h"
+#include "info.h"
 #include "limit.h"
 #include "listener.h"
+#include "park.h"
 #include "queue.h"
 #include "request.h"
 #include "result.h"
@@ -116,11 +118,8 @@ DropPort(SsPortUse *usePtr)
 static int
 ServerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    enum { LISTENER = 3 };
-    SsListener wanted;
-
-    return (SsListenersGet(interp, words, 1, &words[LISTENER].objPtr, &wanted)
-	    == TCL_OK) ? SsServe(interp, &wanted, 1) : TCL_ERROR;
+    return SsListenersServe(interp, words, 1,
+	    &words[SS_LISTENER_OPTIONS].objPtr);
 }
 
 /*
@@ -261,6 +260,28 @@ StatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     return code;
 }
 
+/* Options, in the order of parkKinds. */
+
+enum { PARK_TAG, PARK_TIMEOUT, PARK_CHANNEL };
+
+static int
+ParkSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    Tcl_Obj *tagPtr = words[PARK_TAG].objPtr;
+    Tcl_Size length = 0;
+    const char *tag = (tagPtr == NULL) ? ""
+	    : Tcl_GetStringFromObj(tagPtr, &length);
+
+    return SsConnectionPark(interp, Tcl_GetString(words[PARK_CHANNEL].objPtr),
+	    words[PARK_TIMEOUT].number, tag, (int) length);
+}
+
+static int
+InfoSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsConnectionInfo(interp, Tcl_GetString(words[0].objPtr));
+}
+
 #define PORT_KIND { "-port", 0, 0, NULL }
 #define CLOSED_KIND { "-closed", 0, 0, SsPrefixKind }
 #define LAST_KIND { NULL, 0, 0, NULL }
@@ -269,6 +290,9 @@ static const SsKind acceptKinds[] = {
     PORT_KIND, CLOSED_KIND, { "-timeout", 0, INT_MAX, NULL }, LAST_KIND
 };
 static const SsKind clientKinds[] = { PORT_KIND, CLOSED_KIND, LAST_KIND };
+static const SsKind parkKinds[] = {
+    { "-tag", 0, 0, NULL }, { "-timeout", 0, 0, SsSecondsKind }, LAST_KIND
+};
 static const SsKind portKinds[] = { PORT_KIND, LAST_KIND };
 
 const SsSubcommand ssSocketSubcommands[] = {
@@ -277,6 +301,9 @@ const SsSubcommand ssSocketSubcommands[] = {
     { "client", ClientSubcommand, "?-port port? ?-closed cmd? handlerProc",
 	clientKinds },
     { "close", CloseSubcommand, "?-port port?", portKinds },
+    { "info", InfoSubcommand, "channel", portKinds },
+    { "park", ParkSubcommand, "?-timeout seconds? ?-tag text? channel",
+	parkKinds },
     { "ports", PortsSubcommand, "", portKinds },
     { "server", ServerSubcommand, SS_LISTENER_USAGE " port",
 	ssListenerKinds },

@@ -128,6 +128,24 @@ static const Tcl_ChannelType type = {
     .blockModeProc = BlockMode
 };
 
+/*
+ * Tcl takes a new channel for a standard one that was closed, and holds it:
+ * that can't be parked, and programs that are executed would have it.
+ */
+static void
+NotStandard(Tcl_Channel channel)
+{
+    static const int types[] = { TCL_STDIN, TCL_STDOUT, TCL_STDERR };
+    int i;
+
+    for (i = 0; i < 3 && Tcl_IsStandardChannel(channel); i++) {
+	if (Tcl_GetStdChannel(types[i]) == channel) {
+	    Tcl_SetStdChannel(NULL, types[i]);
+	    Tcl_DetachChannel(NULL, channel);
+	}
+    }
+}
+
 /* Tcl's own names are "sock" and an address without leading zeros. */
 void
 SsChannelOpen(SsChannel *channelPtr, int fd,
@@ -142,6 +160,7 @@ SsChannelOpen(SsChannel *channelPtr, int fd,
     channelPtr->closedProc = closedProc;
     channelPtr->channel = Tcl_CreateChannel(&type, name, channelPtr,
 	    TCL_READABLE | TCL_WRITABLE);
+    NotStandard(channelPtr->channel);
     Tcl_SetChannelOption(NULL, channelPtr->channel, "-translation",
 	    "auto crlf");
 }

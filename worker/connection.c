@@ -1,16 +1,18 @@
 #include "connection.h"
 #include "callback.h"
-#include "channel.h"
 #include "clock.h"
 #include "fork.h"
 #include "leave.h"
 #include "limit.h"
+#include "report.h"
 #include "result.h"
+#include "signals.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,32 +26,15 @@
 #define SELECTABLE FD_SETSIZE
 #define SCARCE (FD_SETSIZE / 2)
 
-typedef struct Connection {
-    Tcl_Event header;		/* What it becomes if somebody wants to know
-				 * that it is closed. */
-    SsChannel socket;
-    int process;		/* Whose it is, as SsForkCount tells: a forked
-				 * child has copies. */
-    struct Connection *olderPtr, *newerPtr;
-				/* This process's open ones, in the order in
-				 * which they came. */
-    char address[SS_ADDRESS_SIZE];
-    SsBoardPeer peer;
-    int lingers;		/* Whether Tcl was seen to write to it in the
-				 * background. */
-    Tcl_Obj *closedPtr;		/* A command prefix to evaluate then, or
-				 * NULL... */
-    Tcl_Interp *interp;		/* ...where, preserved... */
-    Tcl_ThreadId thread;	/* ...and in which thread. */
-} Connection;
-
 /* All guarded by the fork lock. */
 
 static uint64_t received = 0;
 static uint64_t discarded = 0;
-static uint64_t closed = 0;	/* Of those received. */
-static Connection *oldestPtr = NULL;
-static Connection *newestPtr = NULL;
+static SsBoardCounts counts = { 0, 0, 0 };
+				/* Of those received, which one that is kept is
+				 * each time; from the queue it comes once. */
+static SsConnection *oldestPtr = NULL;
+static SsConnection *newestPtr = NULL;
 				/* Ends of the list of the open ones. */
 static int exiting = 0;
 
@@ -74,21 +59,22 @@ SsConnectionsPrepare(void)
 static void
 ShowLocked(void)
 {
-    SsBoardShowLocked((int) (received - closed), closed,
+    SsBoardShowLocked((int) (received - counts.served), &counts,
 	    (oldestPtr != NULL) ? &oldestPtr->peer : NULL);
 }
 
-static Connection *
+static SsConnection *
 Of(SsChannel *channelPtr)
 {
-    return (Connection *) ((char *) channelPtr - offsetof(Connection, socket));
+    return (SsConnection *) ((char *) channelPtr
+	    - offsetof(SsConnection, socket));
 }
 
 /* A forked child that got a copy of the event evaluates nothing. */
 static int
 ClosedEventProc(Tcl_Event *evPtr, int flags)
 {
-    Connection *connectionPtr = (Connection *) evPtr;
+    SsConnection *connectionPtr = (SsConnection *) evPtr;
 
     if (!(flags & TCL_FILE_EVENTS)) {
 	return 0;
@@ -103,124 +89,185 @@ ClosedEventProc(Tcl_Event *evPtr, int flags)
     return 1;
 }
 
+static void
+UnlinkLocked(SsConnection *connectionPtr)
+{
+    SsConnection *olderPtr = connectionPtr->olderPtr;
+    SsConnection *newerPtr = connectionPtr->newerPtr;
+
+    *((olderPtr != NULL) ? &olderPtr->newerPtr : &oldestPtr) = newerPtr;
+    *((newerPtr != NULL) ? &newerPtr->olderPtr : &newestPtr) = olderPtr;
+}
+
+/* Returns whether the structure is an event now. */
+static int
+TellLocked(SsConnection *connectionPtr)
+{
+    counts.served++;
+    ShowLocked();
+    if (connectionPtr->closedPtr == NULL) {
+	return 0;
+    }
+    Tcl_ThreadQueueEvent(connectionPtr->thread, &connectionPtr->header,
+	    TCL_QUEUE_TAIL);
+    Tcl_ThreadAlert(connectionPtr->thread);
+    return 1;
+}
+
 /*
  * The descriptor is the last to go, so that none in the list can be another
- * file's.  Of its parent's connections a forked child closes copies.
+ * file's.  Of its parent's connections a forked child closes copies, which are
+ * on no epoll of its own.
  */
 static int
 ClosedProc(SsChannel *channelPtr)
 {
-    Connection *connectionPtr = Of(channelPtr);
-    Connection *olderPtr, *newerPtr;
-    int fd = channelPtr->fd;
+    SsConnection *connectionPtr = Of(channelPtr);
+    SsArrival arrival = connectionPtr->arrival;
+    SsArrival *heirPtr = connectionPtr->heirPtr;
     int ours = (connectionPtr->process == SsForkCount());
-    int counts = ours && !exiting;
+    int isTold = ours && !exiting, isEvent = 0;
 
     SsForkLock();
     if (ours) {
-	olderPtr = connectionPtr->olderPtr;
-	newerPtr = connectionPtr->newerPtr;
-	*((olderPtr != NULL) ? &olderPtr->newerPtr : &oldestPtr) = newerPtr;
-	*((newerPtr != NULL) ? &newerPtr->olderPtr : &newestPtr) = olderPtr;
+	UnlinkLocked(connectionPtr);
+    } else {
+	arrival.pollFd = 0;
     }
-    if (counts) {
-	closed++;
-	ShowLocked();
-	if (connectionPtr->closedPtr != NULL) {
-	    Tcl_ThreadQueueEvent(connectionPtr->thread,
-		    &connectionPtr->header, TCL_QUEUE_TAIL);
-	    Tcl_ThreadAlert(connectionPtr->thread);
-	    connectionPtr = NULL;
-	}
+    if (isTold && heirPtr == NULL && !connectionPtr->isGiven) {
+	SsReportEndedLocked(connectionPtr->portPtr, arrival.head.id);
+    }
+    if (ours && heirPtr == NULL) {
+	SsPortReleaseLocked(connectionPtr->portPtr);
+    }
+    if (isTold) {
+	isEvent = TellLocked(connectionPtr);
     }
     SsForkUnlock();
-    if (counts) {
+    if (isTold) {
 	SsDisengage();
     }
-    if (connectionPtr != NULL) {
+    if (!isEvent) {
 	Tcl_Free((char *) connectionPtr);
     }
-    return (close(fd) < 0) ? errno : 0;
+    if (heirPtr != NULL) {
+	*heirPtr = arrival;
+    } else {
+	SsArrivalClose(&arrival);
+    }
+    return 0;
 }
 
 void
-SsConnectionDiscard(
-    int fd)			/* Owned by the caller so far. */
+SsConnectionDiscard(SsPort *portPtr, SsArrival *arrivalPtr)
 {
-    if (fd >= 0) {
-	close(fd);
+    uint32_t id = 0;
+
+    if (arrivalPtr != NULL) {
+	id = arrivalPtr->head.id;
+	SsReportTaken(portPtr, id);
+	SsArrivalClose(arrivalPtr);
     }
     SsForkLock();
     discarded++;
+    SsReportEndedLocked(portPtr, id);
     SsForkUnlock();
 }
 
 /*
- * Returns the descriptor of an arrival, moved out of the way of who selects, if
- * a limit of the process lets it; -1 where it is too high for this process's
- * own select, closed, and the interpreter's result says so.
+ * Moves the descriptor of an arrival out of the way of who selects, if a limit
+ * of the process lets it.  TCL_ERROR where it is too high for this process's
+ * own select: it is closed, and the interpreter's result says so.
  */
 static int
-Place(Tcl_Interp *interp, const SsArrival *arrivalPtr)
+Place(Tcl_Interp *interp, SsPort *portPtr, SsArrival *arrivalPtr)
 {
     int bound = SsDescriptorBound();
     int fd = arrivalPtr->fd;
     int raised = -1;
 
     if (bound > 0 && fd >= bound) {
-	SsConnectionDiscard(fd);
-	SsErrorOurs(interp, "FDSETSIZE",
+	SsConnectionDiscard(portPtr, arrivalPtr);
+	return SsErrorOurs(interp, "FDSETSIZE",
 		"connection from %s refused: descriptor %d is too high for"
 		" this Tcl, which waits with select: close files or start"
 		" more workers", arrivalPtr->address, fd);
-	return -1;
     }
     if (bound == 0 && fd >= SCARCE && fd < SELECTABLE) {
 	raised = fcntl(fd, F_DUPFD_CLOEXEC, SELECTABLE);
     }
-    if (raised < 0) {
-	return fd;
+    if (raised >= 0) {
+	close(fd);
+	arrivalPtr->fd = raised;
     }
-    close(fd);
-    return raised;
+    return TCL_OK;
 }
 
-int
-SsConnectionOpen(Tcl_Interp *interp, const SsArrival *arrivalPtr,
-    Tcl_Obj *words[3])
+/*
+ * Counts one that has come, and holds the port for it; of one that was kept
+ * both is done, but that a handler is called once more.
+ */
+static void
+NoteLocked(SsConnection *connectionPtr)
 {
-    Connection *connectionPtr;
-    int fd = Place(interp, arrivalPtr);
+    SsArrival *arrivalPtr = &connectionPtr->arrival;
+    uint64_t now = SsNanoseconds();
 
-    if (fd < 0) {
-	return TCL_ERROR;
+    if (!arrivalPtr->kept) {
+	SsPortHoldLocked(connectionPtr->portPtr);
+	connectionPtr->waited = (arrivalPtr->head.ready > now) ? 0
+		: now - arrivalPtr->head.ready;
+	counts.taken++;
+	counts.waited += connectionPtr->waited;
     }
-    connectionPtr = (Connection *) Tcl_Alloc(sizeof(Connection));
-    *connectionPtr = (Connection) {
-	.header.proc = ClosedEventProc, .process = SsForkCount(),
-	.peer = { connectionPtr->address, arrivalPtr->port, SsMilliseconds(),
-		arrivalPtr->listener }
-    };
-    memcpy(connectionPtr->address, arrivalPtr->address, SS_ADDRESS_SIZE);
-    SsChannelOpen(&connectionPtr->socket, fd, ClosedProc);
-    SsForkLock();
     received++;
     connectionPtr->olderPtr = newestPtr;
     *((newestPtr != NULL) ? &newestPtr->newerPtr : &oldestPtr) = connectionPtr;
     newestPtr = connectionPtr;
     ShowLocked();
+}
+
+int
+SsConnectionOpen(Tcl_Interp *interp, SsPort *portPtr, SsArrival *arrivalPtr,
+    Tcl_Obj *words[3])
+{
+    SsConnection *connectionPtr;
+    Tcl_Channel channel;
+
+    if (!arrivalPtr->kept && Place(interp, portPtr, arrivalPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    connectionPtr = (SsConnection *) Tcl_Alloc(sizeof(SsConnection));
+    *connectionPtr = (SsConnection) {
+	.header.proc = ClosedEventProc, .process = SsForkCount(),
+	.arrival = *arrivalPtr, .portPtr = portPtr,
+	.peer = { connectionPtr->arrival.address, arrivalPtr->head.port,
+		SsMilliseconds(), arrivalPtr->head.listener }
+    };
+    SsChannelOpen(&connectionPtr->socket, arrivalPtr->fd, ClosedProc);
+    SsForkLock();
+    NoteLocked(connectionPtr);
     SsForkUnlock();
     SsEngage();
-    Tcl_RegisterChannel(interp, connectionPtr->socket.channel);
-    words[0] = Tcl_NewStringObj(
-	    Tcl_GetChannelName(connectionPtr->socket.channel), -1);
-    words[1] = Tcl_NewStringObj(arrivalPtr->address, -1);
-    words[2] = Tcl_NewIntObj(arrivalPtr->port);
+    if (!arrivalPtr->kept) {
+	SsReportTaken(portPtr, arrivalPtr->head.id);
+    }
+    channel = connectionPtr->socket.channel;
+    if (arrivalPtr->numUnread > 0) {
+	Tcl_Ungets(channel, arrivalPtr->unread, arrivalPtr->numUnread, 0);
+	free(arrivalPtr->unread);
+	connectionPtr->arrival.unread = NULL;
+	connectionPtr->arrival.numUnread = 0;
+    }
+    Tcl_RegisterChannel(interp, channel);
+    words[0] = Tcl_NewStringObj(Tcl_GetChannelName(channel), -1);
+    words[1] = Tcl_NewStringObj(connectionPtr->arrival.address, -1);
+    words[2] = Tcl_NewIntObj(connectionPtr->arrival.head.port);
     return TCL_OK;
 }
 
-static Connection *
-Find(Tcl_Interp *interp, const char *name)
+SsConnection *
+SsConnectionFind(Tcl_Interp *interp, const char *name)
 {
     SsChannel *channelPtr = SsChannelFind(interp, name);
 
@@ -232,7 +279,7 @@ int
 SsConnectionWhenClosed(Tcl_Interp *interp, const char *name,
     Tcl_Obj *prefixPtr)
 {
-    Connection *connectionPtr = Find(interp, name);
+    SsConnection *connectionPtr = SsConnectionFind(interp, name);
 
     if (connectionPtr == NULL || connectionPtr->closedPtr != NULL) {
 	return -1;
@@ -248,27 +295,63 @@ SsConnectionWhenClosed(Tcl_Interp *interp, const char *name,
 int
 SsConnectionListener(Tcl_Interp *interp, const char *name)
 {
-    Connection *connectionPtr = Find(interp, name);
+    SsConnection *connectionPtr = SsConnectionFind(interp, name);
 
     return (connectionPtr != NULL) ? connectionPtr->peer.listener : -1;
+}
+
+static SsConnection *
+NamedLocked(const char *name)
+{
+    SsConnection *connectionPtr = oldestPtr;
+
+    while (connectionPtr != NULL && strcmp(name,
+	    Tcl_GetChannelName(connectionPtr->socket.channel)) != 0) {
+	connectionPtr = connectionPtr->newerPtr;
+    }
+    return connectionPtr;
+}
+
+int
+SsConnectionIsElsewhere(const char *name)
+{
+    int isThere;
+
+    SsForkLock();
+    isThere = (NamedLocked(name) != NULL);
+    SsForkUnlock();
+    return isThere;
 }
 
 int
 SsConnectionCut(const char *name)
 {
-    Connection *connectionPtr;
+    SsConnection *connectionPtr;
 
     SsForkLock();
-    connectionPtr = oldestPtr;
-    while (connectionPtr != NULL && strcmp(name,
-	    Tcl_GetChannelName(connectionPtr->socket.channel)) != 0) {
-	connectionPtr = connectionPtr->newerPtr;
-    }
+    connectionPtr = NamedLocked(name);
     if (connectionPtr != NULL) {
 	shutdown(connectionPtr->socket.fd, SHUT_RDWR);
     }
     SsForkUnlock();
     return (connectionPtr != NULL) ? 0 : -1;
+}
+
+void
+SsConnectionLeave(int pollFd, int fd)
+{
+    SsConnection *connectionPtr;
+
+    SsForkLock();
+    epoll_ctl(pollFd, EPOLL_CTL_DEL, fd, NULL);
+    for (connectionPtr = oldestPtr; connectionPtr != NULL;
+	    connectionPtr = connectionPtr->newerPtr) {
+	if (connectionPtr->arrival.fd == fd
+		&& connectionPtr->arrival.pollFd == pollFd) {
+	    connectionPtr->arrival.pollFd = 0;
+	}
+    }
+    SsForkUnlock();
 }
 
 int
@@ -277,7 +360,7 @@ SsConnectionsOpen(void)
     int open;
 
     SsForkLock();
-    open = (int) (received - closed);
+    open = (int) (received - counts.served);
     SsForkUnlock();
     return open;
 }
@@ -287,7 +370,7 @@ int
 SsConnectionsLingering(void)
 {
     const SsChannel *socketPtr;
-    Connection *connectionPtr;
+    SsConnection *connectionPtr;
     int lingering = 0;
 
     SsForkLock();
@@ -317,6 +400,7 @@ SsConnectionCounts(uint64_t *receivedPtr, uint64_t *discardedPtr)
 void
 SsConnectionsForget(void)
 {
-    received = discarded = closed = 0;
+    received = discarded = 0;
+    counts = (SsBoardCounts) { 0, 0, 0 };
     oldestPtr = newestPtr = NULL;
 }

@@ -104,14 +104,14 @@ CloseOurs(
 }
 
 void
-SsHandlerCall(Tcl_Interp *interp, Tcl_Obj *handlerPtr,
-    const SsArrival *arrivalPtr)
+SsHandlerCall(Tcl_Interp *interp, Tcl_Obj *handlerPtr, SsPort *portPtr,
+    SsArrival *arrivalPtr)
 {
     Tcl_Obj *arguments[3];
     int i, code;
 
     Tcl_Preserve(interp);
-    if (SsConnectionOpen(interp, arrivalPtr, arguments) != TCL_OK) {
+    if (SsConnectionOpen(interp, portPtr, arrivalPtr, arguments) != TCL_OK) {
 	Tcl_BackgroundException(interp, TCL_ERROR);
 	Tcl_Release(interp);
 	return;

@@ -6,7 +6,8 @@
 #ifndef SS_HANDLER_H
 #define SS_HANDLER_H
 
-#include "queue.h"
+#include "arrival.h"
+#include "ports.h"
 
 #include <tcl.h>
 
@@ -18,11 +19,12 @@
 int		SsHandlerCheck(Tcl_Interp *interp, Tcl_Obj *handlerPtr);
 
 /*
- * Calls a handler with an arrival, whose descriptor it takes over.  When the
- * handler fails, the error goes to the background and the channel is closed.
+ * Calls a handler with an arrival of a port, taken over as SsConnectionOpen
+ * does.  When the handler fails, the error goes to the background and the
+ * channel is closed.
  */
 
 void		SsHandlerCall(Tcl_Interp *interp, Tcl_Obj *handlerPtr,
-		    const SsArrival *arrivalPtr);
+		    SsPort *portPtr, SsArrival *arrivalPtr);
 
 #endif /* SS_HANDLER_H */

@@ -96,8 +96,10 @@ SsWatchWant(SsWatch *watchPtr, int queueFd, int last)
 int
 SsWatchReady(SsWatch *watchPtr)
 {
+    struct epoll_event events[SS_PLACE_EVENTS];
+
     return watchPtr->fired || (watchPtr->place.watched
-	    && SsPlaceSleep(&watchPtr->place, 0, NULL) > 0);
+	    && SsPlaceSleep(&watchPtr->place, 0, NULL, events) > 0);
 }
 
 void

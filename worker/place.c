@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 static SsPlace *firstPtr = NULL;
@@ -78,12 +77,24 @@ SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd, int last)
 }
 
 int
-SsPlaceSleep(SsPlace *placePtr, int timeout, const sigset_t *maskPtr)
+SsPlaceSleep(SsPlace *placePtr, int timeout, const sigset_t *maskPtr,
+    struct epoll_event events[SS_PLACE_EVENTS])
 {
-    struct epoll_event event;
-    int number = epoll_pwait(placePtr->pollFd, &event, 1, timeout, maskPtr);
+    int number = epoll_pwait(placePtr->pollFd, events, SS_PLACE_EVENTS,
+	    timeout, maskPtr);
 
     return (number < 0 && errno == EINTR) ? 0 : number;
+}
+
+int
+SsPlaceAlso(SsPlace *placePtr, int fd)
+{
+    struct epoll_event event = {
+	.events = EPOLLIN | EPOLLRDHUP, .data.u64 = (uint64_t) fd
+    };
+
+    return (epoll_ctl(placePtr->pollFd, EPOLL_CTL_ADD, fd, &event) < 0)
+	    ? errno : 0;
 }
 
 static void

@@ -21,6 +21,7 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 /* What an epoll tells of a queue: this and the queue's descriptor. */
 
@@ -50,12 +51,22 @@ int		SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd,
  * Sleeps, with a place on an epoll of its own, until the queue has something,
  * for at most timeout milliseconds (-1: for ever).  With maskPtr the thread's
  * signals are as this mask says meanwhile, set atomically, as with ppoll.
- * Returns 1 when something is queued, or the queue ended: receive now, nobody
- * else was woken; 0 when the time is over, or a signal was handled in this
- * thread; -1 with errno.
+ * Returns how many events are set: that of the queue when something is queued,
+ * or it ended: receive now, nobody else was woken; those of what else was put
+ * on the epoll, whose data is the descriptor.  0 when the time is over, or a
+ * signal was handled in this thread; -1 with errno.
  */
+#define SS_PLACE_EVENTS 4
+
 int		SsPlaceSleep(SsPlace *placePtr, int timeout,
-		    const sigset_t *maskPtr);
+		    const sigset_t *maskPtr,
+		    struct epoll_event events[SS_PLACE_EVENTS]);
+
+/*
+ * Puts a connection on a place's epoll, until it is taken off there
+ * (arrival.h).  Returns 0 or an errno.
+ */
+int		SsPlaceAlso(SsPlace *placePtr, int fd);
 
 /*
  * Gives up the places that this process has on an epoll (-1: on any) at a queue

@@ -23,25 +23,44 @@ LinkTo(
     return linkPtr;
 }
 
-/*
- * Closes the receive end of a queue that ended when nobody uses it, and frees
- * the port if another one has its number.  Otherwise it stays, so that who asks
- * for it hears that it was closed.
- */
-static void
-TidyLocked(SsPort *portPtr)
+static int
+IsUsed(const SsPort *portPtr)
 {
-    if (!portPtr->ended || portPtr->firstUsePtr != NULL) {
+    return !portPtr->ended || portPtr->firstUsePtr != NULL
+	    || portPtr->held > 0 || portPtr->numReports > 0;
+}
+
+static void
+CloseDescriptors(SsPort *portPtr)
+{
+    if (portPtr->queueFd >= 0) {
+	close(portPtr->queueFd);
+    }
+    if (portPtr->returnFd >= 0) {
+	close(portPtr->returnFd);
+    }
+    portPtr->queueFd = portPtr->returnFd = -1;
+}
+
+/*
+ * Closes what is open of a queue that ended when nobody uses it, and frees the
+ * port if another one has its number.  Otherwise it stays, so that who asks for
+ * it hears that it was closed.
+ */
+void
+SsPortTidyLocked(SsPort *portPtr)
+{
+    if (IsUsed(portPtr)) {
 	return;
     }
     if (portPtr->queueFd >= 0) {
 	SsPlacesLeaveLocked(-1, portPtr->queueFd);
-	close(portPtr->queueFd);
-	portPtr->queueFd = -1;
     }
+    CloseDescriptors(portPtr);
     if (portPtr->servicePtr == NULL
 	    && SsPortFindLocked(portPtr->number) != portPtr) {
 	*LinkTo(portPtr) = portPtr->nextPtr;
+	free(portPtr->reports);
 	Tcl_Free((char *) portPtr);
     }
 }
@@ -52,7 +71,8 @@ TidyLocked(SsPort *portPtr)
  * the order of the ports as it is.
  */
 SsPort *
-SsPortAddLocked(const SsListener *listeners, int numListeners, int queueFd)
+SsPortAddLocked(const SsListener *listeners, int numListeners, int queueFd,
+    int returnFd)
 {
     unsigned bytes = (unsigned) numListeners * sizeof(SsListener);
     SsPort *portPtr = (SsPort *) Tcl_Alloc(sizeof(SsPort) + bytes);
@@ -64,6 +84,7 @@ SsPortAddLocked(const SsListener *listeners, int numListeners, int queueFd)
     portPtr->number = listeners[0].port;
     portPtr->queue = ++lastQueue;
     portPtr->queueFd = queueFd;
+    portPtr->returnFd = returnFd;
     portPtr->server = SsForkCount();
     portPtr->serving = 1;
 
@@ -73,7 +94,7 @@ SsPortAddLocked(const SsListener *listeners, int numListeners, int queueFd)
     portPtr->nextPtr = *linkPtr;
     *linkPtr = portPtr;
     if (olderPtr != NULL) {
-	TidyLocked(olderPtr);
+	SsPortTidyLocked(olderPtr);
     }
     return portPtr;
 }
@@ -171,9 +192,23 @@ SsPortDropLocked(SsPortUse *usePtr)
 	linkPtr = &(*linkPtr)->nextPtr;
     }
     *linkPtr = usePtr->nextPtr;
-    TidyLocked(usePtr->portPtr);
+    SsPortTidyLocked(usePtr->portPtr);
 }
 
+void
+SsPortHoldLocked(SsPort *portPtr)
+{
+    portPtr->held++;
+}
+
+void
+SsPortReleaseLocked(SsPort *portPtr)
+{
+    portPtr->held--;
+    SsPortTidyLocked(portPtr);
+}
+
+/* Places were given up before.  Nothing may be freed here. */
 void
 SsPortsForget(void)
 {
@@ -188,6 +223,10 @@ SsPortsForget(void)
 	    } else {
 		*linkPtr = (*linkPtr)->nextPtr;
 	    }
+	}
+	portPtr->held = portPtr->numReports = portPtr->retired = 0;
+	if (!IsUsed(portPtr)) {
+	    CloseDescriptors(portPtr);
 	}
     }
 }
@@ -207,7 +246,7 @@ SsPortEndLocked(SsPort *portPtr)
 {
     portPtr->ended = 1;
     portPtr->serving = 0;
-    TidyLocked(portPtr);
+    SsPortTidyLocked(portPtr);
 }
 
 void

@@ -8,10 +8,13 @@
 #define SS_PORTS_H
 
 #include <pthread.h>
+#include <stdint.h>
 
 #define SS_LISTENERS_MOST 64	/* Of a queue. */
 #define SS_ADDRESSES_SIZE 512	/* Eight numeric addresses and commas. */
 #define SS_NAME_SIZE	  256
+#define SS_HEAD_SIZE	  64
+#define SS_HEAD_LONGEST	  16384	/* A longer head is served as it is. */
 
 typedef struct SsListener {
     int port;			/* The TCP port; 0 before it has one. */
@@ -25,8 +28,11 @@ typedef struct SsListener {
     char bound[SS_ADDRESSES_SIZE];
 				/* What of that this machine has. */
     int each;			/* Not 0: it must have all of them. */
-    int backlog;		/* 0: the default. */
-    int reusePort;		/* Not 0: SO_REUSEPORT. */
+    int parkTimeout;		/* Milliseconds that a connection may be
+				 * parked where nothing else is said. */
+    int headSize;		/* Bytes that end a request's head, which is
+				 * awaited before it is served; 0: none. */
+    char head[SS_HEAD_SIZE];
 } SsListener;
 
 typedef struct SsPort {
@@ -35,9 +41,9 @@ typedef struct SsPort {
     int queue;			/* Tells its queues apart: higher is newer. */
     int queueFd;		/* The queue's receive end; -1 once it ended
 				 * and nobody uses it. */
-    int returnFd;		/* The workers' end of the way back
-				 * (return.h), which all queues of a service
-				 * share; 0: none. */
+    int returnFd;		/* The workers' end of the way back (return.h),
+				 * this queue's own copy; -1: none, or both
+				 * are closed. */
     int server;			/* The process that served it, as
 				 * SsForkCount tells. */
     struct SsService *servicePtr;
@@ -46,8 +52,15 @@ typedef struct SsPort {
     int serving;		/* Whether that process listens, as far as
 				 * this one knows. */
     int ended;			/* The queue's end was seen. */
+    int retired;		/* This process was asked to retire, and serves
+				 * first what it has unread. */
     struct SsPortUse *firstUsePtr;
 				/* Who in this process waits or may wait. */
+    int held;			/* How many of its connections this process
+				 * has open or keeps. */
+    uint32_t *reports;		/* What is to be told of them (report.h)... */
+    int numReports;		/* ...how much it is... */
+    int maxReports;		/* ...and could be. */
     int numListeners;
     SsListener listeners[];	/* In the order of their numbers. */
 } SsPort;
@@ -63,10 +76,11 @@ typedef struct SsPortUse {
 /* All of these want the fork lock held, but SsPortsForget. */
 
 /*
- * Makes a port known, which takes over the descriptor and copies the listeners.
+ * Makes a port known, which takes over both descriptors (-1: no return) and
+ * copies the listeners.
  */
 SsPort *	SsPortAddLocked(const SsListener *listeners, int numListeners,
-		    int queueFd);
+		    int queueFd, int returnFd);
 
 /*
  * The port of this number, with the newest of its queues that have not ended,
@@ -89,15 +103,21 @@ SsPort *	SsPortQueueLocked(int number, int queue);
 SsPort *	SsPortsFirstLocked(void);
 
 /*
- * Keep its descriptor open; the last to drop a port that ended closes it, and
- * frees the port if another one has its number.
+ * Keep its descriptors open; the last to drop a port that ended closes them,
+ * and frees the port if another one has its number.  Connections are only
+ * counted.
  */
 void		SsPortUseLocked(SsPortUse *usePtr, SsPort *portPtr);
 void		SsPortDropLocked(SsPortUse *usePtr);
+void		SsPortHoldLocked(SsPort *portPtr);
+void		SsPortReleaseLocked(SsPort *portPtr);
+
+/* Does so where nothing is to be told any more. */
+void		SsPortTidyLocked(SsPort *portPtr);
 
 /*
  * Notes that the queue has ended, or came to nothing.  If nobody uses the port,
- * its descriptor is closed, and it may be freed; so it is with the next two.
+ * its descriptors are closed, and it may be freed; so it is with the next two.
  */
 void		SsPortEndLocked(SsPort *portPtr);
 
@@ -115,7 +135,7 @@ int		SsPortInherited(const SsPort *portPtr);
 
 /*
  * In a forked child, between fork and exec perhaps.  What other threads of the
- * parent use is used no more.
+ * parent use is used no more, and its connections are not the child's.
  */
 void		SsPortsForget(void);
 

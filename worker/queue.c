@@ -5,14 +5,10 @@
 
 #include "queue.h"
 #include "limit.h"
-#include "message.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -26,66 +22,11 @@ typedef union Control {
     char bytes[CMSG_LEN(sizeof(int))];
 } Control;
 
-/* Returns 0 when the family is none that we know. */
-static int
-FormatAddress(const SsMessage *messagePtr, SsArrival *arrivalPtr)
-{
-    char *address = arrivalPtr->address;
-    char interface[IF_NAMESIZE];
-    size_t used;
-
-    address[0] = '\0';
-    if (messagePtr->family != 4 && messagePtr->family != 6) {
-	return messagePtr->family == 0;
-    }
-    inet_ntop((messagePtr->family == 4) ? AF_INET : AF_INET6,
-	    messagePtr->address, address, SS_ADDRESS_SIZE);
-    if (messagePtr->family == 6 && messagePtr->scope != 0) {
-	used = strlen(address);
-	if (if_indextoname(messagePtr->scope, interface) == NULL) {
-	    snprintf(interface, sizeof(interface), "%u",
-		    (unsigned) messagePtr->scope);
-	}
-	snprintf(address + used, SS_ADDRESS_SIZE - used, "%%%s", interface);
-    }
-    return 1;
-}
-
-SsReceiveStatus
-SsMessageDecode(const void *bytes, size_t length, SsArrival *arrivalPtr)
-{
-    static const uint8_t nudge[SS_NUDGE_SIZE] = {
-	SS_MESSAGE_VERSION, SS_KIND_NUDGE
-    };
-    SsMessage message;
-
-    if (length == sizeof(nudge) && memcmp(bytes, nudge, length) == 0) {
-	return SS_RECEIVE_NUDGE;
-    }
-    if (length != sizeof(message)) {
-	return SS_RECEIVE_REJECTED;
-    }
-    memcpy(&message, bytes, sizeof(message));
-    if (message.version == SS_MESSAGE_VERSION
-	    && message.kind == SS_KIND_RETIRE) {
-	return SS_RECEIVE_RETIRE;
-    }
-    if (message.version != SS_MESSAGE_VERSION
-	    || message.kind != SS_KIND_CONNECTION
-	    || !FormatAddress(&message, arrivalPtr)) {
-	return SS_RECEIVE_REJECTED;
-    }
-    arrivalPtr->port = message.port;
-    arrivalPtr->listener = message.listener;
-    arrivalPtr->accepted = message.accepted;
-    return SS_RECEIVE_GOT;
-}
-
 /* With any status but SS_RECEIVE_GOT, what came with the message is closed. */
 static SsReceiveStatus
 ReceiveOne(int queueFd, SsArrival *arrivalPtr)
 {
-    char bytes[sizeof(SsMessage) + 1];
+    char bytes[SS_MESSAGE_MOST + 1];
     Control control;
     struct iovec part = { bytes, sizeof(bytes) };
     struct msghdr header = {
@@ -122,11 +63,12 @@ ReceiveOne(int queueFd, SsArrival *arrivalPtr)
 	}
 	return status;
     }
-    if (fd < 0) {
+    arrivalPtr->fd = SsAboveStdio(fd);
+    if (arrivalPtr->fd < 0) {
+	SsArrivalClose(arrivalPtr);
 	return SS_RECEIVE_LOST;
     }
-    arrivalPtr->fd = SsAboveStdio(fd);
-    return (arrivalPtr->fd < 0) ? SS_RECEIVE_LOST : SS_RECEIVE_GOT;
+    return SS_RECEIVE_GOT;
 }
 
 SsReceiveStatus
@@ -147,12 +89,12 @@ SsQueueLength(int queueFd)
 
     /*
      * For a sequenced-packet socket this is the sum over all messages that
-     * are queued (Linux, net/unix/af_unix.c).
+     * are queued (Linux, net/unix/af_unix.c); message.h tells how many.
      */
     if (ioctl(queueFd, FIONREAD, &bytes) < 0) {
 	return -1;
     }
-    return bytes / (int) sizeof(SsMessage);
+    return (int) ((unsigned) bytes * SS_MESSAGE_INVERSE % SS_MESSAGE_BLOCK);
 }
 
 int

@@ -2,12 +2,15 @@
 #include "clock.h"
 #include "connection.h"
 #include "fork.h"
+#include "keep.h"
 #include "limit.h"
 #include "result.h"
+#include "return.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -25,6 +28,8 @@
 
 OF_THREAD int seen = -1;	/* The lowest free descriptor... */
 OF_THREAD int64_t seenAt = 0;	/* ...and when. */
+OF_THREAD int inRow = 0;	/* How often one with unread bytes went before
+				 * the queue. */
 
 /*
  * Only near the limit a descriptor is opened to see whether there is one: as
@@ -57,16 +62,51 @@ CheckRoom(int queueFd)
     return (seen >= most) ? ERANGE : 0;
 }
 
-SsReceiveStatus
-SsReceive(SsPort *portPtr, SsArrival *arrivalPtr)
+/* Whether its client has waited too long, or has left. */
+static int
+IsLate(const SsArrival *arrivalPtr)
 {
-    int error = portPtr->ended ? 0 : CheckRoom(portPtr->queueFd);
+    const SsMessage *headPtr = &arrivalPtr->head;
+    struct pollfd state = { .fd = arrivalPtr->fd, .events = POLLRDHUP };
+    int gone = 0;
+
+    if (headPtr->patience > 0 && SsNanoseconds() > headPtr->ready
+	    + (uint64_t) headPtr->patience * 1000000) {
+	return 1;
+    }
+    if (headPtr->flags & SS_FLAG_SKIP_RESET) {
+	gone |= POLLERR | POLLHUP;
+    }
+    if (headPtr->flags & SS_FLAG_SKIP_HALF) {
+	gone |= POLLERR | POLLHUP | POLLRDHUP;
+    }
+    return gone != 0 && poll(&state, 1, 0) > 0 && (state.revents & gone);
+}
+
+/* One that is late goes back, if it can; otherwise it is served after all. */
+static SsReceiveStatus
+ReceiveInTime(const SsPort *portPtr, SsArrival *arrivalPtr)
+{
+    SsReceiveStatus status = SsQueueReceive(portPtr->queueFd, arrivalPtr);
+
+    while (status == SS_RECEIVE_GOT && IsLate(arrivalPtr)
+	    && SsReturnGive(portPtr, SS_KIND_UNSERVED, arrivalPtr) == 0) {
+	SsArrivalClose(arrivalPtr);
+	status = SsQueueReceive(portPtr->queueFd, arrivalPtr);
+    }
+    return status;
+}
+
+static SsReceiveStatus
+FromQueue(SsPort *portPtr, SsArrival *arrivalPtr)
+{
     SsReceiveStatus status = SS_RECEIVE_FAILED;
+    int error = portPtr->ended ? 0 : CheckRoom(portPtr->queueFd);
 
     if (portPtr->ended || (error != 0 && SsQueueAtEnd(portPtr->queueFd))) {
 	status = SS_RECEIVE_END;
     } else if (error == 0) {
-	status = SsQueueReceive(portPtr->queueFd, arrivalPtr);
+	status = ReceiveInTime(portPtr, arrivalPtr);
     } else {
 	errno = error;
     }
@@ -75,7 +115,38 @@ SsReceive(SsPort *portPtr, SsArrival *arrivalPtr)
 	SsPortEndLocked(portPtr);
 	SsForkUnlock();
     } else if (status == SS_RECEIVE_LOST || status == SS_RECEIVE_REJECTED) {
-	SsConnectionDiscard(-1);
+	SsConnectionDiscard(portPtr,
+		(status == SS_RECEIVE_LOST) ? arrivalPtr : NULL);
+    }
+    return status;
+}
+
+/*
+ * A client that sends without waiting for answers has something unread all the
+ * time, and the queue its turn now and then; not so a worker that is to end.
+ */
+SsReceiveStatus
+SsReceive(SsPort **portPtrPtr, SsArrival *arrivalPtr)
+{
+    SsPort *portPtr = *portPtrPtr;
+    SsReceiveStatus status;
+
+    if ((inRow < SS_MOST_IN_ROW || portPtr->retired)
+	    && SsKeepUnread(portPtrPtr, arrivalPtr)) {
+	inRow++;
+	return SS_RECEIVE_GOT;
+    }
+    inRow = 0;
+    if (portPtr->retired) {
+	portPtr->retired = 0;
+	return SS_RECEIVE_RETIRE;
+    }
+    status = FromQueue(portPtr, arrivalPtr);
+    if ((status == SS_RECEIVE_EMPTY || status == SS_RECEIVE_END
+	    || status == SS_RECEIVE_RETIRE)
+	    && SsKeepUnread(portPtrPtr, arrivalPtr)) {
+	portPtr->retired = (status == SS_RECEIVE_RETIRE);
+	status = SS_RECEIVE_GOT;
     }
     return status;
 }

@@ -13,13 +13,19 @@
 
 #include <tcl.h>
 
+#define SS_MOST_IN_ROW 16	/* Calls with connections that were kept while
+				 * others wait in the queue. */
+
 /*
- * Receives without waiting, for a port that the caller uses.  Notes the queue's
- * end, counts what came and can't be served.  With SS_RECEIVE_GOT the arrival
- * is the caller's; errno tells why with SS_RECEIVE_FAILED: ERANGE when the next
- * descriptor would not be below SsDescriptorBound.
+ * Receives without waiting, for a port that the caller uses: mostly first what
+ * this worker has kept with unread bytes, which may have come by an earlier
+ * queue of the port, so the pointer to it is set.  Notes the queue's end, gives back
+ * what is too late to be served, counts what came and can't be.  With
+ * SS_RECEIVE_GOT the arrival is the caller's; errno tells why with
+ * SS_RECEIVE_FAILED: ERANGE when the next descriptor would not be below
+ * SsDescriptorBound.
  */
-SsReceiveStatus	SsReceive(SsPort *portPtr, SsArrival *arrivalPtr);
+SsReceiveStatus	SsReceive(SsPort **portPtrPtr, SsArrival *arrivalPtr);
 
 /*
  * What there is to say of a status other than SS_RECEIVE_GOT and

@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "fork.h"
 #include "handler.h"
+#include "keep.h"
 #include "leave.h"
 #include "loop.h"
 #include "receive.h"
@@ -90,7 +91,8 @@ SetupProc(
 	    || watchPtr->fired) {
 	return;
     }
-    if (requestPtr->use.portPtr->ended) {
+    if (requestPtr->use.portPtr->ended
+	    || SsKeepHasUnread(requestPtr->use.portPtr)) {
 	SsWatchFire(watchPtr, 0);
     } else if (requestPtr->retry != 0
 	    && requestPtr->retry > SsMilliseconds()) {
@@ -239,14 +241,15 @@ Receive(
     Request *requestPtr)	/* Asked. */
 {
     Tcl_Obj *handlerPtr = requestPtr->handlerPtr;
+    SsPort *portPtr = requestPtr->use.portPtr;
     SsArrival arrival;
-    SsReceiveStatus status = SsReceive(requestPtr->use.portPtr, &arrival);
+    SsReceiveStatus status = SsReceive(&portPtr, &arrival);
 
     switch (status) {
     case SS_RECEIVE_GOT:
 	Tcl_IncrRefCount(handlerPtr);
 	Answered(requestPtr);
-	SsHandlerCall(requestPtr->interp, handlerPtr, &arrival);
+	SsHandlerCall(requestPtr->interp, handlerPtr, portPtr, &arrival);
 	Tcl_DecrRefCount(handlerPtr);
 	return 1;
     case SS_RECEIVE_EMPTY:
@@ -370,7 +373,9 @@ SsRequestWithdraw(
     if (requestPtr == NULL) {
 	return 1;
     }
-    if (SsWatchReady(&requestPtr->watch) && Receive(requestPtr)) {
+    if ((SsWatchReady(&requestPtr->watch)
+	    || SsKeepHasUnread(requestPtr->use.portPtr))
+	    && Receive(requestPtr)) {
 	return 0;
     }
     Answered(requestPtr);

@@ -1,28 +1,76 @@
 #include "return.h"
-#include "fork.h"
 #include "message.h"
-#include "ports.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+
+/* What will be over in a while is EAGAIN. */
+static int
+Send(const SsPort *portPtr, const struct msghdr *headerPtr)
+{
+    ssize_t sent;
+
+    if (portPtr->returnFd < 0) {
+	return ENOTCONN;
+    }
+    do {
+	sent = sendmsg(portPtr->returnFd, headerPtr,
+		MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0) {
+	return 0;
+    }
+    return (errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS)
+	    ? EAGAIN : errno;
+}
 
 int
-SsReturnSend(int port, int kind, uint32_t number)
+SsReturnGive(const SsPort *portPtr, int kind, const SsArrival *arrivalPtr)
 {
-    SsReturnMessage message = {
-	.version = SS_MESSAGE_VERSION, .kind = (uint8_t) kind,
-	.number = number
+    char bytes[SS_MESSAGE_MOST];
+    union {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int))];
+    } control = { { 0 } };
+    struct iovec part = {
+	bytes, SsMessageEncode(arrivalPtr, kind, bytes)
     };
-    SsPort *portPtr;
-    int error = ENOENT;
+    struct msghdr header = {
+	.msg_iov = &part, .msg_iovlen = 1,
+	.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+    };
 
-    SsForkLock();
-    portPtr = SsPortFindLocked(port);
-    if (portPtr != NULL && portPtr->returnFd != 0) {
-	error = (send(portPtr->returnFd, &message, sizeof(message),
-		MSG_DONTWAIT | MSG_NOSIGNAL) < 0) ? errno : 0;
-    }
-    SsForkUnlock();
-    return error;
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &arrivalPtr->fd, sizeof(int));
+    return Send(portPtr, &header);
+}
+
+int
+SsReturnReport(const SsPort *portPtr, const uint32_t *numbers, int count)
+{
+    SsReport report = {
+	.version = SS_MESSAGE_VERSION, .kind = SS_KIND_REPORT,
+	.count = (uint16_t) count
+    };
+    struct iovec parts[] = {
+	{ &report, sizeof(report) },
+	{ (void *) numbers, (size_t) count * sizeof(numbers[0]) }
+    };
+    struct msghdr header = { .msg_iov = parts, .msg_iovlen = 2 };
+
+    return Send(portPtr, &header);
+}
+
+/* The server ends its side of the pair, by which nothing comes otherwise. */
+int
+SsReturnIsLast(const SsPort *portPtr)
+{
+    struct pollfd look = { portPtr->returnFd, POLLRDHUP, 0 };
+
+    return portPtr->returnFd < 0 || poll(&look, 1, 0) > 0;
 }

@@ -1,28 +1,31 @@
 /*
- * The way back: what workers tell the server about a port, on a pair of its
- * own, which all of its generations share.
+ * The way back: what a worker sends to the server about connections that came
+ * by a queue.  Nothing here waits.
  */
 
 #ifndef SS_RETURN_H
 #define SS_RETURN_H
 
-#include <stdint.h>
-
-/* What is told; internal/queue/return.go states the same layout. */
-
-#define SS_RETURN_ENDED 1	/* So many connections are closed. */
-
-typedef struct SsReturnMessage {
-    uint8_t version;		/* SS_MESSAGE_VERSION. */
-    uint8_t kind;		/* SS_RETURN_... */
-    uint16_t reserved;		/* 0. */
-    uint32_t number;
-} SsReturnMessage;		/* 8 bytes. */
+#include "arrival.h"
+#include "ports.h"
 
 /*
- * In a worker, without waiting.  Returns 0 or an errno: EAGAIN when the server
- * reads too slowly, ENOENT when the port has no return.
+ * Gives a connection back as a message of this kind, SS_KIND_PARK or
+ * SS_KIND_UNSERVED.  The server has a copy of its descriptor then; this one is
+ * the caller's either way.  Returns 0; EAGAIN: not now; or another errno: there
+ * is no server that takes it.  The caller holds the port.
  */
-int		SsReturnSend(int port, int kind, uint32_t number);
+int		SsReturnGive(const SsPort *portPtr, int kind,
+		    const SsArrival *arrivalPtr);
+
+/* Tells so many connections' numbers, as message.h has them; the same way. */
+int		SsReturnReport(const SsPort *portPtr, const uint32_t *numbers,
+		    int count);
+
+/*
+ * Whether the server stops, or is gone, so that what is given back is not
+ * parked any more.
+ */
+int		SsReturnIsLast(const SsPort *portPtr);
 
 #endif /* SS_RETURN_H */

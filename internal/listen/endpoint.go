@@ -76,8 +76,13 @@ func (e endpoint) prepare(fd int, name unix.Sockaddr, options Options) (int, err
 	return 0, unix.EAFNOSUPPORT
 }
 
+// deferTime is for how many seconds the system waits for a first byte before it
+// lets a connection be accepted all the same.
+const deferTime = 3
+
 // setOptions says how the port may be shared: by IPv4, by what is left of an
-// earlier server (SO_REUSEADDR), by other servers (SO_REUSEPORT).
+// earlier server (SO_REUSEADDR), by other servers (SO_REUSEPORT); and whether a
+// connection is one before its client has sent something (TCP_DEFER_ACCEPT).
 func (e endpoint) setOptions(fd int, options Options) error {
 	if e.address.Is6() {
 		only := 1
@@ -91,10 +96,15 @@ func (e endpoint) setOptions(fd int, options Options) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return err
 	}
-	if !options.ReusePort {
-		return nil
+	if options.ReusePort {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return err
+		}
 	}
-	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	if options.Defer {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferTime)
+	}
+	return nil
 }
 
 // name is the endpoint as bind wants it.

@@ -24,6 +24,7 @@ type Options struct {
 	Port      int          // 0: a free one, the same for each address.
 	Backlog   int          // Of each socket.
 	ReusePort bool         // SO_REUSEPORT.
+	Defer     bool         // TCP_DEFER_ACCEPT.
 }
 
 // Opened is what listens.

@@ -9,7 +9,7 @@ import (
 // MostDict is how many bytes AppendDict appends at most.
 const MostDict = 2560
 
-const hexadecimal = "0123456789ABCDEF"
+const hexadecimal = "0123456789abcdef"
 
 // AppendDict appends the text of a Tcl dict: the version, the proxy's own
 // address (unix: it came by a Unix socket), the destination ("" and 0 with

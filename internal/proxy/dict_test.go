@@ -25,7 +25,7 @@ func TestDict(t *testing.T) {
 	}{
 		{"10.0.0.1:8080", "version 2 ipaddr 10.0.0.1 port 8080", false},
 		{"[::1]:1", "version 2 ipaddr ::1 port 1", false},
-		{"[fe80::1%a}b]:1", `version 2 ipaddr fe80::1\x25a\x7Db port 1`, false},
+		{"[fe80::1%a}b]:1", `version 2 ipaddr fe80::1\x25a\x7db port 1`, false},
 		{"10.0.0.1:8080", "version 2 ipaddr unix port 0", true},
 	} {
 		got := h.AppendDict(text("before "), netip.MustParseAddrPort(c.proxy), c.unix)
@@ -50,7 +50,7 @@ func TestDictIsBounded(t *testing.T) {
 	}
 	zone := netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone(strings.Repeat("z", 1000)), 1)
 	got := string(h.AppendDict(nil, zone, false))
-	if len(got) > MostDict || strings.Contains(got, "tlv0xE0") || !strings.HasSuffix(got, " alpn h2") {
+	if len(got) > MostDict || strings.Contains(got, "tlv0xe0") || !strings.HasSuffix(got, " alpn h2") {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }

@@ -1,5 +1,7 @@
 package queue
 
+import "net/netip"
+
 // Families of a message.
 const (
 	familyIPv4 = 4
@@ -32,4 +34,24 @@ func (m *Message) SetPeer6(address [16]byte, port uint16, scope uint32) {
 func (m *Message) SetNoPeer() {
 	m.Family, m.Port, m.Scope = 0, 0, 0
 	m.Address = [16]byte{}
+}
+
+// Peer is what was noted, without the interface; the zero value: none.
+func (m *Message) Peer() netip.AddrPort {
+	switch m.Family {
+	case familyIPv4:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(m.Address[:])), m.Port)
+	case familyIPv6:
+		return netip.AddrPortFrom(netip.AddrFrom16(m.Address), m.Port)
+	}
+	return netip.AddrPort{}
+}
+
+// SetPeer notes a peer of either family.
+func (m *Message) SetPeer(peer netip.AddrPort) {
+	if peer.Addr().Is4() {
+		m.SetPeer4(peer.Addr().As4(), peer.Port())
+		return
+	}
+	m.SetPeer6(peer.Addr().As16(), peer.Port(), 0)
 }

@@ -18,7 +18,7 @@ const sizeOfInt = 4
 type Sender struct {
 	header  unix.Msghdr
 	part    unix.Iovec
-	bytes   [Size]byte
+	bytes   [Size + MostExtra]byte
 	control []byte // One SCM_RIGHTS record with one descriptor.
 }
 
@@ -36,11 +36,15 @@ func NewSender() *Sender {
 }
 
 // Send puts a message on the queue without waiting, a copy of the connection's
-// descriptor beside it. It returns 0 or why not: EAGAIN is a full queue. The
-// connection stays the caller's either way.
-func (s *Sender) Send(queue int, m *Message, connection int) unix.Errno {
-	m.Encode(&s.bytes)
-	s.part.SetLen(m.length())
+// descriptor beside it; the message says how long the extra is. It returns 0 or
+// why not: EAGAIN is a full queue. The connection stays the caller's either way.
+func (s *Sender) Send(queue int, m *Message, extra []byte, connection int) unix.Errno {
+	m.Encode((*[Size]byte)(s.bytes[:]))
+	length := m.Length()
+	if length > Size {
+		clear(s.bytes[Size+copy(s.bytes[Size:], extra) : length])
+	}
+	s.part.SetLen(length)
 	s.header.Control = nil
 	s.header.SetControllen(0)
 	if connection != NoConnection {

@@ -24,12 +24,12 @@ func newPair(t *testing.T) (send, receive int) {
 // received takes one message off the queue, with its descriptors.
 func received(t *testing.T, queue int) (Message, []int) {
 	t.Helper()
-	bytes, control := make([]byte, 2*Size), make([]byte, unix.CmsgSpace(8*sizeOfInt))
+	bytes, control := make([]byte, Size+MostExtra+1), make([]byte, unix.CmsgSpace(8*sizeOfInt))
 	n, nControl, _, _, err := unix.Recvmsg(queue, bytes, control, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := Decode(bytes[:n])
+	m, _, err := Decode(bytes[:n])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestSendInOrder(t *testing.T) {
 	s := NewSender()
 	for port := range uint16(10) {
 		m := Message{Kind: KindConnection, Port: port}
-		if errno := s.Send(send, &m, send); errno != 0 {
+		if errno := s.Send(send, &m, nil, send); errno != 0 {
 			t.Fatal(errno)
 		}
 	}
@@ -80,10 +80,10 @@ func TestSendAlone(t *testing.T) {
 	send, receive := newPair(t)
 	s := NewSender()
 	m := Message{Kind: KindRetire}
-	if errno := s.Send(send, &m, send); errno != 0 { // With one before.
+	if errno := s.Send(send, &m, nil, send); errno != 0 { // With one before.
 		t.Fatal(errno)
 	}
-	if errno := s.Send(send, &m, NoConnection); errno != 0 {
+	if errno := s.Send(send, &m, nil, NoConnection); errno != 0 {
 		t.Fatal(errno)
 	}
 	_, fds := received(t, receive)
@@ -100,13 +100,13 @@ func TestSendToFullQueue(t *testing.T) {
 	n := 0
 	var errno unix.Errno
 	for ; errno == 0 && n < 100000; n++ {
-		errno = s.Send(send, &m, NoConnection)
+		errno = s.Send(send, &m, nil, NoConnection)
 	}
 	if errno != unix.EAGAIN {
 		t.Fatalf("after %d messages: %v", n, errno)
 	}
 	received(t, receive)
-	if errno := s.Send(send, &m, NoConnection); errno != 0 {
+	if errno := s.Send(send, &m, nil, NoConnection); errno != 0 {
 		t.Errorf("with room again: %v", errno)
 	}
 }
@@ -120,7 +120,7 @@ func TestSendWithoutReceiver(t *testing.T) {
 	defer descriptor.Close(send)
 	descriptor.Close(receive)
 	m := Message{Kind: KindRetire}
-	if errno := NewSender().Send(send, &m, NoConnection); errno != unix.EPIPE {
+	if errno := NewSender().Send(send, &m, nil, NoConnection); errno != unix.EPIPE {
 		t.Errorf("got %v", errno)
 	}
 }
@@ -133,7 +133,7 @@ func TestEndOfFileAfterTheLast(t *testing.T) {
 	}
 	defer descriptor.Close(receive)
 	m := Message{Kind: KindRetire}
-	NewSender().Send(send, &m, NoConnection)
+	NewSender().Send(send, &m, nil, NoConnection)
 	descriptor.Close(send)
 	received(t, receive)
 	if n, err := unix.Read(receive, make([]byte, Size)); n != 0 || err != nil {
@@ -145,7 +145,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 	send, _ := newPair(t)
 	s := NewSender()
 	m := Message{Kind: KindConnection}
-	if n := testing.AllocsPerRun(100, func() { s.Send(send, &m, send) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { s.Send(send, &m, nil, send) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -38,6 +38,7 @@ const (
 	paused  notice = iota // accept: no descriptors or no memory; goes on by itself.
 	held                  // sendmsg: a connection is held and sent later.
 	ended                 // An error that no retry mends, or, without one, of ours.
+	strange               // A proxy's connection without a PROXY header.
 	notices               // How many there are.
 )
 
@@ -46,6 +47,7 @@ var noticeTexts = [notices]string{
 	"accepting pauses, and goes on by itself",
 	"a connection can't be handed over yet and is held",
 	"accepting has ended and the port is closed; serve it again",
+	"", // See notice.
 }
 
 // untold is a notice that its owner hasn't got yet.
@@ -200,6 +202,15 @@ func (s *service) tell(n notice, errno unix.Errno) {
 	}
 }
 
+// tellStrange tells, once a second at most, whose connection was none of a proxy's.
+func (s *service) tellStrange(a *arrival) {
+	s.stranger, s.strangerAt = a.message.Peer(), s.named[a.message.Listener].Port
+	if now := s.reactor.sys.now(); s.strange == 0 || now-s.strange >= strangeGap {
+		s.strange = now
+		s.tell(strange, 0)
+	}
+}
+
 func (s *service) tellUntold() {
 	for n := range s.untold {
 		if !s.untold[n].is || s.owner == nil {
@@ -219,6 +230,11 @@ func (s *service) notice(n notice, errno unix.Errno) control.Message {
 	m := control.Message{Name: "SERVER", Errno: errno, Numbers: control.Numbers{int64(s.handle)}}
 	if n == ended {
 		m.Numbers[1] = 1
+	}
+	if n == strange {
+		m.Text = fmt.Appendf(nil, "port %d: a connection from %s was closed: it has no PROXY header that can be read (%d so far)",
+			s.strangerAt, s.stranger, s.counts.Malformed)
+		return m
 	}
 	why := "internal error"
 	if errno != 0 {

@@ -3,6 +3,7 @@ package reactor
 import (
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/admit"
 	"socketserver/internal/queue"
 )
 
@@ -15,6 +16,7 @@ const batch = 32
 type arrival struct {
 	connection int // Owned by the arrival; queue.NoConnection: none.
 	message    queue.Message
+	extra      []byte // What travels beyond the message; of the reactor's memory.
 }
 
 // listener is a listening socket that feeds a service's queue. A listener of
@@ -23,6 +25,8 @@ type listener struct {
 	service *service
 	fd      int
 	number  uint16
+	rules   *admit.Rules
+	plain   bool // They ask for nothing before the queue.
 	backlog int
 	pace    pace
 	resume  deadline // Set while it pauses.
@@ -30,7 +34,11 @@ type listener struct {
 }
 
 func newListener(s *service, fd, number, backlog int) *listener {
-	l := &listener{service: s, fd: fd, number: uint16(number), backlog: backlog, batch: 1}
+	rules := s.named[number].rules
+	l := &listener{
+		service: s, fd: fd, number: uint16(number), rules: rules, plain: rules.Plain(),
+		backlog: backlog, batch: 1,
+	}
 	l.resume.due, l.resume.owner = l.listen, l
 	return l
 }
@@ -48,6 +56,29 @@ func (l *listener) pause(milliseconds int) {
 	r := l.service.reactor
 	r.deadlines.set(&l.resume, r.sys.now()+uint64(milliseconds)*millisecond)
 	r.rewatch(l.fd, 0)
+}
+
+// relieve has what pauses for want of a descriptor go on, for one is about to be
+// closed: first what workers send back, which holds them up.
+func (r *Reactor) relieve() {
+	if !r.short {
+		return
+	}
+	r.short = false
+	for _, s := range r.services {
+		s.back.relieve()
+		for _, l := range s.listeners {
+			l.relieve()
+		}
+	}
+}
+
+// relieve ends a pause.
+func (l *listener) relieve() {
+	if l.resume.place != 0 {
+		l.service.reactor.deadlines.clear(&l.resume)
+		l.listen()
+	}
 }
 
 // ready takes what has come. An error of the socket itself comes unasked, and
@@ -73,7 +104,7 @@ func (l *listener) takeOne() bool {
 	errno := l.accept(&s.current)
 	switch acceptRemedy(errno) {
 	case nothing:
-		s.deliver()
+		s.admit(l)
 		return s.accepting()
 	case wait:
 		return false
@@ -90,6 +121,7 @@ func (l *listener) takeOne() bool {
 			s.tell(paused, errno)
 		}
 		l.pause(l.pace.next())
+		s.reactor.short = true
 		return false
 	}
 	s.fail(errno)
@@ -99,14 +131,14 @@ func (l *listener) takeOne() bool {
 // accept takes a connection; after 0 the arrival owns it.
 func (l *listener) accept(a *arrival) unix.Errno {
 	r := l.service.reactor
+	a.message = queue.Message{Listener: l.number}
 	fd, errno := r.sys.accept(l.fd, &a.message)
 	if errno != 0 {
 		return errno
 	}
 	a.connection = fd
-	a.message.Kind = queue.KindConnection
-	a.message.Listener = l.number
 	a.message.Accepted = r.sys.now()
+	a.message.Ready = a.message.Accepted
 	l.service.counts.Accepted++
 	l.pace.reset()
 	return 0
@@ -132,7 +164,7 @@ func (l *listener) drainOne() bool {
 		errno := l.accept(&s.current)
 		switch acceptRemedy(errno) {
 		case nothing:
-			s.keep()
+			s.admitLast(l)
 			return true
 		case retry:
 			s.counts.Retries++
@@ -146,6 +178,16 @@ func (l *listener) drainOne() bool {
 		}
 	}
 	return false
+}
+
+// admitLast is admit where the queue is left for later.
+func (s *service) admitLast(l *listener) {
+	if l.plain {
+		s.address()
+		s.keep()
+		return
+	}
+	s.admit(l)
 }
 
 // shut stops listening, in all processes that have the socket, and closes it.

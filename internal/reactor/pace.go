@@ -43,8 +43,12 @@ func (p *pace) reset() {
 
 // noticeGap is how long a trouble that comes again is not told again, in
 // nanoseconds: one that comes and goes under load would be told with each
-// connection otherwise.
-const noticeGap = 10e9
+// connection otherwise. As long as connections without PROXY header come they are
+// told of.
+const (
+	noticeGap  = 10e9
+	strangeGap = 1e9
+)
 
 // trouble is when a trouble was met last, as CLOCK_MONOTONIC has it; 0: never.
 type trouble uint64

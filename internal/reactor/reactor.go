@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/admit"
 	"socketserver/internal/control"
 	"socketserver/internal/queue"
 	"socketserver/internal/signals"
@@ -58,6 +59,13 @@ type Reactor struct {
 	services map[int]*service // By their handles.
 	clients  map[*client]bool
 	ended    bool // The door was closed.
+
+	look     admit.Looker
+	text     [queue.MostProxy]byte // What a PROXY header says, while it is noted.
+	receiver *queue.Receiver
+	memory   memory
+	closing  int  // Connections that are held for the busy reply to be read.
+	short    bool // Something pauses for want of a descriptor.
 
 	farewell, nudge queue.Message
 	buffer          *control.Buffer // To send from.
@@ -112,6 +120,7 @@ func newReactor(options Options, sys system) *Reactor {
 		clients:   map[*client]bool{},
 		farewell:  queue.Message{Kind: queue.KindRetire},
 		nudge:     queue.Message{Kind: queue.KindNudge},
+		receiver:  queue.NewReceiver(),
 		buffer:    control.NewBuffer(),
 		questions: make(chan *client, maxQuestions),
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/admit"
 	"socketserver/internal/control"
 	"socketserver/internal/descriptor"
 	"socketserver/internal/leaktest"
@@ -22,6 +23,7 @@ const (
 	fakeListener = 1000
 	fakeQueue    = 1001
 	fakeOther    = 1002
+	fakeReceive  = 1003 // Of every queue.
 	fakeFirst    = 2000 // Connections from here on.
 )
 
@@ -54,11 +56,18 @@ func newFake(t *testing.T) *fake {
 	}
 	f.r = newReactor(Options{}, system{
 		accept: f.accept, send: f.send, close: f.close, interest: f.epoll, wait: f.wait,
-		queued: func(int) bool { return f.stuck },
+		queued: f.queued,
 		hush:   func(int) {},
 		now:    func() uint64 { return f.clock },
 	})
 	return f
+}
+
+func (f *fake) queued(int) int {
+	if f.stuck {
+		return 1
+	}
+	return 0
 }
 
 // pop takes the first answer of a script.
@@ -81,7 +90,7 @@ func (f *fake) accept(int, *queue.Message) (int, unix.Errno) {
 	return f.next, 0
 }
 
-func (f *fake) send(to int, _ *queue.Message, connection int) unix.Errno {
+func (f *fake) send(to int, _ *queue.Message, _ []byte, connection int) unix.Errno {
 	errno := pop(&f.sends, 0)
 	if errno == 0 {
 		f.sent, f.to = append(f.sent, connection), append(f.to, to)
@@ -90,6 +99,9 @@ func (f *fake) send(to int, _ *queue.Message, connection int) unix.Errno {
 }
 
 func (f *fake) close(fd int) {
+	if fd == fakeReceive {
+		return
+	}
 	if !f.open[fd] {
 		f.t.Errorf("closes %d, which isn't open", fd)
 	}
@@ -121,16 +133,20 @@ func (f *fake) wait(events []unix.EpollEvent, milliseconds int) (int, unix.Errno
 	return 0, 0
 }
 
+func fakeLine(send int) *line {
+	return &line{send: send, receive: fakeReceive}
+}
+
 // service begins a service with the fake.
 func (f *fake) service() *service {
-	s := f.r.newService(1, fakeQueue)
+	s := f.r.newService(1, fakeLine(fakeQueue))
 	s.port = 80
 	s.addListener(listening(fakeListener), 8)
 	return s
 }
 
 func listening(fd int) named {
-	return named{Opened: listen.Opened{Fds: []int{fd}}}
+	return named{Opened: listen.Opened{Fds: []int{fd}}, rules: &admit.Rules{}}
 }
 
 // run lets the reactor work until it would wait without end.
@@ -179,7 +195,7 @@ func (f *fake) owned(s *service) int {
 func toldOf(m control.Message) string {
 	for n, text := range noticeTexts {
 		if strings.HasPrefix(string(m.Text), "port 80: "+text) && (m.Numbers[1] != 0) == (notice(n) == ended) {
-			return []string{"paused", "held", "failed"}[n] + " " + unix.ErrnoName(m.Errno)
+			return []string{"paused", "held", "failed", "strange"}[n] + " " + unix.ErrnoName(m.Errno)
 		}
 	}
 	return string(m.Text)
@@ -225,7 +241,7 @@ func TestAcceptAndSend(t *testing.T) {
 	f := newFake(t)
 	f.accepts = repeat(0, 3*batch)
 	s := f.ran()
-	if s.counts != (Counts{Accepted: 3 * batch, HandedOver: 3 * batch}) || !slices.IsSorted(f.sent) {
+	if s.counts != (counts{Accepted: 3 * batch, HandedOver: 3 * batch}) || !slices.IsSorted(f.sent) {
 		t.Errorf("%+v", s.counts)
 	}
 	f.waited(nudgePause)
@@ -236,7 +252,7 @@ func TestTransientErrorsOfAccept(t *testing.T) {
 	f := newFake(t)
 	f.accepts = append(repeat(unix.ECONNABORTED, 3), unix.EINTR, unix.EPROTO, unix.EPERM, unix.ENONET, 0)
 	s := f.ran()
-	if s.counts != (Counts{Accepted: 1, HandedOver: 1, Retries: 7}) {
+	if s.counts != (counts{Accepted: 1, HandedOver: 1, Retries: 7}) {
 		t.Errorf("%+v", s.counts)
 	}
 	f.waited(nudgePause)
@@ -272,6 +288,19 @@ func TestStarvedAcceptPausesAndGoesOn(t *testing.T) {
 			t.Errorf("%v: once, though it comes and goes, but told %v", errno, got)
 		}
 	}
+}
+
+func TestFreeDescriptorEndsThePause(t *testing.T) {
+	f := newFake(t)
+	f.accepts = []unix.Errno{unix.EMFILE, 0}
+	s := f.service()
+	f.open[fakeFirst] = true
+	s.current = arrival{connection: fakeFirst, message: queue.Message{Patience: 1}}
+	s.hold(admit.StageParked)
+	s.begin()
+	f.run()
+	f.waited(1, nudgePause)
+	f.holds(fakeListener, fakeQueue)
 }
 
 func TestHopelessErrorOfAcceptIsToldAndCloses(t *testing.T) {
@@ -335,7 +364,7 @@ func TestFullQueueHoldsBackTheListener(t *testing.T) {
 	}
 	s.begin()
 	f.run()
-	if s.counts != (Counts{Accepted: 2, HandedOver: 2, Waits: 1}) || !slices.IsSorted(f.sent) {
+	if s.counts != (counts{Accepted: 2, HandedOver: 2, Waits: 1}) || !slices.IsSorted(f.sent) {
 		t.Errorf("%+v, %v", s.counts, f.sent)
 	}
 	f.waited(100, 100, 100, nudgePause)
@@ -360,7 +389,7 @@ func TestHeldConnectionIsSentLater(t *testing.T) {
 		owner := f.owned(s)
 		s.begin()
 		f.run()
-		if s.counts != (Counts{Accepted: 2, HandedOver: 2, Pauses: 4}) {
+		if s.counts != (counts{Accepted: 2, HandedOver: 2, Pauses: 4}) {
 			t.Errorf("%v: %+v", errno, s.counts)
 		}
 		if got := told(t, owner); !slices.Equal(got, []string{"held " + unix.ErrnoName(errno)}) {
@@ -373,7 +402,7 @@ func TestHeldConnectionIsSentLater(t *testing.T) {
 func TestInterruptedSendIsRetried(t *testing.T) {
 	f := newFake(t)
 	f.accepts, f.sends = repeat(0, 1), repeat(unix.EINTR, 2)
-	if s := f.ran(); s.counts != (Counts{Accepted: 1, HandedOver: 1, Retries: 2}) {
+	if s := f.ran(); s.counts != (counts{Accepted: 1, HandedOver: 1, Retries: 2}) {
 		t.Errorf("%+v", s.counts)
 	}
 }
@@ -386,7 +415,7 @@ func TestNoReceiverEndsTheService(t *testing.T) {
 		owner := f.owned(s)
 		s.begin()
 		f.run()
-		if s.counts != (Counts{Accepted: 1, Lost: 1}) {
+		if s.counts != (counts{Accepted: 1, Lost: 1}) {
 			t.Errorf("%v: %+v", errno, s.counts)
 		}
 		if got := told(t, owner); !slices.Equal(got, []string{"failed " + unix.ErrnoName(errno)}) {
@@ -402,7 +431,7 @@ func TestPanicEndsTheServiceAlone(t *testing.T) {
 	owner := f.owned(s)
 	s.begin()
 	f.accepts = repeat(0, 1)
-	f.r.sys.send = func(int, *queue.Message, int) unix.Errno { panic("for the test") }
+	f.r.sys.send = func(int, *queue.Message, []byte, int) unix.Errno { panic("for the test") }
 	f.run()
 	if got := told(t, owner); !slices.Equal(got, []string{"failed "}) {
 		t.Errorf("told %v", got)
@@ -417,7 +446,7 @@ func TestPanicOfADeadlineEndsTheServiceAlone(t *testing.T) {
 	s := f.service()
 	owner := f.owned(s)
 	s.begin()
-	f.r.sys.send = func(int, *queue.Message, int) unix.Errno { panic("for the test") }
+	f.r.sys.send = func(int, *queue.Message, []byte, int) unix.Errno { panic("for the test") }
 	f.run()
 	if got := told(t, owner); !slices.Equal(got, []string{"failed "}) {
 		t.Errorf("told %v", got)
@@ -432,7 +461,7 @@ func TestOthersAreServedWhileOneQueueIsFull(t *testing.T) {
 	f.accepts, f.sends = repeat(0, 1), repeat(unix.EAGAIN, 1)
 	full := f.service()
 	full.begin()
-	other := f.r.newService(2, second)
+	other := f.r.newService(2, fakeLine(second))
 	other.addListener(listening(listener), 8)
 	f.accepts = repeat(0, 5)
 	other.begin()
@@ -519,7 +548,7 @@ func TestHeldConnectionGoesToTheNewQueue(t *testing.T) {
 		s := f.service()
 		s.begin()
 		s.retiring = 3 // They see the end of the old one.
-		s.next = fakeOther
+		s.next = fakeLine(fakeOther)
 		f.asks(s, "switch", "")
 		f.accepts = repeat(0, 1)
 		f.run()
@@ -536,7 +565,7 @@ func TestAbandonAndCloseEndTheSecondQueue(t *testing.T) {
 		f.open[fakeOther] = true
 		s := f.service()
 		s.begin()
-		s.next = fakeOther
+		s.next = fakeLine(fakeOther)
 		f.asks(s, "renew", "RENEWED")
 		f.asks(s, name, "")
 		if f.open[fakeOther] || f.open[fakeQueue] != (name == "abandon") {
@@ -553,7 +582,7 @@ func TestRetire(t *testing.T) {
 	f.asks(s, "retire", "")
 	f.asks(s, "retire", "")
 	f.run()
-	if !slices.Equal(f.sent, []int{queue.NoConnection, queue.NoConnection}) || s.counts != (Counts{}) {
+	if !slices.Equal(f.sent, []int{queue.NoConnection, queue.NoConnection}) || s.counts != (counts{}) {
 		t.Errorf("sent %v, %+v", f.sent, s.counts)
 	}
 }

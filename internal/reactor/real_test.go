@@ -135,6 +135,7 @@ type served struct {
 	ports     []int
 	address   string
 	queue     int
+	back      int // The workers' end of the return.
 }
 
 func (a *asker) serve(backlog int) *served {
@@ -144,7 +145,7 @@ func (a *asker) serve(backlog int) *served {
 
 // asks is a line of "serve".
 func asks(where string, port, backlog int, addresses string) string {
-	return fmt.Sprintf("%d\t%d\t0\t0\t%s\t%s\n", port, backlog, where, addresses)
+	return fmt.Sprintf("port=%d\tbacklog=%d\tname=%s\taddresses=%s\n", port, backlog, where, addresses)
 }
 
 // serveAll serves some addresses.
@@ -163,12 +164,13 @@ func (a *asker) serveAll(text string) *served {
 		s.ports = append(s.ports, port)
 		addresses += 1 + strings.Count(list, ",")
 	}
-	if len(m.Fds) != 1+addresses {
+	if len(m.Fds) != 2+addresses {
 		a.t.Fatalf("descriptors %v", m.Fds)
 	}
-	descriptor.Close(m.Fds[1:]...)
+	s.back = m.Fds[1]
+	descriptor.Close(m.Fds[2:]...)
 	s.at("127.0.0.1", 0)
-	a.t.Cleanup(func() { descriptor.Close(s.queue) })
+	a.t.Cleanup(func() { descriptor.Close(s.queue, s.back) })
 	return s
 }
 
@@ -192,12 +194,12 @@ func (s *served) receive() (queue.Message, []int) {
 	s.a.t.Helper()
 	_ = unix.SetsockoptTimeval(s.queue, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5})
 	for {
-		bytes, rights := make([]byte, queue.Size), make([]byte, unix.CmsgSpace(4))
+		bytes, rights := make([]byte, queue.Size+queue.MostExtra), make([]byte, unix.CmsgSpace(4))
 		n, nRights, _, _, err := unix.Recvmsg(s.queue, bytes, rights, unix.MSG_CMSG_CLOEXEC)
 		if err != nil {
 			s.a.t.Fatal(err)
 		}
-		m, err := queue.Decode(bytes[:n])
+		m, _, err := queue.Decode(bytes[:n])
 		if err != nil {
 			s.a.t.Fatal(err)
 		}
@@ -233,8 +235,8 @@ func TestConnectionReachesTheQueue(t *testing.T) {
 	if err != nil || flags&unix.O_NONBLOCK != 0 {
 		t.Errorf("not blocking: %#x, %v", flags, err)
 	}
-	want := "accepted 1 handedOver 1 held 0 lost 0 waits 0 retries 0 pauses 0"
-	if got := s.a.done("status", "", s.handle); string(got.Text) != want {
+	want := "accepted 1 handedOver 1 held 0 lost 0 waits 0 retries 0 pauses 0 parked 0 "
+	if got := s.a.done("status", "", s.handle); !strings.HasPrefix(string(got.Text), want) {
 		t.Errorf("counted %s", got.Text)
 	}
 	s.a.done("close", "", s.handle)
@@ -340,34 +342,11 @@ func TestRenewSwitchAbandonRetire(t *testing.T) {
 	}
 }
 
-// TestReturn sends one message and some that are none.
-func TestReturn(t *testing.T) {
-	s := begin(t).serve(8)
-	back := s.a.done("return", "", s.handle).Fds[0]
-	if m := s.a.ask("return", "", s.handle); m.Name == "" {
-		t.Error("a second one")
-	}
-	good := []byte{queue.Version, queue.ReturnEnded, 0, 0, 1, 0, 0, 0}
-	for _, bytes := range [][]byte{good, good[:7], append(good, 0), {9, 1, 7: 0}, {1, 9, 7: 0}} {
-		if err := unix.Sendmsg(back, bytes, unix.UnixRights(back), nil, unix.MSG_DONTWAIT); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, want := "", "got 1 refused 4"
-	for deadline := time.Now().Add(5 * time.Second); got != want && time.Now().Before(deadline); {
-		got = string(s.a.done("returned", "", s.handle).Text)
-	}
-	if got != want {
-		t.Errorf("got %s", got)
-	}
-	descriptor.Close(back)
-}
-
 func TestErrorsComeBack(t *testing.T) {
 	a := begin(t)
 	s := a.serve(8)
 	once := asks("", s.ports[0], 8, "127.0.0.1")
-	twice := strings.ReplaceAll(asks("", s.ports[0], 8, "127.0.0.2"), "\t0\t0\t", "\t1\t0\t")
+	twice := "reuseport=1\t" + asks("", s.ports[0], 8, "127.0.0.2")
 	for _, c := range []struct {
 		answer control.Message
 		errno  unix.Errno
@@ -377,15 +356,17 @@ func TestErrorsComeBack(t *testing.T) {
 		{a.ask("serve", asks("", 0, 8, "nonsense"), 99), 0, "not a numeric address"},
 		{a.ask("serve", asks("", 0, 8, strings.Repeat("127.0.0.1,", 9)), 99), 0, "the limit is 8"},
 		{a.ask("serve", twice+twice, 99), 0, "there are two listeners"},
-		{a.ask("serve", "0\t8", 99), 0, "not 6 fields"},
-		{a.ask("serve", "0\tx\t0\t0\t\t", 99), 0, "invalid syntax"},
+		{a.ask("serve", "port=0\tnone=8", 99), 0, "has no \"none\""},
+		{a.ask("serve", "port=0\tproxyfrom=1.2.3.4/5/6", 99), 0, "bad network"},
+		{a.ask("serve", "port=x", 99), 0, "invalid syntax"},
 		{a.ask("serve", "", 99), 0, "needs a listener"},
 		{a.ask("retire", "", 99), unix.EBADF, "no such service"},
 		{a.ask("status", "", 0), unix.EBADF, "no such service"},
 		{a.ask("nonsense", ""), 0, `no such request: "nonsense"`},
 		{a.ask("panics", ""), 0, "internal error"},
 	} {
-		if (c.answer.Name != "SERVER") != (c.says == "there are two listeners") || c.answer.Errno != c.errno || !strings.Contains(string(c.answer.Text), c.says) {
+		usage := c.says == "there are two listeners" || c.says == "bad network"
+		if (c.answer.Name != "SERVER") != usage || c.answer.Errno != c.errno || !strings.Contains(string(c.answer.Text), c.says) {
 			t.Errorf("%q: got %q, %v, %q", c.says, c.answer.Name, c.answer.Errno, c.answer.Text)
 		}
 	}
@@ -426,11 +407,12 @@ func TestManyThreadsAsk(t *testing.T) {
 	}
 }
 
-// TestNoticeComesAfterTheReply has a queue without a receiver.
+// TestNoticeComesAfterTheReply has a queue that takes nothing.
 func TestNoticeComesAfterTheReply(t *testing.T) {
 	s := begin(t).serve(8)
-	descriptor.Close(s.queue)
-	s.queue = -1
+	if err := unix.Shutdown(s.queue, unix.SHUT_RD); err != nil {
+		t.Fatal(err)
+	}
 	s.dial()
 	m := s.a.hear()
 	if m.ID != 0 || m.Name == "" || m.Errno != unix.EPIPE || m.Numbers != (control.Numbers{s.handle, 1}) {
@@ -507,7 +489,7 @@ func TestAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, receive, err := r.open(1, nil, wanted)
+	service, workers, err := r.open(1, nil, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -533,7 +515,7 @@ func TestAllocatesNothing(t *testing.T) {
 	}
 	for _, first := range []unix.Errno{unix.EAGAIN, unix.ETOOMANYREFS, unix.EINTR} {
 		errno := first
-		r.sys.send = func(int, *queue.Message, int) unix.Errno {
+		r.sys.send = func(int, *queue.Message, []byte, int) unix.Errno {
 			if errno == 0 {
 				errno = first
 				return 0
@@ -542,7 +524,7 @@ func TestAllocatesNothing(t *testing.T) {
 			return first
 		}
 		r.sys.accept = func(int, *queue.Message) (int, unix.Errno) {
-			fd, _, errno := unix.RawSyscall(unix.SYS_DUP, uintptr(receive), 0, 0)
+			fd, _, errno := unix.RawSyscall(unix.SYS_DUP, uintptr(workers), 0, 0)
 			return int(fd), errno
 		}
 		if n := testing.AllocsPerRun(runs, func() { l.takeOne(); service.flush(); r.round(events) }); n != 0 {
@@ -550,5 +532,6 @@ func TestAllocatesNothing(t *testing.T) {
 		}
 	}
 	service.fail(0)
-	descriptor.Close(receive)
+	service.back.end()
+	descriptor.Close(workers)
 }

@@ -11,10 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/admit"
 	"socketserver/internal/control"
 	"socketserver/internal/descriptor"
 	"socketserver/internal/listen"
-	"socketserver/internal/queue"
 	"socketserver/internal/signals"
 )
 
@@ -33,15 +33,13 @@ type reply struct {
 // requests are what may be asked, but for what is answered beside the reactor.
 // The first number is that of a service.
 var requests = map[string]func(*Reactor, *client, *control.Message) reply{
-	"serve":    (*Reactor).serve,
-	"close":    (*Reactor).closeRequest,
-	"renew":    of((*service).renewRequest),
-	"switch":   of((*service).switchRequest),
-	"abandon":  of((*service).abandonRequest),
-	"retire":   of((*service).retireRequest),
-	"return":   of((*service).returnRequest),
-	"returned": of((*service).returnedRequest),
-	"status":   of((*service).statusRequest),
+	"serve":   (*Reactor).serve,
+	"close":   (*Reactor).closeRequest,
+	"renew":   of((*service).renewRequest),
+	"switch":  of((*service).switchRequest),
+	"abandon": of((*service).abandonRequest),
+	"retire":  of((*service).retireRequest),
+	"status":  of((*service).statusRequest),
 }
 
 // errService answers a number that names no service, or no longer.
@@ -116,36 +114,62 @@ func (c *client) answerWith(find Answerer) {
 type wanted struct {
 	listen.Options
 	where string // What the user wrote before its port.
+	rules *admit.Rules
 }
 
-// readWanted reads a line for each listener: port, backlog or 0, whether SO_REUSEPORT,
-// whether each address must be there, what is written before the port, and
-// numeric addresses with commas, none for all; tabs in between.
+// readWanted reads a line for each listener: fields name=value with tabs in
+// between, what readField knows.
 func readWanted(text string) ([]wanted, error) {
 	var all []wanted
 	for line := range strings.Lines(text) {
-		var numbers [4]int
-		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(fields) != 6 {
-			return nil, fmt.Errorf("can't read %q: not 6 fields", line)
-		}
-		for i := range numbers {
-			number, err := strconv.Atoi(fields[i])
-			if err != nil {
-				return nil, fmt.Errorf("can't read %q: %w", line, err)
+		rules := admit.Defaults()
+		w := wanted{rules: &rules, Options: listen.Options{Backlog: defaultBacklog}}
+		for field := range strings.SplitSeq(strings.TrimSuffix(line, "\n"), "\t") {
+			name, value, _ := strings.Cut(field, "=")
+			if err := w.readField(name, value); err != nil {
+				return nil, err
 			}
-			numbers[i] = number
 		}
-		addresses, err := readAddresses(fields[5])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, wanted{listen.Options{
-			Port: numbers[0], Backlog: cmp.Or(numbers[1], defaultBacklog), ReusePort: numbers[2] != 0, Each: numbers[3] != 0,
-			Addresses: addresses,
-		}, fields[4]})
+		all = append(all, w)
 	}
 	return all, nil
+}
+
+// readField reads port, backlog, whether SO_REUSEPORT, whether each address must be
+// there, whether TCP_DEFER_ACCEPT, what is written before the port, numeric
+// addresses with commas (none: all), or one of the rules.
+func (w *wanted) readField(name, value string) (err error) {
+	switch name {
+	case "name":
+		w.where = value
+		return nil
+	case "addresses":
+		w.Addresses, err = readAddresses(value)
+		return err
+	}
+	known, err := w.rules.Set(name, value)
+	if known {
+		return err
+	}
+	number, err := strconv.Atoi(value)
+	if err != nil {
+		return fmt.Errorf("can't read %q: %w", name+"="+value, err)
+	}
+	switch name {
+	case "port":
+		w.Port = number
+	case "backlog":
+		w.Backlog = cmp.Or(number, defaultBacklog)
+	case "reuseport":
+		w.ReusePort = number != 0
+	case "each":
+		w.Each = number != 0
+	case "defer":
+		w.Defer = number != 0
+	default:
+		return fmt.Errorf("a listener has no %q", name)
+	}
+	return nil
 }
 
 func readAddresses(text string) ([]netip.Addr, error) {
@@ -171,23 +195,20 @@ var errTwice = errors.New("there are two listeners")
 
 // serve: the number that the service is to have, and what readWanted reads.
 // Answers for each listener its name, its port and its addresses as a list of
-// Tcl's; the queue's receive end, and copies of the listening sockets. Nothing is
-// accepted before.
+// Tcl's; the queue's receive end, the workers' end of the return, and copies of the
+// listening sockets. Nothing is accepted before.
 func (r *Reactor) serve(c *client, m *control.Message) reply {
 	all, err := readWanted(string(m.Text))
 	if err != nil {
-		return failure("SERVER", err)
+		return failure(reasonOf(err), err)
 	}
-	s, receive, err := r.open(int(m.Numbers[0]), c, all)
-	if errors.Is(err, errTwice) {
-		return failure("USAGE", err)
-	}
+	s, workers, err := r.open(int(m.Numbers[0]), c, all)
 	if err != nil {
-		return failure("SERVER", err)
+		return failure(reasonOf(err), err)
 	}
 	answer := reply{then: s.begin}
 	answer.Text = s.describe()
-	answer.Fds, err = s.copies(receive)
+	answer.Fds, err = s.copies(workers)
 	if err != nil {
 		s.close()
 		return failure("SERVER", err)
@@ -195,19 +216,37 @@ func (r *Reactor) serve(c *client, m *control.Message) reply {
 	return answer
 }
 
-// copies are copies of the listening sockets, behind a descriptor that is closed
-// after an error.
-func (s *service) copies(first int) ([]int, error) {
-	all := []int{first}
+// reasonOf tells what the user got wrong from all else.
+func reasonOf(err error) string {
+	if errors.Is(err, errTwice) || errors.Is(err, admit.ErrNetwork) {
+		return "USAGE"
+	}
+	return "SERVER"
+}
+
+// copies are copies of the queue's receive end and of the listening sockets, with
+// the workers' end of the return between, which is closed after an error.
+func (s *service) copies(workers int) ([]int, error) {
+	receive, err := copyOf(s.queue.receive)
+	all := []int{receive, workers}
 	for _, l := range s.listeners {
-		fd, err := unix.FcntlInt(uintptr(l.fd), unix.F_DUPFD_CLOEXEC, 3)
 		if err != nil {
-			descriptor.Close(all...)
-			return nil, fmt.Errorf("can't copy a listening socket: %w", err)
+			break
 		}
+		var fd int
+		fd, err = copyOf(l.fd)
 		all = append(all, fd)
 	}
+	if err != nil {
+		descriptor.Close(all...)
+		return nil, fmt.Errorf("can't copy a socket: %w", err)
+	}
 	return all, nil
+}
+
+// copyOf is -1 after an error.
+func copyOf(fd int) (int, error) {
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 }
 
 // close answers when nobody listens any more; what was accepted is still
@@ -224,15 +263,20 @@ func (s *service) renewRequest(*control.Message) reply {
 	if s.state == failed {
 		return s.failedAlready()
 	}
-	if s.next >= 0 {
+	if s.next != nil {
 		return failure("RENEWED", fmt.Errorf(
 			"port %d has a second queue already: switch to it or abandon it first", s.port))
 	}
-	send, receive, err := queue.Pair()
+	next, err := newLine()
 	if err != nil {
 		return failure("SERVER", err)
 	}
-	s.next = send
+	receive, err := copyOf(next.receive)
+	if err != nil {
+		s.endLine(&next)
+		return failure("SERVER", err)
+	}
+	s.next = next
 	return reply{Message: control.Message{Fds: []int{receive}}}
 }
 
@@ -241,7 +285,7 @@ func (s *service) switchRequest(*control.Message) reply {
 	if s.state == failed {
 		return s.failedAlready()
 	}
-	if s.next < 0 {
+	if s.next == nil {
 		return s.notRenewed()
 	}
 	s.switchQueue()
@@ -250,7 +294,7 @@ func (s *service) switchRequest(*control.Message) reply {
 
 // abandon ends the second queue.
 func (s *service) abandonRequest(*control.Message) reply {
-	if s.next < 0 {
+	if s.next == nil {
 		return s.notRenewed()
 	}
 	s.closeNext()
@@ -278,77 +322,6 @@ func (s *service) retireRequest(m *control.Message) reply {
 	return reply{}
 }
 
-// status answers what was counted, as a dict of Tcl's.
-func (s *service) statusRequest(*control.Message) reply {
-	c := &s.counts
-	return text("accepted %d handedOver %d held %d lost %d waits %d retries %d pauses %d",
-		c.Accepted, c.HandedOver, c.Accepted-c.HandedOver-c.Lost, c.Lost, c.Waits, c.Retries, c.Pauses)
-}
-
 func text(format string, values ...any) reply {
 	return reply{Message: control.Message{Text: fmt.Appendf(nil, format, values...)}}
-}
-
-// back is the reactor's end of a service's return, on which its workers, of all
-// generations, tell something. It ends when the last of them has.
-type back struct {
-	reactor *Reactor
-	fd      int   // -1: it has ended.
-	got     int64 // Messages.
-	refused int64 // That were none.
-}
-
-// return makes a return and answers the workers' end.
-func (s *service) returnRequest(*control.Message) reply {
-	if s.back != nil && s.back.fd >= 0 {
-		return failure("SERVER", fmt.Errorf("port %d has a return already", s.port))
-	}
-	send, receive, err := queue.Pair()
-	if err != nil {
-		return failure("SERVER", err)
-	}
-	s.back = &back{reactor: s.reactor, fd: receive}
-	if errno := s.reactor.watch(receive, s.back, unix.EPOLLIN); errno != 0 {
-		s.back = nil
-		descriptor.Close(send, receive)
-		return failure("SERVER", errno)
-	}
-	return reply{Message: control.Message{Fds: []int{send}}}
-}
-
-// returned answers how many messages came, and how many that were none, as a
-// dict of Tcl's.
-func (s *service) returnedRequest(*control.Message) reply {
-	var b back
-	if s.back != nil {
-		b = *s.back
-	}
-	return text("got %d refused %d", b.got, b.refused)
-}
-
-// ready takes a batch of what workers sent. A worker may be anybody's by now:
-// what comes is checked, and descriptors that nobody wants are closed.
-func (b *back) ready(uint32) {
-	var bytes [queue.ReturnSize + 1]byte
-	for range batch {
-		n, _, _, _, err := unix.Recvmsg(b.fd, bytes[:], nil, unix.MSG_DONTWAIT)
-		if errors.Is(err, unix.EAGAIN) {
-			return
-		}
-		if err != nil || n == 0 {
-			b.broken()
-			return
-		}
-		if _, err := queue.DecodeReturn(bytes[:n]); err != nil {
-			b.refused++
-		} else {
-			b.got++
-		}
-	}
-}
-
-func (b *back) broken() {
-	b.reactor.unwatch(b.fd)
-	descriptor.Close(b.fd)
-	b.fd = -1
 }

@@ -21,18 +21,49 @@ func (p *pending) push(a arrival)  { p.all = append(p.all, a) }
 
 func (p *pending) pop() {
 	p.sent++
-	if p.sent == len(p.all) {
-		p.all, p.sent = p.all[:0], 0
+	if 2*p.sent >= len(p.all) {
+		left := copy(p.all, p.all[p.sent:])
+		p.all, p.sent = p.all[:left], 0
 	}
 }
 
-// deliver puts the connection in hand on the queue, or keeps it for later:
-// until then nothing more is accepted.
+// offer delivers the connection in hand, unless too many wait already.
+func (s *service) offer() {
+	if s.queue == nil {
+		s.lose(&s.current) // It has ended.
+		return
+	}
+	rules := s.rules(&s.current)
+	if rules.MaxQueue > 0 && s.waiting() >= rules.MaxQueue {
+		s.counts.Shed[tooMany]++
+		s.refuse()
+		return
+	}
+	s.address()
+	s.deliver()
+}
+
+// address makes the message of the connection in hand one for a worker.
+func (s *service) address() {
+	rules, m := s.rules(&s.current), &s.current.message
+	m.Kind, m.Flags, m.Patience = queue.KindConnection, rules.Skip, rules.QueueTime
+}
+
+// waiting is how many connections wait for a worker.
+func (s *service) waiting() int {
+	return s.reactor.sys.queued(s.queue.receive) + s.pending.length()
+}
+
+// deliver puts the connection in hand on the queue, or keeps it for later: as
+// long as too many are kept nothing more is accepted.
 func (s *service) deliver() {
 	if s.pending.length() == 0 && s.send(&s.current) {
 		return
 	}
 	s.keep()
+	if s.accepting() {
+		return
+	}
 	for _, l := range s.listeners {
 		s.reactor.rewatch(l.fd, 0)
 	}
@@ -40,8 +71,9 @@ func (s *service) deliver() {
 
 // keep makes the connection in hand the last of those that are pending.
 func (s *service) keep() {
+	s.expectOld(&s.current)
 	s.pending.push(s.current)
-	s.current.connection = queue.NoConnection
+	s.current = arrival{connection: queue.NoConnection}
 }
 
 // send puts a connection on the queue. It returns false when that can't be
@@ -52,7 +84,7 @@ func (s *service) send(a *arrival) bool {
 		if s.retiring > 0 {
 			s.sendRetiring() // A busy service would never come to it.
 		}
-		errno := s.reactor.sys.send(s.queue, &a.message, a.connection)
+		errno := s.reactor.sys.send(s.queue.send, &a.message, a.extra, a.connection)
 		switch sendRemedy(errno) {
 		case nothing:
 			s.delivered(a)
@@ -88,12 +120,38 @@ func (s *service) send(a *arrival) bool {
 // delivered notes that a worker will have the connection, and closes the
 // reactor's copy.
 func (s *service) delivered(a *arrival) {
-	s.counts.HandedOver++
-	s.reactor.sys.close(a.connection)
-	a.connection = queue.NoConnection
+	*s.counts.sent(a)++
+	s.queue.note(a.message.Ready, a.message.Patience)
+	if a.message.ID != 0 {
+		s.limits.Sent(a.message.ID, s.reactor.sys.now())
+	}
 	s.full = false
 	s.sendPace.reset()
 	s.wasSent()
+	s.expectOld(a)
+	s.leave(a)
+}
+
+// leave closes the reactor's copy of a connection.
+func (s *service) leave(a *arrival) {
+	s.reactor.sys.close(a.connection)
+	a.connection = queue.NoConnection
+	s.reactor.memory.putExtra(a.extra)
+	a.extra = nil
+}
+
+// drop closes a connection.
+func (s *service) drop(a *arrival) {
+	s.uncount(a)
+	s.leave(a)
+}
+
+// uncount gives its address room for another one.
+func (s *service) uncount(a *arrival) {
+	if a.message.ID != 0 {
+		s.limits.Release(a.message.ID)
+		a.message.ID = 0
+	}
 }
 
 // lose closes a connection that can't be handed over by any means.
@@ -102,8 +160,7 @@ func (s *service) lose(a *arrival) {
 		return
 	}
 	s.counts.Lost++
-	s.reactor.sys.close(a.connection)
-	a.connection = queue.NoConnection
+	s.drop(a)
 }
 
 // makeRoom delivers of what is pending as much as goes without waiting, and
@@ -112,7 +169,7 @@ func (s *service) makeRoom() bool {
 	sent := false
 	for s.pending.length() > 0 {
 		a := s.pending.first()
-		if s.reactor.sys.send(s.queue, &a.message, a.connection) != 0 {
+		if s.reactor.sys.send(s.queue.send, &a.message, a.extra, a.connection) != 0 {
 			break
 		}
 		s.delivered(a)
@@ -127,9 +184,9 @@ func (s *service) makeRoom() bool {
 func (s *service) awaitRoom() {
 	const events = unix.EPOLLOUT | unix.EPOLLONESHOT
 	if s.queueWatched {
-		s.reactor.rewatch(s.queue, events)
+		s.reactor.rewatch(s.queue.send, events)
 	} else {
-		s.queueWatched = s.reactor.watch(s.queue, s, events) == 0
+		s.queueWatched = s.reactor.watch(s.queue.send, s, events) == 0
 	}
 	s.flushIn(maxPause)
 }
@@ -147,11 +204,13 @@ func (s *service) broken() {
 	s.fail(0)
 }
 
-// flush sends what waits for the queue; when that is all, the listeners go on.
+// flush sends what waits for the queue; when so little is left that more may wait,
+// the listeners go on.
 func (s *service) flush() {
 	s.reactor.deadlines.clear(&s.later)
 	for s.pending.length() > 0 && s.state != failed {
 		if !s.send(s.pending.first()) {
+			s.listen()
 			return
 		}
 		if s.state != failed {
@@ -163,11 +222,16 @@ func (s *service) flush() {
 		if !s.sendRetiring() {
 			s.flushIn(maxPause)
 		}
-		for _, l := range s.listeners {
-			l.listen()
-		}
+		s.listen()
 	case closed:
-		s.finish()
+		s.finishIfEmpty()
+	}
+}
+
+// listen has the listeners go on.
+func (s *service) listen() {
+	for _, l := range s.listeners {
+		l.listen()
 	}
 }
 
@@ -175,9 +239,10 @@ func (s *service) flush() {
 // and reports whether that is all. An error is left for a connection to meet.
 func (s *service) sendRetiring() bool {
 	for s.retiring > 0 {
-		if s.reactor.sys.send(s.queue, &s.reactor.farewell, queue.NoConnection) != 0 {
+		if s.reactor.sys.send(s.queue.send, &s.reactor.farewell, nil, queue.NoConnection) != 0 {
 			return false
 		}
+		s.queue.note(0, 0)
 		s.retiring--
 		s.wasSent()
 	}
@@ -227,7 +292,7 @@ func (s *service) sendNudge() {
 		s.reactor.deadlines.set(&n.next, n.sentAt+nudgePause*millisecond)
 		return
 	}
-	queued := s.reactor.sys.queued(s.queue)
+	queued := s.reactor.sys.queued(s.queue.receive) > 0
 	if !queued {
 		n.since = 0
 	}
@@ -236,6 +301,6 @@ func (s *service) sendNudge() {
 	}
 	n.nudges++
 	n.since++
-	_ = s.reactor.sys.send(s.queue, &s.reactor.nudge, queue.NoConnection)
+	_ = s.reactor.sys.send(s.queue.send, &s.reactor.nudge, nil, queue.NoConnection)
 	s.reactor.deadlines.set(&n.next, now+nudgePause<<n.nudges*millisecond)
 }

@@ -3,12 +3,15 @@ package reactor
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/admit"
 	"socketserver/internal/descriptor"
+	"socketserver/internal/limit"
 	"socketserver/internal/listen"
 	"socketserver/internal/queue"
 )
@@ -22,16 +25,6 @@ const (
 	failed        // An error that no retry mends: everything is closed.
 )
 
-// Counts is what a service has counted since it began.
-type Counts struct {
-	Accepted   uint64 // Connections accepted.
-	HandedOver uint64 // Connections put on the queue.
-	Lost       uint64 // Accepted, but could not be handed over by any means; closed.
-	Waits      uint64 // Times the queue was full.
-	Retries    uint64 // Transient errors of accept and sendmsg.
-	Pauses     uint64 // Times it paused for want of descriptors or memory.
-}
-
 // service is a queue and the listeners that feed it.
 type service struct {
 	reactor *Reactor
@@ -40,11 +33,17 @@ type service struct {
 	port    int     // Of its first listener.
 	state   state
 
-	named     []named     // Its listeners.
-	listeners []*listener // Their sockets; none any more once they are closed.
-	queue     int         // The queue's send end.
-	next      int         // That of a second queue; -1: there is none.
-	back      *back       // What workers send, or nil.
+	named     []named           // Its listeners.
+	listeners []*listener       // Their sockets; none any more once they are closed.
+	queue     *line             // Nil once it has ended.
+	next      *line             // A second queue, or nil.
+	ending    []*line           // Ended ones, of which something may have to be shed.
+	back      *back             // What workers send back.
+	mayWait   int               // How many may be pending while more is accepted.
+	holding   [admit.Stages]int // How many are held.
+	limits    *limit.Table
+
+	limitBytes int // That the memory limit was raised for.
 
 	current arrival // The connection in hand.
 	pending pending // What the queue has not taken.
@@ -55,36 +54,47 @@ type service struct {
 	later        deadline // Set while flush is to be called.
 	retiring     int      // Workers still to be asked to end.
 	nudger       nudger
+	old          deadline // Set while something that is queued may become too old.
+	sweep        deadline // Set while connections are counted.
 
 	starved, stuck trouble
 	untold         [notices]untold
-	counts         Counts
+	strange        uint64         // When one was told of without the PROXY header that it must have...
+	stranger       netip.AddrPort // ...and who began the latest...
+	strangerAt     int            // ...at which port.
+	counts         counts
 }
 
 // named is a listener of the user's, with a socket for each of its addresses.
 type named struct {
 	listen.Opened
-	name string // As the user wrote it, with the port that it got.
+	name  string // As the user wrote it, with the port that it got.
+	rules *admit.Rules
 }
 
 // open makes a service; after an error nothing is left open. It begins when
-// begin is called. The receive end is the caller's.
-func (r *Reactor) open(handle int, owner *client, all []wanted) (s *service, receive int, err error) {
+// begin is called. The workers' end of the return is the caller's.
+func (r *Reactor) open(handle int, owner *client, all []wanted) (s *service, workers int, err error) {
 	opened, err := openAll(all)
 	if err != nil {
 		return nil, -1, err
 	}
-	send, receive, err := queue.Pair()
+	l, err := newLine()
 	if err != nil {
 		closeAll(opened)
 		return nil, -1, err
 	}
-	s = r.newService(handle, send)
+	s = r.newService(handle, l)
 	s.owner, s.port = owner, opened[0].Port
 	for i, l := range opened {
 		s.addListener(l, all[i].Backlog)
 	}
-	return s, receive, nil
+	workers, err = s.openReturn()
+	if err != nil {
+		s.close()
+		return nil, -1, err
+	}
+	return s, workers, nil
 }
 
 // openAll opens all listeners, at least one, or, after an error, none.
@@ -102,7 +112,7 @@ func openAll(all []wanted) (opened []named, err error) {
 			return nil, err
 		}
 		names[name] = true
-		opened = append(opened, named{l, name})
+		opened = append(opened, named{l, name, w.rules})
 	}
 	if len(opened) == 0 {
 		return nil, errors.New("a service needs a listener")
@@ -116,13 +126,15 @@ func closeAll(opened []named) {
 	}
 }
 
-// newService owns the queue's end. It has no listener yet.
-func (r *Reactor) newService(handle, send int) *service {
-	s := &service{reactor: r, handle: handle, queue: send, next: -1}
+// newService owns the queue. It has no listener yet.
+func (r *Reactor) newService(handle int, l *line) *service {
+	s := &service{reactor: r, handle: handle, queue: l, limits: limit.New()}
 	s.current.connection = queue.NoConnection
 	s.pending.all = make([]arrival, 0, 1)
 	s.later.due, s.later.owner = s.flush, s
 	s.nudger.next.due, s.nudger.next.owner = s.sendNudge, s
+	s.old.due, s.old.owner = s.shedOld, s
+	s.sweep.due, s.sweep.owner = s.sweepLimits, s
 	r.services[s.handle] = s
 	return s
 }
@@ -130,10 +142,18 @@ func (r *Reactor) newService(handle, send int) *service {
 // addListener gives a service that hasn't begun one more listener, whose sockets
 // it owns.
 func (s *service) addListener(l named, backlog int) {
-	for _, fd := range l.Fds {
-		s.listeners = append(s.listeners, newListener(s, fd, len(s.named), backlog))
-	}
 	s.named = append(s.named, l)
+	if rules := l.rules; rules.QueueTime > 0 || rules.MaxQueue > 0 {
+		s.mayWait = max(s.mayWait, maxPending, rules.MaxQueue)
+	}
+	for _, fd := range l.Fds {
+		s.listeners = append(s.listeners, newListener(s, fd, len(s.named)-1, backlog))
+	}
+}
+
+// rules are those of the listener by which an arrival came.
+func (s *service) rules(a *arrival) *admit.Rules {
+	return s.named[a.message.Listener].rules
 }
 
 // describe is what "serve" answers of the listeners.
@@ -171,7 +191,7 @@ func (s *service) begin() {
 
 // accepting tells whether the listeners may take more.
 func (s *service) accepting() bool {
-	return s.state == serving && s.pending.length() == 0
+	return s.state == serving && s.pending.length() <= s.mayWait
 }
 
 // close takes what is in the backlogs, stops listening, and delivers what is
@@ -188,6 +208,8 @@ func (s *service) close() {
 	s.shutListeners()
 	s.closeNext()
 	s.state = closed
+	s.back.last()
+	s.hasten()
 	s.flush()
 }
 
@@ -205,7 +227,16 @@ func (s *service) fail(errno unix.Errno) {
 	s.shutListeners()
 	s.closeNext()
 	s.finish()
+	s.loseHeld()
 	s.tell(ended, errno)
+}
+
+func (s *service) loseHeld() {
+	for _, w := range s.reactor.watched {
+		if h, ok := w.watcher.(*hold); ok && h.service == s {
+			h.broken()
+		}
+	}
 }
 
 func (s *service) shutListeners() {
@@ -215,29 +246,38 @@ func (s *service) shutListeners() {
 	s.listeners = nil
 }
 
+// finishIfEmpty ends the queue of a closed service that has delivered all.
+func (s *service) finishIfEmpty() {
+	waiting := s.pending.length()
+	for stage, n := range s.holding {
+		if admit.Stage(stage) != admit.StageClosing {
+			waiting += n
+		}
+	}
+	if s.state == closed && waiting == 0 {
+		s.finish()
+	}
+}
+
 // finish ends the queue.
 func (s *service) finish() {
-	s.reactor.deadlines.clear(&s.later)
-	s.reactor.deadlines.clear(&s.nudger.next)
+	for _, d := range []*deadline{&s.later, &s.nudger.next, &s.sweep} {
+		s.reactor.deadlines.clear(d)
+	}
 	s.closeQueue()
+	s.countNoMore()
 }
 
 func (s *service) closeQueue() {
 	if s.queueWatched {
-		s.reactor.unwatch(s.queue)
+		s.reactor.unwatch(s.queue.send)
 		s.queueWatched = false
 	}
-	if s.queue >= 0 {
-		s.reactor.sys.close(s.queue)
-	}
-	s.queue = -1
+	s.endLine(&s.queue)
 }
 
 func (s *service) closeNext() {
-	if s.next >= 0 {
-		s.reactor.sys.close(s.next)
-	}
-	s.next = -1
+	s.endLine(&s.next)
 }
 
 // switchQueue sends to the second queue from now on and ends the first: its
@@ -245,7 +285,7 @@ func (s *service) closeNext() {
 // that, too.
 func (s *service) switchQueue() {
 	s.closeQueue()
-	s.queue, s.next = s.next, -1
+	s.queue, s.next = s.next, nil
 	s.retiring, s.full = 0, false
 	s.nudger.nudges, s.nudger.since = 0, 0
 	s.reactor.deadlines.clear(&s.nudger.next)

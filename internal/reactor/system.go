@@ -18,11 +18,14 @@ type system struct {
 	// waiting. The connection is blocking, close-on-exec and the caller's.
 	accept func(listener int, m *queue.Message) (int, unix.Errno)
 
-	// send puts a message and a copy of the connection on a queue.
-	send func(fd int, m *queue.Message, connection int) unix.Errno
+	// send puts a message with its extra and a copy of the connection on a queue.
+	send func(fd int, m *queue.Message, extra []byte, connection int) unix.Errno
 
-	// queued reports whether something that was sent is still to be received.
-	queued func(fd int) bool
+	// queued tells how many messages, but for nudges, a queue's receive end has.
+	queued func(fd int) int
+
+	// room tells whether a descriptor is free, by copying one for a moment.
+	room func(fd int) unix.Errno
 
 	// hush makes a listening socket, and all copies of it, listen no more.
 	hush func(listener int)
@@ -60,7 +63,7 @@ func newSystem(poll int) (system, error) {
 	}
 	c.base = uint64(now.Nano())
 	return system{
-		accept: c.accept, send: queue.NewSender().Send, queued: c.queued, hush: hush, close: rawClose,
+		accept: c.accept, send: queue.NewSender().Send, queued: c.queued, room: room, hush: hush, close: rawClose,
 		interest: c.interest, wait: c.wait,
 		now: func() uint64 { return c.base + uint64(time.Since(c.started)) },
 	}, nil
@@ -99,10 +102,21 @@ func fromNetwork(number uint16) uint16 {
 	return binary.BigEndian.Uint16(bytes[:])
 }
 
-func (c *calls) queued(fd int) bool {
-	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCOUTQ,
+func (c *calls) queued(fd int) int {
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCINQ,
 		uintptr(unsafe.Pointer(&c.bytes)))
-	return errno == 0 && c.bytes > 0
+	if errno != 0 {
+		return 0
+	}
+	return queue.Count(int(c.bytes))
+}
+
+func room(fd int) unix.Errno {
+	copied, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if errno == 0 {
+		rawClose(int(copied))
+	}
+	return errno
 }
 
 func hush(listener int) {

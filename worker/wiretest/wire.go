@@ -4,14 +4,32 @@ package wiretest
 
 // #cgo CFLAGS: -I${SRCDIR}/.. -I${SRCDIR}/../../process
 // #include <errno.h>
+// #include <stdlib.h>
 // #include <string.h>
 // #include "queue.h"
+// #include "return.h"
 //
 // // A sequence of its own keeps errno beside the status.
 // static int receive(int fd, SsArrival *arrivalPtr, int *errnoPtr) {
 //     int status = SsQueueReceive(fd, arrivalPtr);
 //     *errnoPtr = errno;
 //     return status;
+// }
+//
+// // The arrival's descriptor stays the caller's.
+// static int give(int fd, int kind, SsArrival *arrivalPtr) {
+//     SsPort port = { .returnFd = fd };
+//     return SsReturnGive(&port, kind, arrivalPtr);
+// }
+//
+// static int report(int fd, const uint32_t *numbers, int count) {
+//     SsPort port = { .returnFd = fd };
+//     return SsReturnReport(&port, numbers, count);
+// }
+//
+// static void forget(SsArrival *arrivalPtr) {
+//     arrivalPtr->fd = -1;
+//     SsArrivalClose(arrivalPtr);
 // }
 import "C"
 
@@ -38,13 +56,27 @@ const (
 	Failed   Status = C.SS_RECEIVE_FAILED
 )
 
+// How a connection is given back; see worker/message.h.
+const (
+	Park     = C.SS_KIND_PARK
+	Unserved = C.SS_KIND_UNSERVED
+	Ended    = C.SS_REPORT_ENDED
+)
+
 // Arrival is an SsArrival. After Got its descriptor is the caller's.
 type Arrival struct {
 	Fd       int
 	Port     int
 	Listener int
 	Accepted uint64
+	Ready    uint64
+	Patience uint32
+	ID       uint32
+	Requests uint32
+	Flags    uint8
 	Address  string
+	Tag      string
+	Proxy    string
 }
 
 // Receive takes the next message off a queue; errno counts after Failed.
@@ -64,16 +96,50 @@ func Decode(message []byte) (Arrival, Status) {
 	return convert(&arrival, status), status
 }
 
-// convert keeps what the status vouches for.
+// GiveBack decodes a connection's message and sends it back with a descriptor.
+func GiveBack(to int, kind int, message []byte, fd int) unix.Errno {
+	var arrival C.SsArrival
+	if Status(C.SsMessageDecode(unsafe.Pointer(unsafe.SliceData(message)),
+		C.size_t(len(message)), &arrival)) != Got {
+		return unix.EINVAL
+	}
+	defer C.forget(&arrival)
+	arrival.fd = C.int(fd)
+	return unix.Errno(C.give(C.int(to), C.int(kind), &arrival))
+}
+
+// Report tells so many numbers, one at least.
+func Report(to int, numbers []uint32) unix.Errno {
+	return unix.Errno(C.report(C.int(to), (*C.uint32_t)(unsafe.SliceData(numbers)),
+		C.int(len(numbers))))
+}
+
+// Length is how many messages are on a queue.
+func Length(queue int) int {
+	return int(C.SsQueueLength(C.int(queue)))
+}
+
+// convert keeps what the status vouches for, and frees the rest.
 func convert(arrival *C.SsArrival, status Status) Arrival {
 	if status != Got {
 		return Arrival{Fd: -1}
 	}
-	return Arrival{
+	head := &arrival.head
+	extra := C.GoBytes(unsafe.Pointer(arrival.extra), C.int(head.tag)+C.int(head.proxy))
+	converted := Arrival{
 		Fd:       int(arrival.fd),
-		Port:     int(arrival.port),
-		Listener: int(arrival.listener),
-		Accepted: uint64(arrival.accepted),
+		Port:     int(head.port),
+		Listener: int(head.listener),
+		Accepted: uint64(head.accepted),
+		Ready:    uint64(head.ready),
+		Patience: uint32(head.patience),
+		ID:       uint32(head.id),
+		Requests: uint32(head.requests),
+		Flags:    uint8(head.flags),
 		Address:  C.GoString(&arrival.address[0]),
+		Tag:      string(extra[:head.tag]),
+		Proxy:    string(extra[head.tag:]),
 	}
+	C.forget(arrival)
+	return converted
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -54,6 +55,27 @@ func wire() []byte {
 	return bytes[:]
 }
 
+// full is a message with something in each field, as worker/message.h has it.
+func full(tag, proxy int) []byte {
+	bytes := make([]byte, 61+(tag+proxy+511)/512*512)
+	copy(bytes, wire())
+	bytes[3] = 3
+	at := binary.NativeEndian
+	at.PutUint64(bytes[16:], 6789)
+	at.PutUint32(bytes[44:], 250)
+	at.PutUint32(bytes[48:], 1<<31-1)
+	at.PutUint32(bytes[52:], 3)
+	at.PutUint16(bytes[56:], uint16(tag))
+	at.PutUint16(bytes[58:], uint16(proxy))
+	for i := range tag + proxy {
+		bytes[61+i] = byte('a' + i%26)
+		if i >= tag {
+			bytes[61+i] = byte('0' + i%10)
+		}
+	}
+	return bytes
+}
+
 // wantThenEmpty receives one message, and then nothing: no place was lost.
 func wantThenEmpty(t *testing.T, receive int, want Status) Arrival {
 	t.Helper()
@@ -91,7 +113,7 @@ func TestEmptyAndEnd(t *testing.T) {
 func TestRetire(t *testing.T) {
 	send, receive := newQueue(t)
 	m := queue.Message{Kind: queue.KindRetire}
-	if errno := queue.NewSender().Send(send, &m, queue.NoConnection); errno != 0 {
+	if errno := queue.NewSender().Send(send, &m, nil, queue.NoConnection); errno != 0 {
 		t.Fatal(errno)
 	}
 	wantThenEmpty(t, receive, Retire)
@@ -106,7 +128,7 @@ func TestListener(t *testing.T) {
 		if status != Got || arrival.Listener != int(number) || arrival.Port != 1234 {
 			t.Errorf("%d: got %d, %+v", number, status, arrival)
 		}
-		if got, err := queue.Decode(bytes[:]); err != nil || got != m {
+		if got, _, err := queue.Decode(bytes[:]); err != nil || got != m {
 			t.Errorf("%d: got %+v, %v", number, got, err)
 		}
 	}
@@ -114,7 +136,7 @@ func TestListener(t *testing.T) {
 
 func TestGarbageOfEachLength(t *testing.T) {
 	send, receive := newQueue(t)
-	for length := 0; length <= 2*queue.Size; length++ {
+	for length := 0; length <= 4000; length += 1 + length/100 {
 		bytes := make([]byte, length)
 		for i := range bytes {
 			bytes[i] = byte(0xa5 + i)
@@ -142,10 +164,141 @@ func TestRejectedClosesWhatCame(t *testing.T) {
 	wantThenEmpty(t, receive, Rejected)
 }
 
+func TestVariablePart(t *testing.T) {
+	send, receive := newQueue(t)
+	for _, c := range [][2]int{{0, 0}, {1, 0}, {0, 1}, {256, 256}, {256, 257}, {256, 2560}} {
+		bytes := full(c[0], c[1])
+		sendRaw(t, send, bytes, send)
+		got := wantThenEmpty(t, receive, Got)
+		descriptor.Close(got.Fd)
+		want := Arrival{
+			Fd: got.Fd, Port: 1234, Accepted: 5678, Ready: 6789, Patience: 250, ID: 1<<31 - 1,
+			Requests: 3, Flags: 3, Address: "192.0.2.1",
+			Tag: string(bytes[61 : 61+c[0]]), Proxy: string(bytes[61+c[0] : 61+c[0]+c[1]]),
+		}
+		if got != want {
+			t.Errorf("%v: got %+v", c, got)
+		}
+		for _, length := range []int{len(bytes) - 1, len(bytes) + 1, len(bytes) + 512} {
+			wrong := append(bytes[:len(bytes):len(bytes)], make([]byte, 512)...)[:length]
+			if _, status := Decode(wrong); status != Rejected {
+				t.Errorf("%v with %d bytes: %d", c, length, status)
+			}
+		}
+	}
+	for _, c := range [][2]int{{257, 0}, {0, 2561}, {65535, 65535}} {
+		if _, status := Decode(full(c[0], c[1])); status != Rejected {
+			t.Errorf("%v: %d", c, status)
+		}
+	}
+}
+
+func TestLengthOfAQueue(t *testing.T) {
+	send, receive := newQueue(t)
+	s := queue.NewSender()
+	for n, extra := range []int{0, 1, 600, 2816, 0} {
+		if got := Length(receive); got != n {
+			t.Errorf("got %d, want %d", got, n)
+		}
+		sendRaw(t, send, full(min(extra, 256), max(extra-256, 0)), send)
+		nudge := queue.Message{Kind: queue.KindNudge}
+		if errno := s.Send(send, &nudge, nil, queue.NoConnection); errno != 0 {
+			t.Fatal(errno)
+		}
+	}
+}
+
+// receiveRaw takes what a worker sent.
+func receiveRaw(t *testing.T, from int) ([]byte, []int) {
+	t.Helper()
+	bytes, control := make([]byte, 4096), make([]byte, unix.CmsgSpace(4*4))
+	n, nControl, _, _, err := unix.Recvmsg(from, bytes, control, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := unix.ParseSocketControlMessage(control[:nControl])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fds []int
+	for i := range records {
+		rights, err := unix.ParseUnixRights(&records[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append(fds, rights...)
+	}
+	return bytes[:n], fds
+}
+
+func TestGivenBack(t *testing.T) {
+	send, receive := newQueue(t)
+	for _, size := range []int{0, 2560} {
+		for _, kind := range []int{Park, Unserved} {
+			bytes := full(min(size, 256), size)
+			if errno := GiveBack(send, kind, bytes, send); errno != 0 {
+				t.Fatal(errno)
+			}
+			got, fds := receiveRaw(t, receive)
+			descriptor.Close(fds...)
+			bytes[1] = byte(kind)
+			if kind == Park {
+				bytes[3] = 0 // No flags.
+			}
+			if !slices.Equal(got, bytes) || len(fds) != 1 {
+				t.Errorf("%d bytes, kind %d: got %x, %v", size, kind, got, fds)
+			}
+		}
+	}
+}
+
+func TestGivenBackToNobody(t *testing.T) {
+	leaktest.Check(t)
+	send, receive, err := queue.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer descriptor.Close(send)
+	for errno := unix.Errno(0); errno != unix.EAGAIN; {
+		if errno = Report(send, []uint32{1}); errno != 0 && errno != unix.EAGAIN {
+			t.Fatal(errno)
+		}
+	}
+	if errno := GiveBack(send, Park, wire(), send); errno != unix.EAGAIN {
+		t.Error(errno)
+	}
+	descriptor.Close(receive)
+	for _, want := range []unix.Errno{unix.ECONNRESET, unix.EPIPE} {
+		if errno := GiveBack(send, Park, wire(), send); errno != want {
+			t.Error(errno)
+		}
+	}
+	if errno := GiveBack(-1, Unserved, wire(), send); errno != unix.ENOTCONN {
+		t.Error(errno)
+	}
+}
+
+func TestReport(t *testing.T) {
+	send, receive := newQueue(t)
+	numbers := []uint32{5, 5 | Ended, 1<<31 - 1}
+	if errno := Report(send, numbers); errno != 0 {
+		t.Fatal(errno)
+	}
+	want := []byte{queue.Version, 6}
+	want = binary.NativeEndian.AppendUint16(want, uint16(len(numbers)))
+	want = binary.NativeEndian.AppendUint32(want, 0)
+	for _, n := range numbers {
+		want = binary.NativeEndian.AppendUint32(want, n)
+	}
+	if got, fds := receiveRaw(t, receive); !slices.Equal(got, want) || len(fds) != 0 {
+		t.Errorf("got %x, %v", got, fds)
+	}
+}
+
 func TestRetireWithADescriptor(t *testing.T) {
 	send, receive := newQueue(t)
 	m := queue.Message{Kind: queue.KindRetire}
-	if errno := queue.NewSender().Send(send, &m, send); errno != 0 {
+	if errno := queue.NewSender().Send(send, &m, nil, send); errno != 0 {
 		t.Fatal(errno)
 	}
 	wantThenEmpty(t, receive, Retire)
@@ -285,26 +438,27 @@ func FuzzDecode(f *testing.F) {
 	f.Add(wire())
 	f.Add([]byte{})
 	f.Add(append(wire(), 0))
-	f.Add([]byte{queue.Version, queue.KindNudge})
+	f.Add(append([]byte{queue.Version, queue.KindNudge}, make([]byte, queue.Most-2)...))
+	f.Add(full(256, 2560))
 	retire := wire()
 	retire[1] = queue.KindRetire
 	f.Add(retire)
 	scoped := wire()
 	scoped[2] = 6
-	binary.NativeEndian.PutUint32(scoped[32:], ^uint32(0))
+	binary.NativeEndian.PutUint32(scoped[40:], ^uint32(0))
 	f.Add(scoped)
 	f.Fuzz(compareDecoders)
 }
 
 func compareDecoders(t *testing.T, bytes []byte) {
 	arrival, status := Decode(bytes)
-	m, err := queue.Decode(bytes)
+	m, _, err := queue.Decode(bytes)
 	want := Rejected
 	if err == nil && m.Kind == queue.KindNudge {
 		want = Nudge
 	} else if err == nil && m.Kind == queue.KindRetire {
 		want = Retire
-	} else if err == nil {
+	} else if err == nil && m.Kind == queue.KindConnection {
 		want = Got
 	}
 	if status != want {

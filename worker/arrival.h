@@ -1,0 +1,69 @@
+/*
+ * A connection on its way between the server and a channel: what its message
+ * said, its descriptor, and what this worker knows of it if it was served here
+ * before.  Nothing here knows Tcl.
+ */
+
+#ifndef SS_ARRIVAL_H
+#define SS_ARRIVAL_H
+
+#include "board.h"
+#include "message.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct SsArrival {
+    int fd;			/* The connection, 3 or above, close-on-exec.
+				 * It belongs to whoever holds the arrival, as
+				 * what the pointers point to; -1: none. */
+    SsMessage head;		/* Tag and proxy are the lengths of... */
+    char *extra;		/* ...these bytes, the tag first; NULL: there
+				 * are none. */
+    char address[SS_ADDRESS_SIZE];
+				/* The peer's numeric address; "" when the
+				 * system named none. */
+    int kept;			/* It came from this worker, not the queue. */
+    char *unread;		/* Bytes that were received and not read... */
+    int numUnread;		/* ...and how many. */
+    int pollFd;			/* An epoll that it is on, 0: on none. */
+} SsArrival;
+
+typedef enum SsReceiveStatus {
+    SS_RECEIVE_GOT,		/* A connection; the arrival is filled. */
+    SS_RECEIVE_EMPTY,		/* Nothing is queued. */
+    SS_RECEIVE_END,		/* The server is gone, nothing is queued. */
+    SS_RECEIVE_RETIRE,		/* This worker is asked to end. */
+    SS_RECEIVE_NUDGE,		/* Only from SsMessageDecode: receive on. */
+    SS_RECEIVE_LOST,		/* A connection came for which this process
+				 * had no descriptor free: it is closed. */
+    SS_RECEIVE_REJECTED,	/* Not a message of this version; what came
+				 * with it is closed. */
+    SS_RECEIVE_FAILED		/* errno says why. */
+} SsReceiveStatus;
+
+/*
+ * Reads a message's bytes.  SS_RECEIVE_GOT sets all of the arrival, fd to -1;
+ * the others are SS_RECEIVE_RETIRE, SS_RECEIVE_NUDGE and SS_RECEIVE_REJECTED.
+ */
+SsReceiveStatus	SsMessageDecode(const void *bytes, size_t length,
+		    SsArrival *arrivalPtr);
+
+/* Writes it as a message of this kind; returns the length. */
+size_t		SsMessageEncode(const SsArrival *arrivalPtr, int kind,
+		    char bytes[SS_MESSAGE_MOST]);
+
+/* Replaces the tag, of SS_TAG_MOST bytes at most. */
+void		SsArrivalTag(SsArrival *arrivalPtr, const char *tag,
+		    int length);
+
+/*
+ * Takes it off its epoll.  Closing the descriptor is not enough where another
+ * process has the connection open.
+ */
+void		SsArrivalLeave(SsArrival *arrivalPtr);
+
+/* Closes the descriptor and frees the rest. */
+void		SsArrivalClose(SsArrival *arrivalPtr);
+
+#endif /* SS_ARRIVAL_H */
