@@ -132,7 +132,7 @@ proc ::pools::Launch {args program} {
     }
     set handle [start -packages socketserver "$Prelude
 	[list set logFile $path]
-	[list set poolOptions $options]
+	set poolOptions [word $options]
 	[list set handler $handler]
 	$script
 	$program"]

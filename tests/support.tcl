@@ -19,7 +19,7 @@ namespace eval ::support {
     namespace export start startFile say line lines ask finish turn stop kill
     namespace export running freeze exchange connect send receive awaitFin drop
     namespace export await tidy watch descriptors kinds threads descendants
-    namespace export processes scale allow stderrOf pidOf status repeated
+    namespace export processes scale allow stderrOf pidOf status repeated word
 
     variable deadline 20000	;# Milliseconds that nothing should take.
     variable directory		;# Of the scripts and of their stderr.
@@ -232,6 +232,17 @@ proc ::support::start {args} {
 
 proc ::support::startFile {path args} {
     Launch [list [info nameofexecutable] $path {*}$args] 1
+}
+
+# ::support::word --
+#
+#	A value as a word of a script that "start" writes: a source file's
+#	carriage returns, for one, aren't what Tcl reads.
+
+proc ::support::word {value} {
+    string cat \" [join [lmap char [split $value {}] {
+	format \\u%04x [scan $char %c]
+    }] {}] \"
 }
 
 proc ::support::NextNumber {} {
@@ -499,12 +510,17 @@ proc ::support::repeated {count script} {
 #	A client, step by step: a channel to a port; a line; the next line;
 #	all lines until the end of the connection; away with it. The outcome
 #	of awaitFin is {fin LINES}, {reset LINES} or an error when neither came.
+#	A client may have another address of this machine.
 
-proc ::support::connect {port {host 127.0.0.1}} {
+proc ::support::connect {port {host 127.0.0.1} {address {}}} {
     variable clients
     variable client
 
-    set chan [socket -async $host $port]
+    if {$address eq {}} {
+	set chan [socket -async $host $port]
+    } else {
+	set chan [socket -async -myaddr $address $host $port]
+    }
     set client($chan,connected) 0
     chan configure $chan -blocking 0 -buffering line -translation {auto lf}
     chan event $chan writable [list set ::support::client($chan,connected) 1]
