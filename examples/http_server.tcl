@@ -4,10 +4,13 @@
 #
 #	    tclsh http_server.tcl directory ?port? ?user?
 #
-#	Each worker runs an event loop with up to 200 connections, each of them
-#	a coroutine, so that a client that is silent between two requests costs
-#	no worker. A connection is closed after 15 idle seconds. Started as root,
-#	it can listen on port 80 and serve as another user. Port 0 takes a free
+#	Four workers are enough for 10,000 clients that keep their connections:
+#	one is held outside the workers until a whole request has come, and
+#	again between two requests, for 15 seconds at most. So the handler
+#	below reads one request, answers it and returns; it may block. A large
+#	file whose reader takes more than a minute costs that connection and
+#	its worker, which is replaced (-timeout). Started as root, the server
+#	can listen on port 80 and serve as another user. Port 0 takes a free
 #	one.
 
 package require Tcl 8.6-
@@ -15,13 +18,11 @@ package require socketserver
 
 namespace eval http {
     variable root       ;# The directory, as it really is.
-    variable idle 15000 ;# Milliseconds that a silent client is kept...
-    variable brief 2000 ;# ...and when nothing more is to come of it.
+    variable idle 15    ;# Seconds that a silent client is kept.
+    variable brief 2000 ;# Milliseconds for what should be on its way.
     variable longest 8192 ;# Bytes of a request's head.
     variable small 65536 ;# Bytes of a file that is sent in one piece.
-    variable waiting    ;# Connections between two requests.
-    array set waiting {}
-    variable leaving 0  ;# Whether each answer is to be the last.
+    variable event      ;# What has happened: readable, or late.
     variable types {
         .html text/html .htm text/html .txt text/plain .css text/css
         .js text/javascript .json application/json .svg image/svg+xml
@@ -34,68 +35,39 @@ namespace eval http {
     }
 }
 
-# http::serve -- The handler: gives the connection a coroutine.
+# http::serve -- The handler: one request. What it doesn't close is kept, and
+# it is called again when there is a next one.
 
 proc http::serve {sock ipaddr port} {
     variable small
-    chan configure $sock -blocking 0 -translation lf -encoding iso8859-1 \
+    chan configure $sock -translation lf -encoding iso8859-1 \
         -buffersize [expr {$small + 1000}]
-    coroutine connection$sock Connection $sock
-}
-
-# http::Connection -- One request after the other.
-
-proc http::Connection {sock} {
-    try {
-        set answered 0
-        while {[set head [ReadHead $sock $answered]] ne "" && [Answer $sock $head]} {
-            set answered 1
-        }
+    set head [ReadHead $sock]
+    set next [expr {[llength $head] == 0 ? "unread" : [Answer $sock $head]}]
+    if {$next eq "keep"} {
+        return
+    }
+    if {$next eq "unread" || [chan pending input $sock] > 0} {
         Linger $sock
-    } trap POSIX {} {
-        # The client is gone.
-    } finally {
-        catch {chan close $sock}
     }
-}
-
-# http::leave -- The worker takes no more connections, so that a new one can
-# take over. Each answer is the last from now on; a connection between two
-# requests waits a little for the one that may be on its way.
-
-proc http::leave {} {
-    variable waiting
-    variable leaving 1
-    foreach connection [array names waiting] {
-        $connection leave
-    }
+    chan close $sock
 }
 
 # http::ReadHead -- The lines of a request's head; {} when there is none to
-# come, or when it is longer than anybody needs.
+# come, or when it is longer than anybody needs. The rest is rarely waited for:
+# only of a request that has begun behind another may it be on its way.
 
-proc http::ReadHead {sock answered} {
-    variable idle
-    variable brief
+proc http::ReadHead {sock} {
     variable longest
-    variable waiting
+    variable event readable
 
-    set me [info coroutine]
-    set timer [after $idle [list $me late]]
-    chan event $sock readable [list $me readable]
     set head {}
     set size 0
-    if {$answered} {
-        set waiting($me) 1
-    }
+    chan configure $sock -blocking 0
+    set timer [Timer]
     try {
-        while {[set event [yield]] ne "late"} {
-            if {$event eq "leave"} {
-                after cancel $timer
-                set timer [after $brief [list $me late]]
-            }
+        while {$event ne "late"} {
             while {[chan gets $sock line] >= 0} {
-                unset -nocomplain waiting($me)
                 incr size [string length $line]
                 set line [string trimright $line \r]
                 if {$line eq "" && [llength $head] > 0} {
@@ -109,12 +81,12 @@ proc http::ReadHead {sock answered} {
                     || [chan pending input $sock] > $longest} {
                 return {}
             }
+            Await $sock
         }
         return {}
     } finally {
-        unset -nocomplain waiting($me)
         after cancel $timer
-        catch {chan event $sock readable {}}
+        chan configure $sock -blocking 1
     }
 }
 
@@ -122,61 +94,86 @@ proc http::ReadHead {sock answered} {
 # what has unread bytes resets the connection, and what was sent may be lost.
 
 proc http::Linger {sock} {
-    variable brief
+    variable event readable
 
-    set me [info coroutine]
     if {[catch {chan close $sock write}]} {
         # It is gone already.
         return
     }
-    set timer [after $brief [list $me late]]
-    chan event $sock readable [list $me readable]
+    chan configure $sock -blocking 0
+    set timer [Timer]
     try {
-        while {![chan eof $sock] && [yield] ne "late"} {
-            chan read $sock 65536
+        while {[chan read $sock 65536] ne "" || ![chan eof $sock]} {
+            Await $sock
+            if {$event eq "late"} {
+                return
+            }
         }
     } finally {
         after cancel $timer
     }
 }
 
-# http::Answer -- Answers a request; returns whether to go on.
+# http::Timer, http::Await -- Until there is something to read, or the timer
+# says that it is late.
+
+proc http::Timer {} {
+    variable brief
+    after $brief {set http::event late}
+}
+
+proc http::Await {sock} {
+    chan event $sock readable {set http::event readable}
+    vwait http::event
+    chan event $sock readable {}
+}
+
+# http::Answer -- Answers a request. Returns what is to become of the
+# connection: keep, close, or unread if the client may still be sending.
 
 proc http::Answer {sock head} {
-    variable leaving
-
     set headers [Headers [lrange $head 1 end]]
     if {[scan [lindex $head 0] {%15s %4000s HTTP/1.%1d%n} method target minor end] != 4
             || $end != [string length [lindex $head 0]]} {
-        Error $sock 400
-        return 0
+        Error $sock 400 close
+        return unread
     }
-    set keep [expr {$minor == 1}]
-    if {[dict exists $headers connection]} {
-        switch -- [string tolower [dict get $headers connection]] {
-            close { set keep 0 }
-            keep-alive { set keep 1 }
-        }
-    }
-    set keep [expr {$keep && !$leaving}]
     if {[dict exists $headers transfer-encoding]
             || ([dict exists $headers content-length]
                 && [dict get $headers content-length] ne "0")} {
         # A body: nobody here wants one, and the next request stands behind it.
-        Error $sock 501
-        return 0
+        Error $sock 501 close
+        return unread
     }
+    set next [Next $sock $minor $headers]
     if {$method ni {GET HEAD}} {
-        Error $sock 405 $keep "Allow: GET, HEAD\r\n"
-        return $keep
+        Error $sock 405 $next "Allow: GET, HEAD\r\n"
+        return $next
     }
+    set headOnly [expr {$method eq "HEAD"}]
     lassign [Find $target] code path
     if {$code != 200} {
-        Error $sock $code $keep
-        return $keep
+        Error $sock $code $next {} $headOnly
+        return $next
     }
-    SendFile $sock $path $keep [expr {$method eq "HEAD"}]
-    return $keep
+    SendFile $sock $path $next $headOnly
+}
+
+# http::Next -- Whether a connection is to be kept or closed: what the client
+# says, unless it can't be kept any longer, because the server stops.
+
+proc http::Next {sock minor headers} {
+    if {[dict get [::socketserver::socket info $sock] last]} {
+        return close
+    }
+    set next [expr {$minor == 1 ? "keep" : "close"}]
+    if {[dict exists $headers connection]} {
+        switch -- [string tolower [dict get $headers connection]] {
+            close { set next close }
+            keep-alive { set next keep }
+        }
+    }
+    return $next
 }
 
 # http::Headers -- Lines as a dict; names are lower case.
@@ -234,9 +231,9 @@ proc http::Decode {text} {
 }
 
 # http::SendFile -- A file: a small one in one piece with its head, so that
-# the system sends no small segment first; a large one in the background.
+# the system sends no small segment first. What becomes of the connection.
 
-proc http::SendFile {sock path keep headOnly} {
+proc http::SendFile {sock path next headOnly} {
     variable types
     variable small
 
@@ -245,54 +242,50 @@ proc http::SendFile {sock path keep headOnly} {
     set file [open $path rb]
     try {
         set size [file size $path]
-        Head $sock 200 $keep "Content-Type: $type\r\nContent-Length: $size\r\n"
+        Head $sock 200 $next "Content-Type: $type\r\nContent-Length: $size\r\n"
         chan configure $sock -translation binary
-        if {$headOnly || $size <= $small} {
-            if {!$headOnly} {
-                chan puts -nonewline $sock [chan read $file]
-            }
-            chan flush $sock
-        } else {
-            Copy $file $sock $size
+        if {!$headOnly && [Copy $file $sock $size] != $size} {
+            # It has become shorter meanwhile, and that can't be said any more.
+            return close
         }
-        chan configure $sock -translation lf -encoding iso8859-1
+        chan flush $sock
+        return $next
     } finally {
         chan close $file
     }
 }
 
-# http::Copy, http::Copied -- Copies a file while other connections go on.
+# http::Copy -- Sends so much of a file, or what there is; how much that was.
 
 proc http::Copy {file sock size} {
-    chan copy $file $sock -size $size \
-        -command [list http::Copied [info coroutine]]
-    set problem [yield]
-    if {$problem ne ""} {
-        throw {POSIX EPIPE} $problem
+    variable small
+    if {$size > $small} {
+        return [chan copy $file $sock -size $size]
     }
-}
-
-proc http::Copied {coroutine count {problem {}}} {
-    $coroutine $problem
+    set content [chan read $file $size]
+    chan puts -nonewline $sock $content
+    string length $content
 }
 
 # http::Error, http::Head -- An answer without a file; the head of any.
 
-proc http::Error {sock code {keep 0} {headers {}}} {
+proc http::Error {sock code next {headers {}} {headOnly 0}} {
     variable reasons
     set text "$code [dict get $reasons $code]\n"
-    Head $sock $code $keep "${headers}Content-Type: text/plain\r\nContent-Length:\
+    Head $sock $code $next "${headers}Content-Type: text/plain\r\nContent-Length:\
         [string length $text]\r\n"
-    chan puts -nonewline $sock $text
+    if {!$headOnly} {
+        chan puts -nonewline $sock $text
+    }
     chan flush $sock
 }
 
-proc http::Head {sock code keep headers} {
+proc http::Head {sock code next headers} {
     variable reasons
     chan puts -nonewline $sock "HTTP/1.1 $code [dict get $reasons $code]\r\nDate:\
         [clock format [clock seconds] -gmt 1 -locale C \
             -format {%a, %d %b %Y %H:%M:%S GMT}]\r\nConnection:\
-        [expr {$keep ? {keep-alive} : {close}}]\r\n$headers\r\n"
+        [expr {$next eq "keep" ? "keep-alive" : "close"}]\r\n$headers\r\n"
 }
 
 # http::Log -- Errors and warnings are enough here.
@@ -333,8 +326,8 @@ if {![regexp {^(0|[1-9]\d{0,4})$} $port] || $port > 65535} {
 }
 set http::root [file dirname [file normalize [file join $directory x]]]
 try {
-    ::socketserver::serve -minworkers 2 -maxworkers 16 -loop event \
-        -concurrency 200 -timeout 3600 -leavecmd http::leave \
+    ::socketserver::serve -workers 4 -keep 1 -parktimeout $http::idle \
+        -firstbyte $http::idle -head "\r\n\r\n" -timeout 60 \
         -readycmd http::Announce -logcmd http::Log -user $user \
         $port http::serve
 } on error {message} {
