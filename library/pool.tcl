@@ -2,7 +2,8 @@
 #
 #	A pool of workers, in the process that serves: its commands. How it
 #	watches the workers, asks Go what to do about what it sees
-#	("Supervise") and does it, stands in pool_step.tcl.
+#	("Supervise") and does it, stands in pool_step.tcl; what it tells of
+#	them in pool_status.tcl.
 
 namespace eval ::socketserver::pool {
     namespace export names of start
@@ -388,44 +389,6 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         dict get [::socketserver::options::Shown [my Current]] $name
     }
 
-    # What the pool and each of its workers do now.
-
-    method status {} {
-        my Mine 1
-        if {$over} {
-            return $last
-        }
-        set workers [my Workers]
-        set states {starting 0 idle 0 busy 0 retiring 0}
-        foreach key {served taken waited} {
-            set $key [dict get $counts $key]
-            foreach worker $workers {
-                incr $key [dict get $worker $key]
-            }
-        }
-        foreach worker $workers {
-            dict incr states [dict get $worker state]
-        }
-        set counted [my Counted $served]
-        dict create port $port \
-                listeners $listeners \
-                state [dict get $standing phase] \
-                generation [dict get $standing generation] \
-                wanted [dict get $standing wanted] \
-                {*}$states \
-                {*}$counted \
-                served $served \
-                {*}[my Rates $served [dict get $counted accepted]] \
-                {*}[dict remove $counts served taken waited] \
-                {*}$front \
-                meanWait [format %.6f [expr {$waited / 1e9 / max($taken, 1)}]] \
-                {*}[::socketserver::Process limit] \
-                lastError $lastError \
-                workers [lmap worker $workers {
-                    dict remove $worker taken waited
-                }]
-    }
-
     # A method that there isn't.
 
     method unknown {{name {}} args} {
@@ -505,22 +468,6 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         dict get [lindex $listeners 0] name
     }
 
-    # What the board says of a slot, with the handler of the listener by which
-    # the oldest connection came.
-
-    method Entry {slot} {
-        set entry [::socketserver::Board read $board $slot]
-        if {![dict exists $entry listener]} {
-            return $entry
-        }
-        set listener [lindex $listeners [dict get $entry listener]]
-        if {$listener ne {}} {
-            dict set entry handler \
-                    [string range [dict get $listener handler] 0 63]
-        }
-        dict remove $entry listener
-    }
-
     # Room for a generation, the one that replaces it, and older ones that
     # still serve.
 
@@ -557,77 +504,6 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
             dict set current -maxworkers [dict get $standing maxworkers]
         }
         return $current
-    }
-
-    # How many connections were accepted, and how many are queued. When the
-    # port is closed already, the former is at least what was served.
-
-    method Counted {served} {
-        set queued 0
-        dict for {number length} [my Queued] {
-            incr queued $length
-        }
-        if {![catch {
-            ::socketserver::socket status -port [my Name]
-        } socket] && [dict exists $socket accepted]} {
-            set accepted [dict get $socket accepted]
-            set front [dict filter $socket script {key -} {
-                expr {$key in $::socketserver::pool::fronts}
-            }]
-            incr queued [dict get $socket holding queue]
-        } else {
-            set accepted [expr {max($accepted, $served)}]
-            set front [dict merge $front $::socketserver::pool::nobody]
-        }
-        list accepted $accepted queued $queued
-    }
-
-    method Queued {} {
-        if {[catch {::socketserver::Queue list $port} lengths]} {
-            return {}
-        }
-        return $lengths
-    }
-
-    # A dict of each worker, for users: times in seconds.
-
-    method Workers {} {
-        lmap slot [lsort -integer [lmap child [dict values $children] {
-            dict get $child slot
-        }]] {
-            set entry [my Entry $slot]
-            foreach key {started since age} {
-                dict set entry $key [expr {[dict get $entry $key] / 1000.0}]
-            }
-            dict remove $entry dismissed note
-        }
-    }
-
-    # Connections a second, over the last ten.
-
-    method Rates {served accepted} {
-        set now [::socketserver::Process clock]
-        lassign [lindex $samples 0] then servedThen acceptedThen
-        if {$then eq {} || $now <= $then} {
-            return {acceptRate 0.0 serveRate 0.0}
-        }
-        set seconds [expr {($now - $then) / 1000.0}]
-        list acceptRate [format %.1f \
-                [expr {max(0, $accepted - $acceptedThen) / $seconds}]] \
-                serveRate [format %.1f \
-                [expr {max(0, $served - $servedThen) / $seconds}]]
-    }
-
-    method Sample {served} {
-        set now [::socketserver::Process clock]
-        if {[llength $samples] > 0
-                && $now - [lindex $samples end 0] < 1000} {
-            return
-        }
-        incr served [dict get $counts served]
-        lappend samples [list $now $served \
-                [dict get [my Counted $served] accepted]]
-        set samples [lrange $samples end-10 end]
     }
 
     # The server has told something of the port.
