@@ -350,7 +350,12 @@ proc ::socketserver::worker::Keep {sock address peerPort} {
         # The handler has closed it, or one of its sides.
         Close $sock $address $peerPort
     } on error {message problem} {
-        NotKept $sock $address $peerPort $message $problem
+        if {$sock in [chan names $sock]} {
+            NotKept $sock $address $peerPort $message $problem
+        } else {
+            # It has given it to another interpreter or thread.
+            Close $sock $address $peerPort
+        }
     }
 }
 

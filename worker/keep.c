@@ -369,8 +369,8 @@ SsKeepArrange(SsPlace *placePtr, int timeout)
 }
 
 /*
- * What isn't waited for now leaves the epoll: one that a handler has, which
- * asks for another meanwhile.
+ * What nobody waits for leaves the epoll: one that a handler has, which asks
+ * for another meanwhile.
  */
 void
 SsKeepTold(SsPlace *placePtr, int fd, uint32_t events)

@@ -352,16 +352,7 @@ func TestReturnRefuses(t *testing.T) {
 func TestFrontAllocatesNothing(t *testing.T) {
 	const runs = 60
 	leaktest.Check(t)
-	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer descriptor.Close(poll)
-	sys, err := newSystem(poll)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newReactor(Options{}, sys)
+	r, poll := alone(t)
 	wanted, err := readWanted("proxyfrom=127.0.0.1\thead=0a\tmaxperaddr=1000\t" + asks("", 0, 2*runs, "127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)

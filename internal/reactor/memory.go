@@ -13,7 +13,6 @@ import (
 type memory struct {
 	spare  *hold
 	extras [mostBlocks + 1][][]byte // Spare ones, by how many blocks they have.
-	taken  int                      // Bytes, as far as the limit was raised for them.
 }
 
 // What is taken at a time, and the blocks of an extra.
@@ -26,7 +25,6 @@ const (
 
 // raise raises the limit for so many bytes more, or less.
 func (m *memory) raise(bytes int) {
-	m.taken += bytes
 	debug.SetMemoryLimit(debug.SetMemoryLimit(-1) + int64(bytes))
 }
 

@@ -470,21 +470,27 @@ func TestFewDescriptors(t *testing.T) {
 	t.Error("it never succeeded")
 }
 
+// alone is a reactor without a thread, and its epoll.
+func alone(t *testing.T) (r *Reactor, poll int) {
+	t.Helper()
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { descriptor.Close(poll) })
+	sys, err := newSystem(poll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newReactor(Options{}, sys), poll
+}
+
 // TestAllocatesNothing takes each path in turn.
 func TestAllocatesNothing(t *testing.T) {
 	const runs = 50
 	s := begin(t).serve(2 * runs) // For clients to connect to.
 	s.a.done("close", "", s.handle)
-	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer descriptor.Close(poll)
-	sys, err := newSystem(poll)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newReactor(Options{}, sys)
+	r, _ := alone(t)
 	wanted, err := readWanted(asks("", 0, 2*runs, "127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
