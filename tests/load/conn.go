@@ -15,6 +15,7 @@ type conn struct {
 	deadline  time.Duration // when the wait under way has been too long
 	nextByte  time.Duration // when the next byte may be sent, if one at a time
 	wake      time.Duration // what moment it waits for, or never
+	knocks    bool          // the server's backlog is full
 	idle      bool          // no line is under way
 	shed      bool          // the busy reply came
 	asked     time.Duration // when the line under way began
@@ -39,7 +40,7 @@ func (l *loop) begin(slot int, due time.Duration) (done bool, outcome Outcome) {
 	c := &l.conns[slot]
 	now := l.now()
 	number := (l.result.Started-1)*l.streams + l.stream
-	fd, errno := dial(l.plan.Port, nth(l.plan.Source, number))
+	fd, errno := open(l.to, nth(l.plan.Source, number))
 	if errno != 0 {
 		return true, broken(errno)
 	}
@@ -55,6 +56,23 @@ func (l *loop) begin(slot int, due time.Duration) (done bool, outcome Outcome) {
 	} else {
 		l.newLine(c, now)
 	}
+	return l.connect(c)
+}
+
+// knock is how soon a connection to a Unix socket whose backlog is full is tried
+// again: the system doesn't tell when there is room.
+const knock = time.Millisecond
+
+// connect begins the connection itself, and sends what it may.
+func (l *loop) connect(c *conn) (done bool, outcome Outcome) {
+	errno := connect(c.fd, l.to)
+	if c.knocks = errno == unix.EAGAIN; c.knocks {
+		l.wakeAt(c, l.now()+knock)
+		return false, 0
+	}
+	if errno != 0 {
+		return true, broken(errno)
+	}
 	if done, outcome := l.send(c); done {
 		return true, outcome
 	}
@@ -62,7 +80,7 @@ func (l *loop) begin(slot int, due time.Duration) (done bool, outcome Outcome) {
 	if len(c.out) > 0 || c.idle {
 		interest |= unix.EPOLLOUT
 	}
-	if errno := epollAdd(l.epfd, fd, interest, int32(slot)); errno != 0 {
+	if errno := epollAdd(l.epfd, c.fd, interest, int32(c.slot)); errno != 0 {
 		return true, Other
 	}
 	return false, 0

@@ -17,6 +17,10 @@
 // request or a byte at a time, those that give up, and those that say, as a
 // proxy would, that they come from elsewhere.
 //
+// The server listens on a port of 127.0.0.1, or on a Unix socket. Where a Unix
+// socket's backlog is full the connection is tried again, as the system does it
+// for one that waits.
+//
 // The generator shares the machine with the server, so it is made to cost
 // little: each of its threads waits in one epoll for all its connections, and
 // nothing is allocated per connection. It runs on Linux only.

@@ -20,6 +20,7 @@ const timerData = -1
 // loop is one thread of the generator.
 type loop struct {
 	plan       Plan
+	to         address
 	began      time.Time
 	epfd       int
 	timerFd    int
@@ -53,6 +54,10 @@ func runLoop(ctx context.Context, plan Plan, stream, streams int, began time.Tim
 }
 
 func newLoop(plan Plan, stream, streams int, began time.Time) (*loop, error) {
+	to, err := plan.address()
+	if err != nil {
+		return nil, err
+	}
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
@@ -63,7 +68,7 @@ func newLoop(plan Plan, stream, streams int, began time.Time) (*loop, error) {
 		return nil, fmt.Errorf("timerfd_create: %w", err)
 	}
 	l := &loop{
-		plan: plan, began: began, epfd: epfd, timerFd: timerFd,
+		plan: plan, to: to, began: began, epfd: epfd, timerFd: timerFd,
 		lineNumber: stream, stream: stream, streams: streams,
 		buf:    make([]byte, 4096),
 		result: Result{Latencies: make([]time.Duration, 0, 1<<16), Pids: map[int]int{}},
@@ -231,6 +236,14 @@ func (l *loop) wakeUp() {
 			continue // of a connection that is over
 		}
 		c.wake = never
+		if c.knocks {
+			if done, outcome := l.connect(c); done {
+				l.end(c.slot, outcome)
+			} else if !c.knocks && c.idle && !l.plan.Silent {
+				l.rest(c, now) // its pause was spent knocking
+			}
+			continue
+		}
 		if c.idle && l.windowOver(now) {
 			continue // the next tick ends it
 		}

@@ -15,6 +15,7 @@ import (
 // Plan says what load to make.
 type Plan struct {
 	Port    int             // on 127.0.0.1
+	Path    string          // instead: of a Unix socket; "@name" is an abstract one
 	Clients int             // connections open at any time; in an open loop at most, 0: maxOpen
 	Rate    float64         // open loop: connections a second; 0 means closed
 	Window  time.Duration   // connections begin for so long

@@ -2,7 +2,9 @@ package load
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -14,11 +16,36 @@ import (
 // only cost. Where the scheduler wants such a thread it interrupts the wait by
 // a signal, and epollWait returns.
 
-// dial begins a connection to 127.0.0.1, from an address if there is one. A
-// nonblocking connect is under way when it returns; only a failure that is
-// known at once is returned.
-func dial(port int, source netip.Addr) (fd int, errno unix.Errno) {
-	r, _, errno := unix.RawSyscall(unix.SYS_SOCKET, unix.AF_INET,
+// address is whom to connect to, as the system reads it.
+type address struct {
+	family int
+	bytes  []byte
+}
+
+// address returns the server's.
+func (p Plan) address() (address, error) {
+	if p.Path == "" {
+		to := make([]byte, unix.SizeofSockaddrInet4)
+		binary.NativeEndian.PutUint16(to, unix.AF_INET)
+		binary.BigEndian.PutUint16(to[2:], uint16(p.Port))
+		copy(to[4:], []byte{127, 0, 0, 1})
+		return address{unix.AF_INET, to}, nil
+	}
+	to := binary.NativeEndian.AppendUint16(nil, unix.AF_UNIX)
+	if name, ok := strings.CutPrefix(p.Path, "@"); ok {
+		to = append(append(to, 0), name...)
+	} else {
+		to = append(append(to, p.Path...), 0)
+	}
+	if len(to) > unix.SizeofSockaddrUnix {
+		return address{}, fmt.Errorf("path of a socket is too long: %s", p.Path)
+	}
+	return address{unix.AF_UNIX, to}, nil
+}
+
+// open makes a socket, with an address of its own if there is one.
+func open(to address, source netip.Addr) (fd int, errno unix.Errno) {
+	r, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(to.family),
 		unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if errno != 0 {
 		return -1, errno
@@ -29,14 +56,18 @@ func dial(port int, source netip.Addr) (fd int, errno unix.Errno) {
 			return -1, errno
 		}
 	}
-	addr := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: [4]byte{127, 0, 0, 1}}
-	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&addr.Port))[:], uint16(port))
-	_, _, errno = unix.RawSyscall(unix.SYS_CONNECT, r, uintptr(unsafe.Pointer(&addr)), unsafe.Sizeof(addr))
-	if errno != 0 && errno != unix.EINPROGRESS {
-		closeFd(int(r))
-		return -1, errno
-	}
 	return int(r), 0
+}
+
+// connect begins a connection. Over TCP it is under way when it returns, and only
+// a failure that is known at once is returned; to a Unix socket it is made, or
+// EAGAIN says that the backlog is full.
+func connect(fd int, to address) unix.Errno {
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&to.bytes[0])), uintptr(len(to.bytes)))
+	if errno == unix.EINPROGRESS {
+		return 0
+	}
+	return errno
 }
 
 // bind gives a socket its address; its port waits until it connects, for then

@@ -55,6 +55,7 @@ func main() {
 func readPlan() (load.Plan, bool) {
 	plan := load.Plan{Window: math.MaxInt64}
 	flag.IntVar(&plan.Port, "port", 0, "`port` to connect to")
+	flag.StringVar(&plan.Path, "unix", "", "`path` of a Unix socket to connect to instead; @name is an abstract one")
 	flag.IntVar(&plan.Clients, "clients", 16, "connections at a time; with a rate, at most")
 	flag.IntVar(&plan.Limit, "count", 0, "connections in all; 0: see -seconds")
 	seconds := flag.Float64("seconds", 0, "how long to begin new ones; 0: see -count")
@@ -82,7 +83,15 @@ func readPlan() (load.Plan, bool) {
 		plan.Window = duration(*seconds)
 	}
 	complete(&plan)
-	return plan, plan.Port > 0 && plan.Clients > 0 && plan.Lines > 0 && (plan.Limit > 0 || *seconds > 0) && flag.NArg() == 0
+	return plan, hasTarget(plan) && plan.Clients > 0 && plan.Lines > 0 && (plan.Limit > 0 || *seconds > 0) && flag.NArg() == 0
+}
+
+// hasTarget tells whether a plan says to whom to connect, once.
+func hasTarget(plan load.Plan) bool {
+	if plan.Path != "" {
+		return plan.Port == 0 && !plan.Source.IsValid()
+	}
+	return plan.Port > 0
 }
 
 // bound is what replies shouldn't take longer than.
