@@ -27,6 +27,11 @@ proc ::socketserver::load::Package {version directory files} {
         CheckLimits
         uplevel #0 [list load [file join $directory libsocketserver.so] \
                 Socketserver]
+        # The library has read them and taken them out of the environment; this
+        # array would show them on.
+        foreach name {LISTEN_PID LISTEN_FDS LISTEN_FDNAMES} {
+            unset -nocomplain ::env($name)
+        }
         foreach file $files {
             uplevel #0 [list source [file join $directory $file]]
         }

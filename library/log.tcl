@@ -96,14 +96,38 @@ proc ::socketserver::log::Megabytes {bytes} {
     return "[format %.1f [expr {$bytes / 1048576.0}]] MB"
 }
 
+# A pool as people call it, and as "ps" shows it, by its first listener: a port,
+# or the name of one that has none.
+
+proc ::socketserver::log::Called {port} {
+    expr {[string is integer -strict $port] ? "port $port" : $port}
+}
+
+proc ::socketserver::log::Title {port} {
+    if {[regexp {^unix:(@?)(.+)} $port -> abstract path]} {
+        return [expr {$abstract eq {} ? [file tail $path] : "@$path"}]
+    }
+    return $port
+}
+
+# Who is at the other end of a connection: of a Unix socket the port is the
+# process, or 0.
+
+proc ::socketserver::log::Peer {address port} {
+    if {$address ne "unix"} {
+        return "$address port $port"
+    }
+    expr {$port > 0 ? "process $port" : "a process of this machine"}
+}
+
 # Which worker of a port it is, and what it does, from its entry on the board.
 
 proc ::socketserver::log::Worker {port entry} {
     dict with entry {
-        set text "worker $pid of port $port"
+        set text "worker $pid of [Called $port]"
         set for [Seconds $age]
         if {$connections > 0} {
-            append text ", busy with $peer port $peerPort, handler\
+            append text ", busy with [Peer $peer $peerPort], handler\
                     \"$handler\", for $for"
         } elseif {$state eq "starting"} {
             append text ", not ready after $for"

@@ -9,7 +9,9 @@ namespace eval ::socketserver::options {
         -backlog      {4096   Any     fixed}
         -busyreply    {{}     Any     fixed}
         -concurrency  {{}     Open    free}
+        -control      {{}     Path    fixed}
         -defer        {0      Any     fixed}
+        -drain        {0      Seconds free}
         -exitcmd      {{}     Any     free}
         -firstbyte    {0      Any     fixed}
         -firststart   {60     Seconds free}
@@ -17,9 +19,11 @@ namespace eval ::socketserver::options {
         -group        {{}     Any     fixed}
         -head         {{}     Any     fixed}
         -headtime     {10     Any     fixed}
+        -health       {{}     Any     fixed}
         -idletime     {60     Seconds free}
         -initcmd      {{}     Any     free}
         -keep         {0      Boolean fixed}
+        -keepalive    {{}     Any     fixed}
         -leavecmd     {{}     Any     free}
         -logcmd       {{}     Prefix  free}
         -loop         {accept Loop    free}
@@ -29,6 +33,8 @@ namespace eval ::socketserver::options {
         -maxworkers   {{}     Count   free}
         -minworkers   {{}     Least   free}
         -myaddr       {{}     Any     fixed}
+        -nodelay      {0      Any     fixed}
+        -notify       {0      Boolean fixed}
         -parktimeout  {60     Any     fixed}
         -proxyfrom    {{}     Any     fixed}
         -proxytime    {5      Any     fixed}
@@ -36,17 +42,24 @@ namespace eval ::socketserver::options {
         -rateperaddr  {0      Any     fixed}
         -readycmd     {{}     Prefix  free}
         -reloadcmd    {{}     Any     free}
+        -reopencmd    {{}     Any     free}
         -reuseport    {0      Any     fixed}
         -skipgone     {none   Any     fixed}
+        -takeover     {{}     Path    fixed}
         -timeout      {0      Seconds free}
+        -unixgroup    {{}     Any     fixed}
+        -unixmode     {{}     Any     fixed}
+        -unixuser     {{}     Any     fixed}
         -user         {{}     Any     fixed}
+        -usertimeout  {0      Any     fixed}
         -workers      {{}     Count   free}
     }
     # Those of the listeners, which the library checks.
     variable listening {
-        -backlog -busyreply -defer -firstbyte -head -headtime -maxperaddr
-        -maxqueue -myaddr -parktimeout -proxyfrom -proxytime -queuetime
-        -rateperaddr -reuseport -skipgone
+        -backlog -busyreply -defer -firstbyte -head -headtime -keepalive
+        -maxperaddr -maxqueue -myaddr -nodelay -parktimeout -proxyfrom
+        -proxytime -queuetime -rateperaddr -reuseport -skipgone -unixgroup
+        -unixmode -unixuser -usertimeout
     }
     variable most 1024	;# Workers of one generation.
     variable mostOpen 100000	;# Connections of an event loop at a time.
@@ -191,6 +204,22 @@ proc ::socketserver::options::Listening {options} {
     }
 }
 
+# What a server's life has beside its listeners, as "Queue serve" takes it.
+
+proc ::socketserver::options::Extras {options} {
+    set extras {}
+    foreach name {control health takeover} {
+        if {[dict get $options -$name] ne {}} {
+            dict set extras $name [dict get $options -$name]
+        }
+    }
+    if {[dict exists $extras takeover]} {
+        dict set extras firststart \
+                [Milliseconds [dict get $options -firststart]]
+    }
+    return $extras
+}
+
 # A value of a kind, or an error. Where {} is the default it may be given.
 
 proc ::socketserver::options::CheckAny {name value} {
@@ -241,6 +270,18 @@ proc ::socketserver::options::CheckPrefix {name value} {
         Usage "bad value \"$value\" for $name: \"$command\" is not a command"
     }
     return $value
+}
+
+# A file's name that holds wherever the process goes; @name is none.
+
+proc ::socketserver::options::CheckPath {name value} {
+    if {$value eq {} || [string index $value 0] eq "@"} {
+        return $value
+    }
+    if {[string match unix:* $value]} {
+        Usage "bad value \"$value\" for $name: must be a path, without unix:"
+    }
+    file normalize $value
 }
 
 proc ::socketserver::options::CheckLoop {name value} {

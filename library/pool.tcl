@@ -3,7 +3,8 @@
 #	A pool of workers, in the process that serves: its commands. How it
 #	watches the workers, asks Go what to do about what it sees
 #	("Supervise") and does it, stands in pool_step.tcl; what it tells of
-#	them in pool_status.tcl.
+#	them in pool_status.tcl; its options in pool_options.tcl; what comes to
+#	it from other processes in pool_operators.tcl.
 
 namespace eval ::socketserver::pool {
     namespace export names of start
@@ -21,6 +22,9 @@ namespace eval ::socketserver::pool {
     }
     variable ports {}	;# First ports of those that have one: the pool's
 			;# command, process and listeners.
+    variable services {};# What operators ask of a service: who hears it.
+    variable forwarded {} ;# What came of that and is still to be heard.
+    variable spare 64	;# Slots for attached workers.
 }
 
 # ?option value ...? listener handlerProc ?listener handlerProc ...?: listens
@@ -40,8 +44,9 @@ proc ::socketserver::pool::start {args} {
             ::socketserver::Process account [dict get $options -user] \
                     [dict get $options -group]
         }
+        lassign [Listen $served $options] listeners health
         ::socketserver::Pool create ::socketserver::pool[incr counter] \
-                [Listen $served $options] $options
+                $listeners $health $options
     }
 }
 
@@ -86,9 +91,9 @@ proc ::socketserver::pool::of {listener} {
         ::socketserver::options::Usage "port $listener has several listeners:\
                 give the name of one of [dict keys $found]"
     }
-    return -code error -errorcode {SOCKETSERVER NOPOOL} "port \"$listener\"\
-            has no pool in this process: \"::socketserver::pool names\" tells\
-            which there are"
+    return -code error -errorcode {SOCKETSERVER NOPOOL} "listener\
+            \"$listener\" has no pool in this process:\
+            \"::socketserver::pool names\" tells which there are"
 }
 
 # The pools of this process by the names of their listeners, of those whose name
@@ -133,25 +138,42 @@ proc ::socketserver::pool::CheckHandler {handler options} {
 }
 
 # Listens, where there is no pool yet. To serve again what is served changes
-# nothing. A list of dicts: name, port, addresses, handler.
+# nothing. A list of dicts: name, port, addresses, handler; and the name of the
+# listener that tells of the pool's health, or {}.
 
 proc ::socketserver::pool::Listen {served options} {
     variable ports
 
-    set listeners [::socketserver::Queue serve \
+    set before [::socketserver::socket ports]
+    set listeners {}
+    set health {}
+    foreach listener [::socketserver::Queue serve \
             [::socketserver::options::Listening $options] \
-            [lmap {listener -} $served {set listener}]]
+            [lmap {listener -} $served {set listener}] \
+            [::socketserver::options::Extras $options]] {
+        if {[dict exists $listener use]} {
+            set health [dict get $listener name]
+        } else {
+            lappend listeners $listener
+        }
+    }
     set port [dict get [lindex $listeners 0] port]
     if {[dict exists $ports $port]
             && ([lindex [dict get $ports $port] 1] eq [pid]
             || ![dict get [::socketserver::socket status -port \
                     [dict get [lindex $listeners 0] name]] serving])} {
-        return -code error -errorcode {SOCKETSERVER USAGE} "port $port has\
-                a pool already: stop it, or add workers to it"
+        if {$port ni $before} {
+            # One that hasn't noticed yet that its port was closed.
+            ::socketserver::socket close -port \
+                    [dict get [lindex $listeners 0] name]
+        }
+        return -code error -errorcode {SOCKETSERVER USAGE}\
+                "[::socketserver::log::Called $port] has a pool already: stop\
+                it, or add workers to it"
     }
-    lmap listener $listeners {- handler} $served {
+    list [lmap listener $listeners {- handler} $served {
         dict set listener handler $handler
-    }
+    }] $health
 }
 
 # The server has something to tell of a port. Whether the port has a pool here
@@ -212,19 +234,25 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 ::oo::class create ::socketserver::Pool {
     # options	a dict of all of them
     # listeners	dicts: name, port, addresses, handler
-    # port	the first one's
+    # port	the first one's, or its name, if it has none
+    # health	the name of the listener that tells of the pool's, or {}
+    # service	what the server calls the pool; {}: it doesn't know of it
+    # notify	where systemd hears, and within how many us it wants to; or {}
     # owner	this process; forked children have a copy that is dead
     # supervisor board
     #		what Supervise and Board returned
     # slots	how many the board has
-    # children	pid -> dict: slot, reason of a kill
-    # queues	queue number -> generation
+    # children	pid -> dict: slot, reason of a kill, whether it is attached
+    # reopening	those that shall still be told to reopen their files
+    # queues	queue number -> generation; the last but one is fed while a
+    #		reload goes on
+    # fed	the generation of the one that is
     # seen	lines for the next snapshot
     # afterwards	what to do when the step is over
     # standing	dict: phase generation wanted minworkers maxworkers
     # timer		calls Step again
-    # counts	dict: forked ended died killed reloads failed, and of the
-    #		workers that have ended: served, taken, waited ns
+    # counts	dict: forked ended died killed reloads failed attached, and of
+    #		the workers that have ended: served, taken, waited ns
     # accepted	connections, as far as known
     # front	dict: what the server last told of those that no worker has
     # samples	list of {ms served accepted}, for rates
@@ -233,19 +261,25 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # last	the status when the pool ended
     # over	set then
     # asked	whether it has been asked to stop
+    # successor	the process that has taken over; {}: none
     # failure	why it ended without that: {reason message}
-    variable options listeners port owner supervisor board \
-            slots children queues seen afterwards standing timer counts accepted \
-            front samples whyNot lastError last over asked failure
+    variable options listeners port health service notify owner supervisor \
+            board slots children reopening queues fed seen afterwards standing \
+            timer counts accepted front samples whyNot lastError last over \
+            asked successor failure
 
-    constructor {givenListeners givenOptions} {
+    constructor {givenListeners givenHealth givenOptions} {
         set listeners $givenListeners
         set port [dict get [lindex $listeners 0] port]
+        set health $givenHealth
         set options $givenOptions
         set owner [pid]
         set over 0
         set board {}
         set supervisor {}
+        set service {}
+        set successor {}
+        set reopening {}
         set last {}
         set lastError {}
         set asked 0
@@ -260,13 +294,17 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         set front {}
         set counts {
             forked 0 ended 0 died 0 killed 0 reloads 0 failed 0
-            served 0 taken 0 waited 0
+            served 0 taken 0 waited 0 attached 0
         }
         set slots [my Slots]
-        set board [::socketserver::Board create $slots]
+        set notify [my Notify]
+        set board [::socketserver::Board create \
+                [expr {$slots + $::socketserver::pool::spare}]]
         set supervisor [::socketserver::Supervise new [my Config]]
+        my Serve
         my Later 1000
         set queues [dict create [lindex [dict keys [my Queued]] end] 1]
+        set fed 1
         lassign [::socketserver::options::Bounds $options] least most
         my Room $most
         set standing [dict create phase running generation 1 \
@@ -333,10 +371,27 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
             }
         }
         if {!$over} {
-            set asked 1
             my Ask [list stop [::socketserver::options::Milliseconds \
                     [dict get $changed -grace]]]
+            my Asked stopping
         }
+    }
+
+    # As stop, after some time in which only those that ask for the pool's
+    # health see that it will.
+
+    method drain {{seconds {}}} {
+        set changed $options
+        if {$seconds ne {}} {
+            ::socketserver::options::Plainly {
+                set changed [::socketserver::options::Read $options \
+                        [list -drain $seconds] 1]
+            }
+        }
+        my Ask [list drain {*}[lmap name {-drain -grace} {
+            ::socketserver::options::Milliseconds [dict get $changed $name]
+        }]]
+        my Asked draining
     }
 
     # Runs the event loop until the pool has stopped. An error when nobody had
@@ -354,46 +409,12 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         return
     }
 
-    # Options, of a pool that runs.
-
-    method configure args {
-        my Mine 1
-        if {[llength $args] == 0} {
-            return [::socketserver::options::Shown [my Current]]
-        }
-        if {[llength $args] == 1} {
-            return [my cget [lindex $args 0]]
-        }
-        ::socketserver::options::Plainly {
-            set changed [::socketserver::options::Read [my Current] $args 1]
-        }
-        lassign [::socketserver::options::Bounds $changed] least most
-        if {4 * $most > $slots
-                && $most > [dict get $standing maxworkers]} {
-            my Usage "this pool has room for [expr {$slots / 4}] workers:\
-                    start it with a higher -maxworkers"
-        }
-        set options $changed
-        my Room $most
-        dict set standing minworkers $least
-        dict set standing maxworkers $most
-        my Show "config [my Config]"
-        my Soon
-        return
-    }
-
-    method cget {name} {
-        ::socketserver::options::Plainly {
-            lassign [::socketserver::options::Find $name] name
-        }
-        dict get [::socketserver::options::Shown [my Current]] $name
-    }
-
     # A method that there isn't.
 
     method unknown {{name {}} args} {
         my Usage "unknown or ambiguous subcommand \"$name\": must be add, cget,\
-                configure, destroy, reload, retire, status, stop, or wait"
+                configure, destroy, drain, reload, retire, status, stop, or\
+                wait"
     }
 
     # A command prefix that calls a method of this pool, if it still exists, in
@@ -424,7 +445,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         if {[pid] != $owner} {
             return -level [expr {$level + 1}] -code error \
                     -errorcode {SOCKETSERVER NOTSERVER} \
-                    "the pool of port $port is one of process $owner"
+                    "the pool of [my Called] is one of process $owner"
         }
     }
 
@@ -437,73 +458,31 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         return -level 2 -code error -errorcode {SOCKETSERVER USAGE} $message
     }
 
-    # Makes the system give this process as many descriptors as so many
-    # workers want, twice while a generation replaces another; all there are
-    # where connections are kept.
-
-    method Room {workers} {
-        set open [dict get [::socketserver::Process limit] open]
-        set wanted [expr {$open + 2 * $workers + 64}]
-        if {[dict get $options -keep]} {
-            set wanted 2147483647
-        }
-        ::socketserver::Process raise $wanted
-    }
-
     # Where it listens, for people.
 
     method Where {} {
         set all [lmap listener $listeners {
+            set itsPort [dict get $listener port]
+            set text "[::socketserver::log::Called $itsPort] is served"
             set addresses [join [dict get $listener addresses] {, }]
-            set text "port [dict get $listener port] is served on"
-            append text " " [expr {$addresses eq {} ? "all addresses"
-                    : $addresses}]
+            if {$addresses ne {}} {
+                append text " on $addresses"
+            } elseif {[string is integer -strict $itsPort]} {
+                append text " on all addresses"
+            }
+            set text
         }]
         join $all {, }
+    }
+
+    method Called {} {
+        ::socketserver::log::Called $port
     }
 
     # A name that finds its queue.
 
     method Name {} {
         dict get [lindex $listeners 0] name
-    }
-
-    # Room for a generation, the one that replaces it, and older ones that
-    # still serve.
-
-    method Slots {} {
-        lassign [::socketserver::options::Bounds $options] - most
-        expr {min(4096, max(256, 4 * $most))}
-    }
-
-    # What the supervisor has to know of the options. A worker with an event
-    # loop closes what takes too long itself, if it can.
-
-    method Config {} {
-        lassign [::socketserver::options::Bounds $options] least most
-        foreach name {idletime timeout firststart} {
-            set $name [::socketserver::options::Milliseconds \
-                    [dict get $options -$name]]
-        }
-        if {$timeout > 0 && [dict get $options -loop] eq "event"} {
-            incr timeout 1000
-        }
-        list min $least max $most slots $slots idle $idletime \
-                timeout $timeout start 60000 first $firststart
-    }
-
-    # The options, with the numbers of workers as they are now.
-
-    method Current {} {
-        set current $options
-        if {[dict get $current -minworkers] eq {}
-                && [dict get $current -maxworkers] eq {}} {
-            dict set current -workers [dict get $standing maxworkers]
-        } else {
-            dict set current -minworkers [dict get $standing minworkers]
-            dict set current -maxworkers [dict get $standing maxworkers]
-        }
-        return $current
     }
 
     # The server has told something of the port.

@@ -24,14 +24,17 @@
         set counted [my Counted $served]
         dict create port $port \
                 listeners $listeners \
+                health $health \
+                control [dict get $options -control] \
                 state [dict get $standing phase] \
                 generation [dict get $standing generation] \
                 wanted [dict get $standing wanted] \
                 {*}$states \
+                attached [llength [my Attached]] \
                 {*}$counted \
                 served $served \
                 {*}[my Rates $served [dict get $counted accepted]] \
-                {*}[dict remove $counts served taken waited] \
+                {*}[dict remove $counts served taken waited attached] \
                 {*}$front \
                 meanWait [format %.6f [expr {$waited / 1e9 / max($taken, 1)}]] \
                 {*}[::socketserver::Process limit] \
@@ -64,6 +67,12 @@
         list accepted $accepted queued $queued
     }
 
+    # What has happened so far, as the supervisor reads it.
+
+    method Counts {} {
+        dict remove $counts taken waited
+    }
+
     method Queued {} {
         if {[catch {::socketserver::Queue list $port} lengths]} {
             return {}
@@ -71,13 +80,13 @@
         return $lengths
     }
 
-    # A dict of each worker, for users: times in seconds.
+    # A dict of each worker, for users: times in seconds. By slot, which stands
+    # first in what is known of each.
 
     method Workers {} {
-        lmap slot [lsort -integer [lmap child [dict values $children] {
-            dict get $child slot
-        }]] {
-            set entry [my Entry $slot]
+        lmap child [lsort -integer -index 1 [dict values $children]] {
+            set entry [my Entry [dict get $child slot]]
+            dict set entry attached [dict get $child attached]
             foreach key {started since age} {
                 dict set entry $key [expr {[dict get $entry $key] / 1000.0}]
             }
@@ -113,7 +122,7 @@
     }
 
     # What the board says of a slot, with the handler of the listener by which
-    # the oldest connection came.
+    # the oldest connection came; an attached worker has its own.
 
     method Entry {slot} {
         set entry [::socketserver::Board read $board $slot]
@@ -121,7 +130,7 @@
             return $entry
         }
         set listener [lindex $listeners [dict get $entry listener]]
-        if {$listener ne {}} {
+        if {$listener ne {} && $slot < $slots} {
             dict set entry handler \
                     [string range [dict get $listener handler] 0 63]
         }

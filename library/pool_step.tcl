@@ -8,13 +8,26 @@
 
     method Ask {request} {
         my Mine 2
-        if {$over || [dict get $standing phase] eq "stopping"
-                && [lindex $request 0] ne "stop"} {
+        set phase [dict get $standing phase]
+        set verb [lindex $request 0]
+        if {$over || $phase eq "stopping" && $verb ne "stop"} {
             return -level 2 -code error -errorcode {SOCKETSERVER STOPPED} \
-                    "the pool of port $port has been stopped"
+                    "the pool of [my Called] has been stopped"
+        }
+        if {$phase eq "draining" && $verb eq "reload"} {
+            return -level 2 -code error -errorcode {SOCKETSERVER STOPPED} \
+                    "the pool of [my Called] is about to stop"
         }
         my Show "request $request"
         my Soon
+        return
+    }
+
+    # It has been asked to end, and is in this phase of that from now on.
+
+    method Asked {phase} {
+        set asked 1
+        dict set standing phase $phase
         return
     }
 
@@ -53,6 +66,7 @@
             if {[regexp -line {^fork } $answer]} {
                 my Flush
             }
+            my Reopening
             foreach line [split $answer \n] {
                 if {[regexp {^problem (.*)} $line -> problem]} {
                     # It is forgotten.
@@ -87,7 +101,7 @@
                 || $port in [::socketserver::socket ports]} {
             return
         }
-        my Fail CLOSED "port $port was closed: its pool stops" \
+        my Fail CLOSED "[my Called] was closed: its pool stops" \
                 [dict get $options -grace]
     }
 
@@ -103,6 +117,7 @@
         lassign [::socketserver::Board lines $board] served workers
         my Sample $served
         set text "now [::socketserver::Process clock]\n$seen"
+        append text "counts [my Counts]\n"
         set lengths [my Queued]
         dict for {number generation} $queues {
             if {[dict exists $lengths $number]} {
@@ -136,7 +151,7 @@
         }
         ::socketserver::Board assign $board $slot $pid $generation
         dict incr counts forked
-        dict set children $pid [dict create slot $slot reason {}]
+        dict set children $pid [dict create slot $slot reason {} attached 0]
         if {[catch {
             ::socketserver::Process watch $pid [my Callback Died]
         } message]} {
@@ -184,7 +199,11 @@
         set slot [dict get $children $pid slot]
         dict set children $pid reason $reason
         try {
-            if {$limit > 0} {
+            if {[dict get $children $pid attached]} {
+                if {![my Detach $pid $slot $signal $limit]} {
+                    return
+                }
+            } elseif {$limit > 0} {
                 if {![::socketserver::Board kill $board $slot $limit]} {
                     dict set children $pid reason {}
                     my Show "spared $pid"
@@ -254,6 +273,7 @@
             my Show "failed switch"
             return
         }
+        set fed [lindex [dict values $queues] end]
         dict incr counts reloads
         my Show "did switch"
     }
@@ -269,7 +289,7 @@
         if {$port ni [::socketserver::socket ports]} {
             return
         }
-        my Try "can't close port $port" {
+        my Try "can't close [my Called]" {
             ::socketserver::socket close -port [my Name]
         }
     }
@@ -283,6 +303,9 @@
     # How the first workers came up, or not.
 
     method DoReady {n} {
+        if {![my TakeOver]} {
+            return
+        }
         my Tell info "ready: $n workers"
         if {[dict get $options -readycmd] ne {}} {
             my Afterwards ::socketserver::pool::Ready [self] \
@@ -291,7 +314,7 @@
     }
 
     method DoFail {} {
-        set message "no worker of port $port came up within\
+        set message "no worker of [my Called] came up within\
                 [dict get $options -firststart] s"
         if {$whyNot ne {}} {
             append message ": $whyNot"
@@ -311,6 +334,10 @@
             }
             grown - shrunk {
                 set text "$second workers instead of $first"
+            }
+            drain {
+                set text "draining: stopping in\
+                        [::socketserver::log::Seconds $first]"
             }
             reload {
                 set text "reload: generation $first comes up"
@@ -357,14 +384,17 @@
         return $why
     }
 
-    # The end. What no worker has taken is closed.
+    # The end. What no worker has taken is closed, or the successor's.
 
     method DoStopped {} {
-        my Discard
+        if {$successor eq {}} {
+            my Discard
+        }
         dict set standing phase stopped
         set last [dict merge [my status] {workers {}}]
         my Release
-        my Tell info "stopped"
+        my Tell info [expr {$successor eq {} ? "stopped"
+                : "stopped: process $successor has taken over"}]
         set over 1
     }
 
@@ -380,13 +410,15 @@
     method Release {} {
         ::socketserver::Timer cancel $timer
         foreach {what how} {
+            service {::socketserver::Queue done}
             board {::socketserver::Board destroy}
             supervisor {::socketserver::Supervise end}
         } {
             if {[set $what] ne {}} {
-                {*}$how [set $what]
+                my Try "can't give back the $what" {{*}$how [set $what]}
             }
         }
+        dict unset ::socketserver::pool::services $service
         dict unset ::socketserver::pool::ports $port
     }
 
@@ -397,25 +429,39 @@
         if {$over || ![dict exists $children $pid]} {
             return
         }
-        set child [dict get $children $pid]
-        set slot [dict get $child slot]
-        set entry [my Entry $slot]
-        dict unset children $pid
-        ::socketserver::Board release $board $slot
+        set reason [dict get $children $pid reason]
+        set entry [my Bury $pid]
         set clean [my Clean $entry $how]
-        foreach key {served taken waited} {
-            dict incr counts $key [dict get $entry $key]
-        }
         dict incr counts \
                 [expr {$clean && ![dict get $entry connections]
                 ? "ended" : "died"}]
-        set line "died $pid $slot"
-        foreach key {generation state age connections served dismissed} {
-            append line " " [dict get $entry $key]
-        }
-        my Show "$line $clean"
+        my Show "died [my Line $entry] $clean"
         my Soon
-        my Obituary $entry [dict get $child reason] $how $clean
+        my Obituary $entry $reason $how $clean
+    }
+
+    # Takes a worker that has gone off the board, and counts what it has done.
+    # Its entry.
+
+    method Bury {pid} {
+        set slot [dict get $children $pid slot]
+        set entry [my Entry $slot]
+        dict unset children $pid
+        ::socketserver::Board release $board $slot
+        foreach key {served taken waited} {
+            dict incr counts $key [dict get $entry $key]
+        }
+        return $entry
+    }
+
+    # An entry as the supervisor reads it.
+
+    method Line {entry} {
+        lmap key {
+            pid slot generation state age connections served dismissed
+        } {
+            dict get $entry $key
+        }
     }
 
     # Whether a worker ended as it should: with status 0, or, when somebody
@@ -445,26 +491,30 @@
             set level info
         }
         set text "[::socketserver::log::Worker $port $entry]:\
-                [::socketserver::log::End $how]"
-        switch -- $reason {
-            timeout {
-                append text " for its -timeout\
-                        [dict get $options -timeout] s"
-            }
-            start {
-                append text ": it did not become ready"
-            }
-            end {
-                append text ": it did not end"
-            }
-            grace {
-                append text ": the time to stop was over"
-            }
-        }
+                [::socketserver::log::End $how][my Because $reason]"
         if {$note ne {}} {
             append text ": $note"
         }
         append text " ([dict get $entry served] served[::socketserver::log::Used $how])"
         my Tell $level $text
+    }
+
+    # Why it was killed, if it was.
+
+    method Because {reason} {
+        switch -- $reason {
+            timeout {
+                return " for its -timeout [dict get $options -timeout] s"
+            }
+            start {
+                return ": it did not become ready"
+            }
+            end {
+                return ": it did not end"
+            }
+            grace {
+                return ": the time to stop was over"
+            }
+        }
     }
 }

@@ -20,7 +20,8 @@ proc ::socketserver::serve {args} {
     }
     ::socketserver::options::Plainly {
         pool::Words ::socketserver::serve $args
-        server::Serve -logcmd ::socketserver::log::Print {*}$args
+        server::Serve -logcmd ::socketserver::log::Print -notify 1 \
+                -takeover [upgrade::Told] {*}$args
     }
     return
 }
@@ -36,8 +37,9 @@ proc ::socketserver::server::Serve {args} {
     try {
         set pool [::socketserver::pool start {*}$args]
         try {
-            ::socketserver::Process title \
-                    server:[dict get [$pool status] port]
+            ::socketserver::Process title server:[::socketserver::log::Title \
+                    [dict get [$pool status] port]]
+            CloseUnclaimed
             foreach signal $early {
                 Obey $signal
             }
@@ -53,6 +55,21 @@ proc ::socketserver::server::Serve {args} {
         set pool {}
         set early {}
         set process {}
+        set ::socketserver::upgrade::successor {}
+    }
+}
+
+# Sockets that were passed to this process and no listener has claimed: they
+# would never be served.
+
+proc ::socketserver::server::CloseUnclaimed {} {
+    variable pool
+
+    set names [::socketserver::Queue passed close]
+    if {[llength $names] > 0} {
+        ::socketserver::log::Tell [$pool cget -logcmd] warning "no listener\
+                has claimed these sockets that were passed, so they are\
+                closed: [join $names {, }]"
     }
 }
 
@@ -66,31 +83,63 @@ proc ::socketserver::server::Obey {signal} {
         lappend early $signal
         return
     }
-    set stopping [expr {[dict get [$pool status] state] ni
-            {running reloading}}]
+    set state [dict get [$pool status] state]
     switch -- $signal {
         TERM - INT {
-            $pool stop
-            if {$stopping} {
-                # Said twice: at once.
-                $pool stop -grace 0
-                $pool stop -grace 0
-            }
+            End $signal $state
+            return
         }
-        HUP {
-            if {!$stopping} {
-                $pool reload
+        USR1 {
+            if {[$pool cget -reopencmd] ne {}} {
+                Reopen
+                return
             }
+            set signal TTIN
         }
-        TTIN - USR1 {
-            if {!$stopping} {
-                $pool add
-            }
-        }
-        TTOU {
-            if {!$stopping} {
-                $pool retire
-            }
+        USR2 {
+            ::socketserver::upgrade::Begin $pool
+            return
         }
     }
+    if {$state ni {running reloading}} {
+        return
+    }
+    $pool [dict get {HUP reload TTIN add TTOU retire} $signal]
+}
+
+# Each time it is said it ends sooner.
+
+proc ::socketserver::server::End {signal state} {
+    variable pool
+
+    if {$state in {running reloading draining}} {
+        ::socketserver::upgrade::GiveUp
+    }
+    if {$state in {running reloading} && $signal eq "TERM"
+            && [$pool cget -drain] > 0} {
+        $pool drain
+        return
+    }
+    $pool stop
+    if {$state ni {running reloading draining}} {
+        # At once: the first ends the grace time, the second kills.
+        $pool stop -grace 0
+        $pool stop -grace 0
+    }
+}
+
+# Has the server and then all workers reopen their log files, and the like. The
+# script may do away with the pool.
+
+proc ::socketserver::server::Reopen {} {
+    variable pool
+
+    set script [$pool cget -reopencmd]
+    set logCmd [$pool cget -logcmd]
+    set method [info object namespace $pool]::my
+    if {[catch {uplevel #0 $script} message problem] == 1} {
+        ::socketserver::log::Tell $logCmd error \
+                "-reopencmd failed: $message" $problem
+    }
+    ::socketserver::pool::Call $method Here Reopen
 }

@@ -30,7 +30,7 @@ namespace eval ::socketserver::worker {
 #	options			those of the pool
 #	handlers		command prefixes, in the order of the listeners
 #	port listener queue	where connections come from: the first listener's
-#				port and name
+#				port, if it has one, and name
 #	board slot generation	where to show what it does
 
 proc ::socketserver::worker::Run {given} {
@@ -62,12 +62,13 @@ proc ::socketserver::worker::Begin {} {
     variable handlers
 
     Forget
-    ::socketserver::Signals worker ::socketserver::worker::Leave
+    CatchSignals
     HearErrors
     # What the server has drawn, all its workers would draw again.
     expr {srand(([clock microseconds] ^ ([pid] << 12)) & 0x7fffffff)}
     dict with settings {
-        ::socketserver::Process title worker:$port
+        ::socketserver::Process title \
+                worker:[::socketserver::log::Title $port]
         ::socketserver::Board take $board $slot $generation \
                 [lindex $handlers 0]
         try {
@@ -125,10 +126,12 @@ proc ::socketserver::worker::WentAway {message code} {
     return 1
 }
 
-# What the application had planned in the server, and what it listens to
-# there, is the server's business.
+# What the application had planned in the server, what it listens to there, and
+# what systemd or a predecessor has told it, is the server's business.
 
 proc ::socketserver::worker::Forget {} {
+    ::socketserver::notify::Forget
+    ::socketserver::upgrade::Told
     foreach planned [after info] {
         after cancel $planned
     }
@@ -310,19 +313,23 @@ proc ::socketserver::worker::Handle {how sock address peerPort} {
 proc ::socketserver::worker::Failed {
     handler sock address peerPort message problem
 } {
-    if {[Gone $sock [dict get $problem -errorcode]]} {
-        Tell info "$address port $peerPort went away: $message"
+    set peer [::socketserver::log::Peer $address $peerPort]
+    if {[Gone $sock $address $message [dict get $problem -errorcode]]} {
+        Tell info "$peer went away: $message"
         return
     }
-    Tell error "handler \"$handler\" failed, serving $address port\
-            $peerPort: $message" $problem
+    Tell error "handler \"$handler\" failed, serving $peer: $message" $problem
 }
 
 # Whether a connection's client is gone, and that is what failed.
 
-proc ::socketserver::worker::Gone {sock code} {
+proc ::socketserver::worker::Gone {sock address message code} {
     if {![IsLoss $code]} {
         return 0
+    }
+    # The peer of a Unix socket has a name to its end and after.
+    if {$address eq "unix"} {
+        return [expr {[string first \"$sock\" $message] >= 0}]
     }
     # The last is what package tls has to say of an end without goodbye.
     expr {![Has $sock -peername]
@@ -364,13 +371,15 @@ proc ::socketserver::worker::Keep {sock address peerPort} {
 proc ::socketserver::worker::NotKept {
     sock address peerPort message problem
 } {
-    set known [Gone $sock [dict get $problem -errorcode]]
+    set code [dict get $problem -errorcode]
+    set known [expr {$address eq "unix" ? [IsLoss $code]
+            : [Gone $sock $address $message $code]}]
     catch {chan close $sock}
+    set peer [::socketserver::log::Peer $address $peerPort]
     if {$known} {
-        Tell info "$address port $peerPort went away: $message"
+        Tell info "$peer went away: $message"
     } else {
-        Tell error "can't keep the connection of $address port $peerPort:\
-                $message" $problem
+        Tell error "can't keep the connection of $peer: $message" $problem
     }
 }
 
@@ -391,10 +400,12 @@ proc ::socketserver::worker::Close {sock address peerPort} {
         chan configure $sock -blocking 1
         chan close $sock
     } trap {POSIX EPIPE} {message} - trap {POSIX ECONNRESET} {message} {
-        Tell info "$address port $peerPort went away: $message"
+        Tell info "[::socketserver::log::Peer $address $peerPort] went away:\
+                $message"
     } on error {message problem} {
-        Tell error "can't close the connection of $address port\
-                $peerPort: $message" $problem
+        Tell error "can't close the connection of\
+                [::socketserver::log::Peer $address $peerPort]: $message" \
+                $problem
     }
 }
 
@@ -426,10 +437,30 @@ proc ::socketserver::worker::Retiring {} {
     }
 }
 
+# TERM, and USR1 where there is something to do about it. Without a command for
+# it, it must not be caught.
+
+proc ::socketserver::worker::CatchSignals {} {
+    variable options
+    set call {::socketserver::Signals worker ::socketserver::worker::Obey}
+    if {[dict get $options -reopencmd] ne {}} {
+        lappend call {TERM USR1}
+    }
+    {*}$call
+}
+
+proc ::socketserver::worker::Obey {signal} {
+    if {$signal eq "USR1"} {
+        Evaluate -reopencmd
+    } else {
+        Leave
+    }
+}
+
 # SIGTERM came: the event loop takes no more. (The accept loop sees it by
 # itself.)
 
-proc ::socketserver::worker::Leave {signal} {
+proc ::socketserver::worker::Leave {} {
     variable options
     variable settings
     variable leaving

@@ -61,7 +61,7 @@ proc ::socketserver::worker::Take {sock address peerPort} {
             [list ::socketserver::worker::Given $sock]
     set limit [::socketserver::options::Milliseconds \
             [dict get $options -timeout]]
-    dict set clients $sock "$address port $peerPort"
+    dict set clients $sock [::socketserver::log::Peer $address $peerPort]
     if {$limit > 0} {
         dict set bounds $sock [list \
                 [expr {[::socketserver::Process clock] + $limit}] \

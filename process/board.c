@@ -11,14 +11,20 @@
 #include "clock.h"
 #include "fork.h"
 #include "group.h"
+#include "limit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
 
 #define READ_TRIES	 1000	/* Of a reader, where the writer is faster. */
 
@@ -52,8 +58,10 @@ typedef struct Board {
     int number;			/* Names it. */
     int count;			/* How many slots. */
     int process;		/* Who made it, as SsForkCount tells. */
+    int fd;			/* That process's, for those that attach; -1:
+				 * attached itself. */
     Slot *slots;		/* Shared with the processes forked from the
-				 * one that made it. */
+				 * one that made it, and those. */
     Child children[];		/* Of the slots. */
 } Board;
 
@@ -65,9 +73,44 @@ static Slot *ownSlotPtr = NULL;	/* This process's, or NULL. */
 
 static const SsBoardEntry noEntry;
 
-int
-SsBoardCreate(
-    int count)			/* How many slots, 1 or more. */
+/*
+ * A memory file for so many slots, which stays as long as it is: without that,
+ * who has its descriptor could end each process that looks at it.  -1 with
+ * errno.  The lock is held, so that no child gets it.
+ */
+static int
+OpenLocked(int count)
+{
+    int error;
+    int fd = SsAboveStdio(memfd_create("socketserver-board",
+	    MFD_CLOEXEC | MFD_ALLOW_SEALING));
+
+    if (fd < 0) {
+	return -1;
+    }
+    if (ftruncate(fd, (off_t) (count * sizeof(Slot))) < 0
+	    || fcntl(fd, F_ADD_SEALS, SEALS) < 0) {
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+    }
+    SsForkCloses(fd);
+    return fd;
+}
+
+static void
+CloseLocked(Board *boardPtr)
+{
+    if (boardPtr->fd >= 0 && boardPtr->process == SsForkCount()) {
+	SsForkKeeps(boardPtr->fd);
+	close(boardPtr->fd);
+    }
+}
+
+/* Makes a board of a memory file known; returns its number, or -1. */
+static int
+AddLocked(int fd, int count)
 {
     Board *boardPtr = (Board *) calloc(1,
 	    sizeof(Board) + count * sizeof(Child));
@@ -75,20 +118,65 @@ SsBoardCreate(
     if (boardPtr == NULL) {
 	return -1;
     }
-    boardPtr->count = count;
-    boardPtr->process = SsForkCount();
     boardPtr->slots = (Slot *) mmap(NULL, count * sizeof(Slot),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (boardPtr->slots == MAP_FAILED) {
 	free(boardPtr);
 	return -1;
     }
-    SsForkLock();
+    boardPtr->count = count;
+    boardPtr->process = SsForkCount();
+    boardPtr->fd = -1;
     boardPtr->number = ++lastNumber;
     boardPtr->nextPtr = firstBoardPtr;
     firstBoardPtr = boardPtr;
-    SsForkUnlock();
     return boardPtr->number;
+}
+
+int
+SsBoardCreate(
+    int count)			/* How many slots, 1 or more. */
+{
+    int fd, error, number = -1;
+
+    SsForkLock();
+    fd = OpenLocked(count);
+    if (fd >= 0) {
+	number = AddLocked(fd, count);
+	error = errno;
+	if (number >= 0) {
+	    firstBoardPtr->fd = fd;
+	} else {
+	    SsForkKeeps(fd);
+	    close(fd);
+	}
+	errno = error;
+    }
+    SsForkUnlock();
+    return number;
+}
+
+int
+SsBoardAttach(int fd, int slots)
+{
+    int seals = fcntl(fd, F_GET_SEALS), number;
+    struct stat file;
+    off_t count;
+
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &file) < 0) {
+	errno = EINVAL;
+	return -1;
+    }
+    count = file.st_size / (off_t) sizeof(Slot);
+    if (file.st_size % (off_t) sizeof(Slot) != 0 || slots < 1
+	    || count < slots || count > SS_BOARD_MOST) {
+	errno = EINVAL;
+	return -1;
+    }
+    SsForkLock();
+    number = AddLocked(fd, (int) count);
+    SsForkUnlock();
+    return number;
 }
 
 static Board *
@@ -111,6 +199,15 @@ SsBoardSize(int board)
     Board *boardPtr = Find(board);
 
     return (boardPtr == NULL) ? -1 : boardPtr->count;
+}
+
+int
+SsBoardFd(int board)
+{
+    Board *boardPtr = Find(board);
+
+    return (boardPtr != NULL && boardPtr->process == SsForkCount())
+	    ? boardPtr->fd : -1;
 }
 
 static void
@@ -136,6 +233,21 @@ FreeLocked(Slot *slotPtr)
     }
 }
 
+/* What one that has attached did, the board's maker is still to read. */
+static void
+LeaveLocked(const Board *boardPtr)
+{
+    if (ownSlotPtr < boardPtr->slots
+	    || ownSlotPtr >= boardPtr->slots + boardPtr->count) {
+	return;
+    }
+    if (boardPtr->fd < 0) {
+	ownSlotPtr = NULL;
+    } else {
+	FreeLocked(ownSlotPtr);
+    }
+}
+
 void
 SsBoardDestroy(int board)
 {
@@ -146,10 +258,8 @@ SsBoardDestroy(int board)
 	linkPtr = &(*linkPtr)->nextPtr;
     }
     *linkPtr = boardPtr->nextPtr;
-    if (ownSlotPtr >= boardPtr->slots
-	    && ownSlotPtr < boardPtr->slots + boardPtr->count) {
-	FreeLocked(ownSlotPtr);
-    }
+    LeaveLocked(boardPtr);
+    CloseLocked(boardPtr);
     SsForkUnlock();
     munmap(boardPtr->slots, boardPtr->count * sizeof(Slot));
     free(boardPtr);
@@ -211,11 +321,12 @@ void
 SsBoardTake(
     int board,
     int slot,
+    pid_t pid,
     int generation,
     const char *handler)	/* UTF-8. */
 {
     Slot *slotPtr = &Find(board)->slots[slot];
-    SsBoardEntry entry = { .state = SS_BOARD_STARTING, .pid = getpid(),
+    SsBoardEntry entry = { .state = SS_BOARD_STARTING, .pid = pid,
 	.generation = generation, .started = SsMilliseconds() };
 
     entry.since = entry.started;
@@ -227,6 +338,17 @@ SsBoardTake(
     ownSlotPtr = slotPtr;
     Write(slotPtr, &entry);
     SsForkUnlock();
+}
+
+int
+SsBoardHasOwn(void)
+{
+    int has;
+
+    SsForkLock();
+    has = (ownSlotPtr != NULL);
+    SsForkUnlock();
+    return has;
 }
 
 int
@@ -255,6 +377,19 @@ SsBoardSet(int board, int slot, SsBoardState state, const char *note,
     }
     SsForkUnlock();
     return isOwn ? 0 : -1;
+}
+
+void
+SsBoardRetireLocked(void)
+{
+    SsBoardEntry entry;
+
+    if (ownSlotPtr != NULL) {
+	entry = ownSlotPtr->copies[ownSlotPtr->sequence % 2];
+	entry.state = SS_BOARD_RETIRING;
+	entry.dismissed = 1;
+	Write(ownSlotPtr, &entry);
+    }
 }
 
 static void
@@ -315,7 +450,7 @@ Check(
     entryPtr->taken = Within(0, entryPtr->taken, MOST_SERVED);
     entryPtr->waited = Within(0, entryPtr->waited, MOST_WAITED);
     entryPtr->dismissed = (entryPtr->dismissed != 0);
-    entryPtr->peerPort = Within(0, entryPtr->peerPort, UINT16_MAX);
+    entryPtr->peerPort = Within(0, entryPtr->peerPort, INT_MAX);
     entryPtr->listener = Within(0, entryPtr->listener, UINT16_MAX);
     CheckText(entryPtr->peer, sizeof(entryPtr->peer));
     CheckText(entryPtr->handler, sizeof(entryPtr->handler));

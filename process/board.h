@@ -1,7 +1,7 @@
 /*
  * A scoreboard: what each worker is doing, in memory that all processes forked
- * after it was made share, so that it can be read while they run and survives
- * any of them.  Nothing here knows Tcl.
+ * after it was made share, and those that get its descriptor, so that it can be
+ * read while they run and survives any of them.  Nothing here knows Tcl.
  *
  * Whoever reads checks: a worker may have been taken over.  Which child a slot
  * belongs to, and since when, the process that made the board knows by itself.
@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SS_BOARD_MOST	 4096	/* Slots of a board. */
+#define SS_BOARD_MOST	 4160	/* Slots of a board: a pool's workers, and 64
+				 * that attach themselves. */
 #define SS_ADDRESS_SIZE	 64	/* An IPv6 address, '%', an interface, NUL. */
 #define SS_HANDLER_SIZE	 65	/* 64 bytes of a handler's text, NUL. */
 #define SS_NOTE_SIZE	 256
@@ -72,6 +73,20 @@ typedef struct SsBoardPeer {
 int		SsBoardCreate(int count);
 void		SsBoardDestroy(int board);
 
+/*
+ * The board's memory, for another process: a memory file that can neither grow
+ * nor shrink, the board's own, close-on-exec and closed in forked children; -1
+ * where this process hasn't made it.
+ */
+int		SsBoardFd(int board);
+
+/*
+ * In that other process: the board that has at least so many slots, by such a
+ * descriptor, which stays the caller's.  As SsBoardCreate; EINVAL: it is none.
+ * When it is destroyed, the slot goes on to say what was last.
+ */
+int		SsBoardAttach(int fd, int slots);
+
 /* How many slots, or -1: there is no such board.  All others want one. */
 int		SsBoardSize(int board);
 
@@ -81,13 +96,22 @@ void		SsBoardAssign(int board, int slot, pid_t pid, int generation);
 /* The slot is free, whoever had it. */
 void		SsBoardRelease(int board, int slot);
 
-/* In a worker: the slot is its own; one that it had is free again. */
-void		SsBoardTake(int board, int slot, int generation,
+/*
+ * In a worker: the slot is its own; one that it had is free again.  The pid is
+ * what the server knows it by, whose namespace may be another.
+ */
+void		SsBoardTake(int board, int slot, pid_t pid, int generation,
 		    const char *handler);
+
+/* Whether this process has a slot of its own. */
+int		SsBoardHasOwn(void);
 
 /* Sets what isn't 0 of its own slot.  Returns 0; -1: it isn't its own. */
 int		SsBoardSet(int board, int slot, SsBoardState state,
 		    const char *note, int dismissed);
+
+/* Its own slot says from now on that it takes no more, if it has one. */
+void		SsBoardRetireLocked(void);
 
 /* Copies what a slot says, all of one moment; returns whether it is in use. */
 int		SsBoardRead(int board, int slot, SsBoardEntry *entryPtr);

@@ -1,8 +1,10 @@
 #include "fork.h"
 #include "dispositions.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 static pthread_mutex_t forkMutex = PTHREAD_MUTEX_INITIALIZER;
@@ -10,6 +12,9 @@ static pthread_mutex_t forkMutex = PTHREAD_MUTEX_INITIALIZER;
 static int *serverFds = NULL;	/* What a child closes; guarded by forkMutex. */
 static int numServerFds = 0;
 static int maxServerFds = 0;
+
+static __thread int sparedFd
+	__attribute__((tls_model("initial-exec"))) = -1;
 
 static int forkCount = 0;
 
@@ -26,7 +31,9 @@ InChild(void)
 
     forkCount++;
     for (i = 0; i < numServerFds; i++) {
-	close(serverFds[i]);
+	if (serverFds[i] != sparedFd) {
+	    close(serverFds[i]);
+	}
     }
     numServerFds = 0;
     SsDispositionsGiveBack();
@@ -51,6 +58,23 @@ void
 SsForkUnlock(void)
 {
     pthread_mutex_unlock(&forkMutex);
+}
+
+void
+SsForkSpares(int fd)
+{
+    sparedFd = fd;
+}
+
+void
+SsForkSilence(int fd)
+{
+    int silent = (fd < 0) ? -1 : eventfd(0, EFD_CLOEXEC);
+
+    if (silent >= 0 && silent != fd) {
+	dup3(silent, fd, O_CLOEXEC);
+	close(silent);
+    }
 }
 
 int

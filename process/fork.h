@@ -40,4 +40,15 @@ int		SsForkCount(void);
 void		SsForkCloses(int fd);
 void		SsForkKeeps(int fd);
 
+/*
+ * In a forked child, safe between fork and exec: puts something silent under
+ * the number of a descriptor that was on the list, -1 being none.  An event
+ * loop may still wait for it: closed it would make select fail, and another
+ * file that got the number would be taken for it.
+ */
+void		SsForkSilence(int fd);
+
+/* What children of this thread keep all the same; -1: nothing. */
+void		SsForkSpares(int fd);
+
 #endif /* SS_FORK_H */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/types.h>
@@ -137,4 +138,30 @@ SsIdentity(Tcl_Interp *interp, const char *user, const char *group,
 		" still go back", user);
     }
     return TCL_OK;
+}
+
+/* Numbers above those of an int are as good as none. */
+static int
+Number(const char *text)
+{
+    unsigned long number;
+
+    return (ReadNumber(text, &number) && number <= INT_MAX) ? (int) number
+	    : -1;
+}
+
+int
+SsIdentityUser(const char *user)
+{
+    const struct passwd *userPtr = getpwnam(user);
+
+    return (userPtr != NULL) ? (int) userPtr->pw_uid : Number(user);
+}
+
+int
+SsIdentityGroup(const char *group)
+{
+    const struct group *groupPtr = getgrnam(group);
+
+    return (groupPtr != NULL) ? (int) groupPtr->gr_gid : Number(group);
 }

@@ -14,4 +14,8 @@
 int		SsIdentity(Tcl_Interp *interp, const char *user,
 		    const char *group, int become);
 
+/* The number of a user or a group by name or number, or -1. */
+int		SsIdentityUser(const char *user);
+int		SsIdentityGroup(const char *group);
+
 #endif /* SS_IDENTITY_H */

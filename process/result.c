@@ -48,9 +48,9 @@ SsErrorPosix(
 }
 
 int
-SsErrorClosed(Tcl_Interp *interp, int port)
+SsErrorClosed(Tcl_Interp *interp, const char *called)
 {
     return SsErrorOurs(interp, "CLOSED",
-	    "port %d is closed and its queue is empty: serve it again before"
-	    " you ask for a connection", port);
+	    "%s is closed and its queue is empty: serve it again before"
+	    " you ask for a connection", called);
 }

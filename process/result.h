@@ -20,6 +20,6 @@ int		SsErrorPosix(Tcl_Interp *interp, int error,
 		    const char *format, ...);
 
 /* Of a port that was served, to who asks for connections. */
-int		SsErrorClosed(Tcl_Interp *interp, int port);
+int		SsErrorClosed(Tcl_Interp *interp, const char *called);
 
 #endif /* SS_RESULT_H */

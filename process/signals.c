@@ -25,7 +25,7 @@
 /* What people send to steer a program. */
 
 static const int numbers[] = {
-    SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1
+    SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2
 };
 
 #define COUNT (int) (sizeof(numbers) / sizeof(numbers[0]))
@@ -38,6 +38,7 @@ typedef struct Catcher {	/* Who hears of signals in this process. */
     Tcl_Obj *prefixPtr;		/* Called with a signal's name. */
     int readFd;			/* The pipe's read end, owned; -1: none. */
     int process;		/* Of which process, as SsForkCount tells. */
+    Tcl_ThreadId thread;	/* In which thread. */
 } Catcher;
 
 static Catcher catcher;		/* Who it is the fork lock guards; the rest is
@@ -53,6 +54,12 @@ static volatile pid_t handlersPid = 0;
 static volatile sig_atomic_t isWorker = 0;
 static volatile sig_atomic_t stopping = 0;
 				/* TERM came to this worker. */
+static volatile sig_atomic_t isWanted[NSIG];
+				/* What a worker hears besides. */
+static volatile sig_atomic_t hasCome[NSIG];
+				/* Of that, what has come and wasn't told... */
+static volatile sig_atomic_t anyHasCome = 0;
+				/* ...if any was. */
 
 /* A signal that finds the pipe full is the last of thousands. */
 static void
@@ -62,8 +69,13 @@ Handler(int number)
     int saved = errno;
     ssize_t written;
 
-    if (handlersPid == getpid() && (!isWorker || number == SIGTERM)) {
-	stopping = isWorker;
+    if (handlersPid == getpid() && (!isWorker || number == SIGTERM
+	    || isWanted[number])) {
+	if (isWorker && isWanted[number]) {
+	    hasCome[number] = anyHasCome = 1;
+	} else {
+	    stopping = isWorker;
+	}
 	written = write(writeFd, &byte, 1);
 	(void) written;
     }
@@ -96,7 +108,7 @@ SsSignalsGiveBack(void)
     if (fd >= 0) {
 	close(fd);
     }
-    stopping = 0;
+    stopping = anyHasCome = 0;
 }
 
 void
@@ -129,19 +141,58 @@ InterpDeleted(void *clientData, Tcl_Interp *interp)
     SsSignalsRestore(interp);
 }
 
-/* One signal at a time: the command that is called may end this. */
+static void
+Tell(int number)
+{
+    char name[SS_SIGNAL_NAME_SIZE];
+
+    SsSignalName(number, name);
+    SsCallbackTell(catcher.interp, catcher.prefixPtr,
+	    Tcl_NewStringObj(name, -1));
+}
+
+/*
+ * One signal at a time: the command that is called may end this.  What a worker
+ * hears besides TERM may have been told without an event loop.
+ */
 static void
 FileProc(void *clientData, int mask)
 {
-    char name[SS_SIGNAL_NAME_SIZE];
     unsigned char number;
 
     if (catcher.process != SsForkCount()) {
 	SsSignalsRestore(NULL);	/* What came is the parent's. */
-    } else if (read(catcher.readFd, &number, 1) == 1) {
-	SsSignalName(number, name);
-	SsCallbackTell(catcher.interp, catcher.prefixPtr,
-		Tcl_NewStringObj(name, -1));
+    } else if (read(catcher.readFd, &number, 1) == 1
+	    && (!isWanted[number] || hasCome[number])) {
+	hasCome[number] = 0;
+	Tell(number);
+    }
+}
+
+int
+SsSignalsWaiting(void)
+{
+    return anyHasCome && catcher.interp != NULL
+	    && catcher.process == SsForkCount()
+	    && catcher.thread == Tcl_GetCurrentThread();
+}
+
+/* What comes meanwhile is told, too, or next time. */
+void
+SsSignalsTell(void)
+{
+    int i, number;
+
+    if (!SsSignalsWaiting()) {
+	return;
+    }
+    anyHasCome = 0;
+    for (i = 0; i < COUNT && catcher.interp != NULL; i++) {
+	number = numbers[i];
+	if (hasCome[number]) {
+	    hasCome[number] = 0;
+	    Tell(number);
+	}
     }
 }
 
@@ -163,17 +214,18 @@ OpenPipe(void)
     return (catcher.readFd < 0) ? error : (writeFd < 0) ? errno : 0;
 }
 
-int
-SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr, int worker)
+/* Makes an interpreter the one that hears; TCL_ERROR: there is one. */
+static int
+Begin(Tcl_Interp *interp, Tcl_Obj *prefixPtr)
 {
-    struct sigaction action = { .sa_handler = Handler };
-    int i, error, isTaken;
+    int isTaken;
 
     SsSignalsRestore(NULL);
     SsForkLock();
     isTaken = (catcher.interp != NULL);
     if (!isTaken) {
-	catcher = (Catcher) { interp, prefixPtr, -1, SsForkCount() };
+	catcher = (Catcher) { interp, prefixPtr, -1, SsForkCount(),
+	    Tcl_GetCurrentThread() };
     }
     SsForkUnlock();
     if (isTaken) {
@@ -183,12 +235,15 @@ SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr, int worker)
     }
     Tcl_IncrRefCount(prefixPtr);
     Tcl_SetAssocData(interp, ASSOC_KEY, InterpDeleted, NULL);
-    error = OpenPipe();
-    if (error != 0) {
-	SsSignalsRestore(interp);
-	return SsErrorPosix(interp, error, "can't catch signals: %m");
-    }
-    Tcl_CreateFileHandler(catcher.readFd, TCL_READABLE, FileProc, NULL);
+    return TCL_OK;
+}
+
+static void
+SetHandlers(int worker)
+{
+    struct sigaction action = { .sa_handler = Handler };
+    int i;
+
     handlersPid = getpid();
     isWorker = worker;
     sigfillset(&action.sa_mask);
@@ -199,7 +254,43 @@ SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr, int worker)
 	}
 	sigaction(numbers[i], &action, &before[i]);
     }
+}
+
+int
+SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr, int worker,
+    const int *wanted)
+{
+    int i, error;
+
+    if (Begin(interp, prefixPtr) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    error = OpenPipe();
+    if (error != 0) {
+	SsSignalsRestore(interp);
+	return SsErrorPosix(interp, error, "can't catch signals: %m");
+    }
+    Tcl_CreateFileHandler(catcher.readFd, TCL_READABLE, FileProc, NULL);
+    for (i = 0; i < NSIG; i++) {
+	isWanted[i] = hasCome[i] = 0;
+    }
+    anyHasCome = 0;
+    for (i = 0; worker && wanted[i] != 0; i++) {
+	isWanted[wanted[i]] = (wanted[i] != SIGTERM);
+    }
+    SetHandlers(worker);
     return TCL_OK;
+}
+
+int
+SsSignalsSteer(int number)
+{
+    int i = 0;
+
+    while (i < COUNT && numbers[i] != number) {
+	i++;
+    }
+    return i < COUNT;
 }
 
 int

@@ -12,15 +12,27 @@
 
 /*
  * In a server: calls a command prefix with a signal's name, from the event
- * loop, for each TERM, INT, HUP, TTIN, TTOU or USR1 that comes.  A worker
+ * loop, for each TERM, INT, HUP, TTIN, TTOU, USR1 or USR2 that comes.  A worker
  * finishes what it serves, whoever sends a signal to its process group: only
  * the first TERM calls the prefix and asks it to stop (SsSignalsStopping); a
- * second one kills.  One interpreter of a process at a time may begin this.
- * TCL_ERROR leaves a message in the interpreter.
+ * second one kills.  It hears of others that it wants, too (wanted ends with
+ * 0), and where several of a kind come, perhaps once.  One interpreter of a
+ * process at a time may begin this.  TCL_ERROR leaves a message in the
+ * interpreter.
  */
 int		SsSignalsCatch(Tcl_Interp *interp, Tcl_Obj *prefixPtr,
-		    int worker);
+		    int worker, const int *wanted);
 int		SsSignalsStopping(void);
+
+/* Whether it is one of those. */
+int		SsSignalsSteer(int number);
+
+/*
+ * For a worker without event loop: whether something has come for this thread
+ * that it wants; calls the prefix.
+ */
+int		SsSignalsWaiting(void);
+void		SsSignalsTell(void);
 
 /*
  * Ends it where this interpreter began it: dispositions are as they were,

@@ -110,7 +110,10 @@ ReadWord(Tcl_Interp *interp, const SsKind *kindPtr, Tcl_Obj *objPtr,
 static const SsKind *
 FindKind(const SsKind *kindPtr, const char *usage)
 {
-    size_t length = strcspn(usage, " ");
+    size_t length;
+
+    usage += (usage[0] == '?');
+    length = strcspn(usage, "? ");
 
     while (kindPtr->name != NULL && (strlen(kindPtr->name) != length
 	    || strncmp(kindPtr->name, usage, length) != 0)) {
@@ -126,19 +129,33 @@ NextName(const char *usage)
     return usage + strspn(usage, " ");
 }
 
+/* What stands behind the options of a usage. */
+
+static const char *
+AfterOptions(const char *usage)
+{
+    while (usage[0] == '?' && (usage[1] == '-'
+	    || strncmp(usage + 1, "option ", 7) == 0)) {
+	usage = strchr(usage + 1, '?') + 1;
+	usage += strspn(usage, " ");
+    }
+    return usage;
+}
+
 int
 SsReadWords(Tcl_Interp *interp, const char *usage, const SsKind *kinds,
     int before, int objc, Tcl_Obj *const objv[],
     SsWord words[SS_WORDS_MOST])
 {
-    const char *optionsEnd = strrchr(usage, '?');
-    const char *first = optionsEnd ? NextName(optionsEnd) : usage, *name;
-    int i, more = objc - before;
+    const char *first = AfterOptions(usage), *name;
+    Tcl_Obj *const *endPtr = objv + objc;
+    int i, more = objc - before, mayLack = 0, hasOptions = (first != usage);
 
     for (name = first; *name != '\0'; name = NextName(name)) {
 	more--;
+	mayLack += (name[0] == '?');
     }
-    if (more < 0 || (optionsEnd ? more % 2 : more) != 0) {
+    if (more < -mayLack || (hasOptions ? more % 2 : more > 0)) {
 	return SsWrongArgs(interp, before, objv, usage);
     }
     memset(words, 0, SS_WORDS_MOST * sizeof(*words));
@@ -149,11 +166,12 @@ SsReadWords(Tcl_Interp *interp, const char *usage, const SsKind *kinds,
 	    return TCL_ERROR;
 	}
     }
-    while (optionsEnd != NULL && kinds->name != NULL) {
+    while (hasOptions && kinds->name != NULL) {
 	kinds++;
 	words++;
     }
-    for (name = first; *name != '\0'; name = NextName(name)) {
+    for (name = first; *name != '\0' && objv < endPtr;
+	    name = NextName(name)) {
 	if (ReadWord(interp, FindKind(kinds, name), *objv++, words++)
 		!= TCL_OK) {
 	    return TCL_ERROR;

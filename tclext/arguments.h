@@ -7,7 +7,8 @@
  *
  *	A command is a table of subcommands.  The usage of each says which
  *	words it has, "id slot text" or "?-port port? ?-closed cmd? handler",
- *	and a table of kinds what those names stand for.
+ *	or, the last perhaps not given, "id slot ?text?", and a table of kinds
+ *	what those names stand for.
  */
 
 #ifndef SS_ARGUMENTS_H
@@ -15,12 +16,12 @@
 
 #include <tcl.h>
 
-#define SS_WORDS_MOST 20	/* Of a usage, options included. */
+#define SS_WORDS_MOST 32	/* Of a usage, options included. */
 
 /* What was given for a word of a usage. */
 
 typedef struct SsWord {
-    Tcl_Obj *objPtr;		/* NULL: an option that wasn't. */
+    Tcl_Obj *objPtr;		/* NULL: one that needn't be, and wasn't. */
     int number;			/* What its kind made of it. */
 } SsWord;
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* The names of an SsBoardState from SS_BOARD_STARTING on. */
 
@@ -75,7 +76,7 @@ AssignSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 static int
 TakeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    SsBoardTake(words[0].number, words[1].number, words[2].number,
+    SsBoardTake(words[0].number, words[1].number, getpid(), words[2].number,
 	    Tcl_GetString(words[3].objPtr));
     return TCL_OK;
 }

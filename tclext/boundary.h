@@ -10,6 +10,17 @@
 #include <stdint.h>
 
 #define SS_MAX_ADDRESSES 8	/* Of a listener. */
+#define SS_PASSED_MOST	64	/* Descriptors that are taken over. */
+
+/*
+ * A descriptor that the process was started with, as systemd does it.  It has
+ * its number and is close-on-exec.
+ */
+
+typedef struct SsPassed {
+    int fd;
+    char name[256];
+} SsPassed;
 
 /*
  * What ssGoStart answers.
@@ -19,8 +30,11 @@ typedef struct SsStarted {
     int numUseless;		/* Descriptors of Go's in the process's table
 				 * that a forked child has no use for. */
     int useless[4];
-    int posix;			/* Why it failed: an errno, or 0 when the error
-				 * is ours. */
+    int numPassed;		/* When it is called first. */
+    SsPassed passed[SS_PASSED_MOST];
+    int posix;			/* Why it failed, or what could not be passed
+				 * on: an errno, or 0 when the error is
+				 * ours. */
     char message[256];		/* One line, NUL-terminated. */
 } SsStarted;
 

@@ -2,7 +2,8 @@
  * commands.h --
  *
  *	The package's commands, which init.c makes.  The man page says what
- *	"socket" and "fork" do.  The others are private, what the package's
+ *	"socket", "fork" and "attach" do.  The others are private, what the
+ *	package's
  *	Tcl files are made of: their names begin with a capital letter.
  *
  *	An error's errorCode is {POSIX ...} or {SOCKETSERVER ...}.
@@ -55,6 +56,8 @@ extern const SsSubcommand ssConnectionSubcommands[];
 /*
  * Process, for children and the process itself:
  *
+ *	run argv -> pid				Another program, with standard
+ *						channels and environment.
  *	watch pid cmdPrefix			Called with a dict at its end.
  *	spawn cmdPrefix -> pid			Forks; the child does that.
  *	kill pid signal				Its group, if it leads one.
@@ -70,12 +73,18 @@ extern const SsSubcommand ssConnectionSubcommands[];
 extern const SsSubcommand ssProcessSubcommands[];
 
 /*
- * Queue: the queues of a port.
+ * Queue: the queues of a port, a TCP port or a listener's name, and what a pool
+ * there says to the server, who forwards what operators ask.
  *
  *	renew port -> number			A second queue, for new
  *						children.
- *	serve options listeners -> list		All feed one queue.  Dicts:
- *						name, port, addresses.
+ *	serve options listeners ?extras? -> list
+ *						All feed one queue.  Dicts:
+ *						name, port, addresses; for the
+ *						health listener moreover use.
+ *						Extras, a dict: control,
+ *						takeover, paths; health, a
+ *						listener; firststart, ms.
  *	switch port				The server switches to it.
  *	abandon port				Or never will.
  *	discard port				Closes what is queued for
@@ -85,14 +94,37 @@ extern const SsSubcommand ssProcessSubcommands[];
  *						last.
  *	use port queue				In a worker: this one alone.
  *	withdraw port				In a worker: undo "client".
+ *	passed ?close? -> names			Sockets that this process was
+ *						started with and nobody has
+ *						claimed; closes them.
+ *
+ *	pool port supervisor board notify -> service
+ *						The interpreter has a pool
+ *						there, and hears commands.
+ *	ready service -> pid			Its first workers are ready; who
+ *						was taken over from, or {}.
+ *	commanded service token reason text	A command's answer; reason {}:
+ *						it is done.
+ *	admit service token port board slot generation pid
+ *						The answer to who attaches.
+ *	detach service pid			Ends an attached worker.
+ *	done service				The pool has ended.
  */
 extern const SsSubcommand ssQueueSubcommands[];
+
+/* What a pool says; SsPoolAsk asks the server for what has its name there. */
+SsSubcommandProc SsPoolAdmit;
+SsSubcommandProc SsPoolAsk;
+SsSubcommandProc SsPoolBegin;
+SsSubcommandProc SsPoolCommanded;
+SsSubcommandProc SsPoolDone;
 
 /*
  * Signals: signals that steer a server or a worker.
  *
  *	catch cmdPrefix				In a server: called with a name.
- *	worker cmdPrefix			In a worker: when TERM comes.
+ *	worker cmdPrefix ?names?		In a worker: when TERM comes, or
+ *						one of these.
  *	restore
  */
 extern const SsSubcommand ssSignalsSubcommands[];
@@ -114,6 +146,9 @@ extern const SsSubcommand ssSuperviseSubcommands[];
  *	cancel id
  */
 extern const SsSubcommand ssTimerSubcommands[];
+
+/* attach path ?-port listener?: a port, or the name of one without. */
+Tcl_ObjCmdProc SsAttachObjCmd;
 
 /* fork: 0 in the child, the child's pid in the parent. */
 Tcl_ObjCmdProc SsForkObjCmd;

@@ -5,27 +5,20 @@
  */
 
 #include "control.h"
+#include "callback.h"
 #include "dispositions.h"
 #include "fork.h"
 #include "limit.h"
+#include "packet.h"
 #include "result.h"
 #include "start.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-typedef struct Packet {
-    SsControlHeader header;
-    char text[SS_PACKET_TEXT + 1];
-} Packet;
 
 /*
  * A thread's control socket.
@@ -39,6 +32,8 @@ typedef struct Control {
 				 * has something silent under this number, for
 				 * as long as Tcl waits for it. */
     uint32_t lastId;
+    Tcl_Obj *toldPtr;		/* What has come of a notice's text; NULL:
+				 * none has begun. */
 } Control;
 
 static __thread Control own __attribute__((tls_model("initial-exec"))) = {
@@ -61,157 +56,128 @@ Raise(Tcl_Interp *interp, int posix, const char *reason, const char *message)
 	    : SsErrorOurs(interp, reason, "%s", message);
 }
 
-static void
-CloseFds(const int *fds, int count)
-{
-    int i;
-
-    SsForkLock();
-    for (i = 0; i < count; i++) {
-	SsForkKeeps(fds[i]);
-	close(fds[i]);
-    }
-    SsForkUnlock();
-}
-
 /* Sends a request; returns 0 or an errno.  The other end always reads. */
 
 static int
 Send(const SsCall *callPtr)
 {
-    const char *text = (callPtr->text == NULL) ? "" : callPtr->text;
-    size_t left = strlen(text), length;
-    Packet packet = { .header = { .id = ++own.lastId } };
+    SsControlHeader header = { .id = ++own.lastId };
 
-    if (left > SS_CONTROL_TEXT) {
-	return EMSGSIZE;
-    }
-    strcpy(packet.header.name, callPtr->name);
-    memcpy(packet.header.numbers, callPtr->numbers, sizeof(callPtr->numbers));
-    do {
-	length = (left < SS_PACKET_TEXT) ? left : SS_PACKET_TEXT;
-	memcpy(packet.text, text, length);
-	text += length;
-	left -= length;
-	packet.header.more = (left > 0);
-	length += offsetof(Packet, text);
-	while (send(own.fd, &packet, length, MSG_NOSIGNAL) < 0) {
-	    if (errno != EINTR) {
-		return errno;
-	    }
-	}
-    } while (left > 0);
-    return 0;
-}
-
-/* Takes over the descriptors of a packet, as many as there is room for. */
-
-static void
-KeepLocked(struct cmsghdr *rightsPtr, SsCall *callPtr)
-{
-    const int *fds = (const int *) CMSG_DATA(rightsPtr);
-    size_t i, count = (rightsPtr->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    int fd;
-
-    for (i = 0; i < count; i++) {
-	fd = SsAboveStdio(fds[i]);
-	if (fd < 0) {
-	    callPtr->isCut = 1;
-	    continue;
-	}
-	SsForkCloses(fd);
-	callPtr->fds[callPtr->numFds++] = fd;
-    }
-}
-
-/*
- * Takes a packet without waiting; its text ends with a NUL.  Returns 0 or an
- * errno; EPIPE: the server is gone.  Under the lock, so that no child gets
- * descriptors that are not on the list yet.
- */
-
-static int
-Receive(Packet *packetPtr, SsCall *callPtr)
-{
-    struct iovec part = {
-	packetPtr, offsetof(Packet, text) + SS_PACKET_TEXT
-    };
-    union {
-	struct cmsghdr header;	/* For its alignment. */
-	char bytes[CMSG_SPACE(SS_PACKET_FDS * sizeof(int))];
-    } rights;
-    struct msghdr message = {
-	.msg_iov = &part, .msg_iovlen = 1,
-	.msg_control = rights.bytes, .msg_controllen = sizeof(rights)
-    };
-    ssize_t length;
-    int error = 0;
-
-    SsForkLock();
-    length = recvmsg(own.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (length <= 0) {
-	error = (length == 0) ? EPIPE : errno;
-    } else if (CMSG_FIRSTHDR(&message) != NULL) {
-	KeepLocked(CMSG_FIRSTHDR(&message), callPtr);
-    }
-    callPtr->isCut |= ((message.msg_flags & MSG_CTRUNC) != 0);
-    SsForkUnlock();
-    if (error == 0) {
-	((char *) packetPtr)[length] = '\0';
-    }
-    return error;
+    strcpy(header.name, callPtr->name);
+    memcpy(header.numbers, callPtr->numbers, sizeof(header.numbers));
+    return SsPacketsSend(own.fd, &header,
+	    (callPtr->text == NULL) ? "" : callPtr->text,
+	    callPtr->sendFds, callPtr->numSendFds);
 }
 
 /* Whether the port has a pool, which tells the interpreter's result. */
 
 static int
-IsPools(Tcl_Interp *interp, int port)
+IsPools(Tcl_Interp *interp, Tcl_Obj *namePtr)
 {
-    Tcl_Obj *words[3] = {
-	Tcl_NewStringObj("::socketserver::pool::Hear", -1),
-	Tcl_NewIntObj(port), Tcl_GetObjResult(interp)
-    };
-    int i, isPools = 0;
+    Tcl_Obj *words[] = { namePtr, Tcl_GetObjResult(interp) };
+    Tcl_Obj *hearPtr = Tcl_NewStringObj("::socketserver::pool::Hear", -1);
+    int isPools = 0;
 
-    for (i = 0; i < 3; i++) {
-	Tcl_IncrRefCount(words[i]);
-    }
-    if (Tcl_EvalObjv(interp, 3, words, TCL_EVAL_GLOBAL) != TCL_OK
+    Tcl_IncrRefCount(hearPtr);
+    if (SsCallback(interp, hearPtr, 2, words) != TCL_OK
 	    || Tcl_GetBooleanFromObj(NULL, Tcl_GetObjResult(interp), &isPools)
 	    != TCL_OK) {
 	isPools = 0;
     }
-    for (i = 0; i < 3; i++) {
-	Tcl_DecrRefCount(words[i]);
-    }
+    Tcl_DecrRefCount(hearPtr);
     Tcl_ResetResult(interp);
     return isPools;
 }
 
-/* Tells what the server has to say, in the interpreter that it concerns. */
+/* Tells of trouble in the interpreter that it concerns. */
 
 static void
-Tell(const Packet *packetPtr)
+Warn(Tcl_Interp *interp, const SsControlHeader *headerPtr, Tcl_Obj *namePtr,
+    const char *text)
 {
-    const SsControlHeader *headerPtr = &packetPtr->header;
-    Tcl_Interp *interp = NULL;
-    Tcl_InterpState state;
-    int port = 0;
-
-    if (headerPtr->id == 0) {
-	interp = noticeProc(headerPtr->numbers, &port);
-    }
-    if (interp == NULL) {
-	return;
-    }
-    state = Tcl_SaveInterpState(interp, TCL_OK);
-    Tcl_ResetResult(interp);
-    Raise(interp, headerPtr->posix, headerPtr->name, packetPtr->text);
-    if (!IsPools(interp, port)) {
-	Raise(interp, headerPtr->posix, headerPtr->name, packetPtr->text);
+    Raise(interp, headerPtr->posix, headerPtr->name, text);
+    if (!IsPools(interp, namePtr)) {
+	Raise(interp, headerPtr->posix, headerPtr->name, text);
 	Tcl_BackgroundException(interp, TCL_ERROR);
     }
-    Tcl_RestoreInterpState(interp, state);
+}
+
+/* Hands a pool what somebody asks of it, or what there is to know. */
+
+static void
+Command(Tcl_Interp *interp, const SsControlHeader *headerPtr,
+    Tcl_Obj *textPtr)
+{
+    Tcl_Obj *prefixPtr = Tcl_NewStringObj("::socketserver::pool::Commanded",
+	    -1);
+    Tcl_Obj *words[] = {
+	Tcl_NewWideIntObj(headerPtr->numbers[0]),
+	Tcl_NewWideIntObj(headerPtr->numbers[1]), textPtr
+    };
+    int code;
+
+    Tcl_IncrRefCount(prefixPtr);
+    code = SsCallback(interp, prefixPtr, 3, words);
+    if (code != TCL_OK) {
+	Tcl_BackgroundException(interp, code);
+    }
+    Tcl_DecrRefCount(prefixPtr);
+}
+
+/* A notice has come whole. */
+
+static void
+TellWhole(const SsControlHeader *headerPtr, Tcl_Obj *textPtr)
+{
+    Tcl_Obj *namePtr = NULL;
+    Tcl_Interp *interp = noticeProc(headerPtr, &namePtr);
+    Tcl_InterpState state;
+
+    if (namePtr == NULL) {
+	namePtr = Tcl_NewObj();
+    }
+    Tcl_IncrRefCount(namePtr);
+    if (interp != NULL) {
+	Tcl_Preserve(interp);
+	state = Tcl_SaveInterpState(interp, TCL_OK);
+	Tcl_ResetResult(interp);
+	if (strcmp(headerPtr->name, "COMMAND") == 0) {
+	    Command(interp, headerPtr, textPtr);
+	} else {
+	    Warn(interp, headerPtr, namePtr, Tcl_GetString(textPtr));
+	}
+	Tcl_RestoreInterpState(interp, state);
+	Tcl_Release(interp);
+    }
+    Tcl_DecrRefCount(namePtr);
+}
+
+/*
+ * Hears a part of what the server has to say.  Perhaps a request of this thread
+ * is being answered: what is told must not ask another.
+ */
+
+static void
+Tell(const SsPacket *packetPtr)
+{
+    Tcl_Obj *textPtr;
+
+    if (packetPtr->header.id != 0) {
+	return;
+    }
+    if (own.toldPtr == NULL) {
+	own.toldPtr = Tcl_NewObj();
+	Tcl_IncrRefCount(own.toldPtr);
+    }
+    textPtr = own.toldPtr;
+    Tcl_AppendToObj(textPtr, packetPtr->text, (int) packetPtr->length);
+    if (packetPtr->header.more) {
+	return;
+    }
+    own.toldPtr = NULL;
+    TellWhole(&packetPtr->header, textPtr);
+    Tcl_DecrRefCount(textPtr);
 }
 
 static void
@@ -219,8 +185,15 @@ Close(void)
 {
     if (own.fd >= 0) {
 	Tcl_DeleteFileHandler(own.fd);
-	CloseFds(&own.fd, 1);
+	SsForkLock();
+	SsForkKeeps(own.fd);
+	close(own.fd);
+	SsForkUnlock();
 	own.fd = -1;
+    }
+    if (own.toldPtr != NULL) {
+	Tcl_DecrRefCount(own.toldPtr);
+	own.toldPtr = NULL;
     }
 }
 
@@ -229,20 +202,19 @@ Close(void)
 static void
 Look(void)
 {
-    SsCall none = { .numFds = 0 };
-    Packet packet;
+    SsPacketFds none = { .most = 0 };
+    SsPacket packet;
     int error;
 
     if (own.process != SsForkCount()) {
 	return;
     }
-    while ((error = Receive(&packet, &none)) == 0) {
+    while ((error = SsPacketReceive(own.fd, &packet, &none)) == 0) {
 	Tell(&packet);
     }
     if (error == EPIPE) {
 	Close();
     }
-    CloseFds(none.fds, none.numFds);
 }
 
 static void
@@ -388,7 +360,7 @@ Lost(Tcl_Interp *interp, int error, const char *what)
 /* Makes the last packet of an answer the end of a request. */
 
 static int
-Take(Tcl_Interp *interp, const Packet *packetPtr, SsCall *callPtr)
+Take(Tcl_Interp *interp, const SsPacket *packetPtr, SsCall *callPtr)
 {
     const SsControlHeader *headerPtr = &packetPtr->header;
     SsCall undo = { .name = callPtr->undo };
@@ -400,7 +372,6 @@ Take(Tcl_Interp *interp, const Packet *packetPtr, SsCall *callPtr)
     if (!callPtr->isCut) {
 	return TCL_OK;
     }
-    CloseFds(callPtr->fds, callPtr->numFds);
     if (undo.name != NULL) {
 	memcpy(undo.numbers, callPtr->numbers, sizeof(undo.numbers));
 	SsAsk(interp, &undo);
@@ -408,25 +379,18 @@ Take(Tcl_Interp *interp, const Packet *packetPtr, SsCall *callPtr)
     return Fail(interp, EMFILE, "can't take the server's answer");
 }
 
-int
-SsAsk(Tcl_Interp *interp, SsCall *callPtr)
+/* Waits for the answer to what was asked. */
+
+static int
+Hear(Tcl_Interp *interp, SsCall *callPtr, SsPacketFds *fdsPtr)
 {
-    struct pollfd look = { .events = POLLIN };
-    Packet packet;
+    struct pollfd look = { .fd = own.fd, .events = POLLIN };
+    SsPacket packet;
     int error, isAnswer;
 
-    SsDispositionsOnStack();
-    if (Open(interp) != TCL_OK) {
-	return TCL_ERROR;
-    }
-    error = Send(callPtr);
-    if (error != 0) {
-	return Lost(interp, error, "can't ask the server");
-    }
     Tcl_ResetResult(interp);
-    look.fd = own.fd;
     do {
-	error = Receive(&packet, callPtr);
+	error = SsPacketReceive(own.fd, &packet, fdsPtr);
 	isAnswer = (error == 0 && packet.header.id == own.lastId);
 	if (isAnswer) {
 	    Tcl_AppendResult(interp, packet.text, NULL);
@@ -438,7 +402,28 @@ SsAsk(Tcl_Interp *interp, SsCall *callPtr)
 	    return Lost(interp, error, "can't hear the server");
 	}
     } while (!isAnswer || packet.header.more);
+    callPtr->isCut = fdsPtr->isCut;
     return Take(interp, &packet, callPtr);
+}
+
+int
+SsAsk(Tcl_Interp *interp, SsCall *callPtr)
+{
+    SsPacketFds came = { .fds = callPtr->fds, .most = SS_CONTROL_FDS };
+    int error, code;
+
+    SsDispositionsOnStack();
+    if (Open(interp) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    error = Send(callPtr);
+    code = (error == 0) ? Hear(interp, callPtr, &came)
+	    : Lost(interp, error, "can't ask the server");
+    if (code != TCL_OK) {
+	SsPacketFdsClose(&came);
+    }
+    callPtr->numFds = came.count;
+    return code;
 }
 
 void
@@ -447,19 +432,10 @@ SsControlNotices(SsNoticeProc *proc)
     noticeProc = proc;
 }
 
-/*
- * The descriptors are closed already, being on the list.  But Tcl's notifier
- * still waits for the one of this thread: closed it would make select fail,
- * and another file that got the number would be taken for it.
- */
+/* It is closed already, being on the list. */
 
 void
 SsControlForget(void)
 {
-    int silent = (own.fd < 0) ? -1 : eventfd(0, EFD_CLOEXEC);
-
-    if (silent >= 0 && silent != own.fd) {
-	dup3(silent, own.fd, O_CLOEXEC);
-	close(silent);
-    }
+    SsForkSilence(own.fd);
 }

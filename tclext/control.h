@@ -14,7 +14,9 @@
 
 #include <tcl.h>
 
-#define SS_CONTROL_FDS (2 + SS_LISTENERS_MOST * SS_MAX_ADDRESSES)
+/* Queue, return, listening sockets: also of a health listener and the path. */
+
+#define SS_CONTROL_FDS (3 + (SS_LISTENERS_MOST + 1) * SS_MAX_ADDRESSES)
 
 /*
  * A request.  internal/reactor/requests.go says what may be asked and what the
@@ -25,6 +27,8 @@ typedef struct SsCall {
     const char *name;
     int64_t numbers[2];
     const char *text;		/* Goes along; NULL: none. */
+    const int *sendFds;		/* These, too, and they stay the caller's... */
+    int numSendFds;		/* ...SS_PACKET_FDS at most. */
     const char *undo;		/* Asked with the same numbers if there is no
 				 * room for what the answer brings; or NULL. */
     int fds[SS_CONTROL_FDS];	/* Came with the answer, the caller's, and on
@@ -42,12 +46,18 @@ int		SsAsk(Tcl_Interp *interp, SsCall *callPtr);
 
 /*
  * Whom to call, in a thread that has asked, when the server has something to
- * tell it: answers which interpreter is to hear of it, or NULL, and sets the
- * port that it is about.  Where that port has a pool, the pool tells it in its
- * log; else it is a background error.
+ * tell it: answers which interpreter is to hear of it, or NULL.
+ *
+ * A notice COMMAND is what somebody wants of a pool: the interpreter's
+ * ::socketserver::pool::Commanded gets its numbers, service and token, and its
+ * text.  Any other is trouble with what serves a port.  The procedure sets
+ * *namePtrPtr to that port, or the name of its first listener, a new object.
+ * Where the port has a pool, the pool tells it in its log; else it is a
+ * background error.
  */
 
-typedef Tcl_Interp *(SsNoticeProc)(const int64_t *numbers, int *numberPtr);
+typedef Tcl_Interp *(SsNoticeProc)(const SsControlHeader *headerPtr,
+	Tcl_Obj **namePtrPtr);
 
 void		SsControlNotices(SsNoticeProc *proc);
 

@@ -26,7 +26,7 @@ var door = -1
 
 // ssGoStart hands the reactor its end of a control socket, which stays the
 // caller's, too; the first time it starts it. With -1 it only waits until this Go
-// runtime is ready; so it is called first. It returns 0, or -1 and why. Not for
+// runtime is ready, and tells what was passed; so it is called first. It returns 0, or -1 and why. Not for
 // two threads at a time.
 //
 //export ssGoStart
@@ -41,6 +41,7 @@ func ssGoStart(socket C.int, started *C.SsStarted) (status C.int) {
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(memoryLimit)
 	if socket < 0 {
+		takePassed(started)
 		return 0
 	}
 	useless, err := introduce(int(socket))
@@ -75,7 +76,9 @@ func openDoor() (useless []int, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("can't start the server: %w", err)
 	}
-	useless, err = reactor.Start(reactor.Options{Inner: inner, Outer: outer, Beside: supervising})
+	useless, err = reactor.Start(reactor.Options{
+		Version: C.PACKAGE_VERSION, Inner: inner, Outer: outer,
+		Beside: supervising, Pools: pools})
 	descriptor.Close(inner)
 	if err != nil {
 		descriptor.Close(outer)
@@ -85,14 +88,19 @@ func openDoor() (useless []int, err error) {
 	return append(useless, outer), nil
 }
 
-// report writes down why the start failed, cut to what there is room for.
+// report writes down what is wrong.
 func report(started *C.SsStarted, err error) {
 	var errno unix.Errno
 	if errors.As(err, &errno) {
 		started.posix = C.int(errno)
 	}
-	room := unsafe.Slice((*byte)(unsafe.Pointer(&started.message[0])), len(started.message)-1)
-	copy(room, strings.ToValidUTF8(err.Error(), "?"))
+	write(started.message[:], err.Error())
+}
+
+// write writes text of C's where there are zeros, cut to what there is room for.
+func write(to []C.char, text string) {
+	room := unsafe.Slice((*byte)(unsafe.Pointer(&to[0])), len(to)-1)
+	copy(room, strings.ToValidUTF8(text, "?"))
 }
 
 // recovered turns a panic into a failure: none crosses into C. Defer it.

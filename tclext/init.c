@@ -4,6 +4,7 @@
  *	What happens when the library is loaded.
  */
 
+#include "attached.h"
 #include "board.h"
 #include "commands.h"
 #include "connection.h"
@@ -69,6 +70,7 @@ InChild(void)
     SsLimitForget();
     SsNotifierForked();
     SsConnectionsForget();
+    SsAttachedForget();
     SsBoardForget();
     SsLeaveForget();
     SsStartForget();
@@ -118,6 +120,7 @@ typedef struct Command {
 
 static const Command commands[] = {
     { "::socketserver::socket", SsSubcommandObjCmd, ssSocketSubcommands },
+    { "::socketserver::attach", SsAttachObjCmd, NULL },
     { "::socketserver::fork", SsForkObjCmd, NULL },
     { "::socketserver::Board", SsSubcommandObjCmd, ssBoardSubcommands },
     { "::socketserver::Connection", SsSubcommandObjCmd,

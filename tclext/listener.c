@@ -7,14 +7,16 @@
 #include "listener.h"
 #include "address.h"
 #include "limit.h"
+#include "listener_options.h"
+#include "passed.h"
 #include "result.h"
 #include "serve.h"
+#include "socket_path.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_REPLY 2000		/* Bytes of a busy reply. */
 #define PARK_TIMEOUT 60000	/* Milliseconds. */
 
 static int
@@ -24,199 +26,10 @@ BadListener(Tcl_Interp *interp, const char *text, const char *why)
 	    why);
 }
 
-static int
-AddressesKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
-{
-    Tcl_Size count;
-
-    return (Tcl_ListObjLength(NULL, wordPtr->objPtr, &count) == TCL_OK)
-	    ? TCL_OK : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
-	    "a list of addresses");
-}
-
-static int
-BooleanKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
-{
-    return (Tcl_GetBooleanFromObj(NULL, wordPtr->objPtr, &wordPtr->number)
-	    == TCL_OK) ? TCL_OK : SsBadValue(interp, wordPtr->objPtr,
-	    kindPtr->name, "a boolean");
-}
-
-static void
-WriteNumber(Tcl_Obj *textPtr, const SsWord *wordPtr)
-{
-    Tcl_AppendPrintfToObj(textPtr, "%d", wordPtr->number);
-}
-
-/* Tcl would cut a character that is no byte to one. */
-static int
-BytesKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
-{
-    char expected[60];
-    Tcl_Size i, length;
-    const Tcl_UniChar *chars = Tcl_GetUnicodeFromObj(wordPtr->objPtr, &length);
-
-    for (i = 0; i < length && chars[i] <= 0xff; i++) {
-	/* To one that is none. */
-    }
-    if (i == length && length <= kindPtr->most) {
-	return TCL_OK;
-    }
-    snprintf(expected, sizeof(expected),
-	    "at most %d bytes, no character above \\xff", kindPtr->most);
-    return SsBadValue(interp, wordPtr->objPtr, kindPtr->name, expected);
-}
-
-static void
-WriteBytes(Tcl_Obj *textPtr, const SsWord *wordPtr)
-{
-    Tcl_Size i, length;
-    const unsigned char *bytes = Tcl_GetByteArrayFromObj(wordPtr->objPtr,
-	    &length);
-
-    for (i = 0; i < length; i++) {
-	Tcl_AppendPrintfToObj(textPtr, "%02x", bytes[i]);
-    }
-}
-
-/* The server knows whether they are any; here it is what they are split at. */
-static int
-NetworksKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
-{
-    const char *word;
-    Tcl_Obj **words;
-    Tcl_Size i, count;
-    int isList = (Tcl_ListObjGetElements(NULL, wordPtr->objPtr, &count, &words)
-	    == TCL_OK);
-
-    for (i = 0; isList && i < count; i++) {
-	word = Tcl_GetString(words[i]);
-	isList = (word[0] != '\0' && word[strcspn(word, ", \t\r\n")] == '\0');
-    }
-    return isList ? TCL_OK : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
-	    "a list of networks, as 10.0.0.0/8, or unix");
-}
-
-static void
-WriteNetworks(Tcl_Obj *textPtr, const SsWord *wordPtr)
-{
-    Tcl_Obj **words;
-    Tcl_Size i, count;
-
-    Tcl_ListObjGetElements(NULL, wordPtr->objPtr, &count, &words);
-    for (i = 0; i < count; i++) {
-	Tcl_AppendStringsToObj(textPtr, (i > 0) ? "," : "",
-		Tcl_GetString(words[i]), NULL);
-    }
-}
-
-/* A number, perhaps with "/s" behind it. */
-static int
-GetRate(Tcl_Obj *objPtr, double *ratePtr)
-{
-    Tcl_Size length;
-    const char *text = Tcl_GetStringFromObj(objPtr, &length);
-    Tcl_Obj *numberPtr;
-    int code;
-
-    if (length > 2 && strcmp(text + length - 2, "/s") == 0) {
-	length -= 2;
-    }
-    numberPtr = Tcl_NewStringObj(text, length);
-    Tcl_IncrRefCount(numberPtr);
-    code = Tcl_GetDoubleFromObj(NULL, numberPtr, ratePtr);
-    Tcl_DecrRefCount(numberPtr);
-    return code;
-}
-
-static int
-RateKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
-{
-    double rate;
-
-    return (GetRate(wordPtr->objPtr, &rate) == TCL_OK
-	    && (rate == 0 || (rate >= 0.001 && rate <= 1e6))) ? TCL_OK
-	    : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
-	    "0 or a number a second from 0.001 to 1000000, as 10 or 10/s");
-}
-
-static void
-WriteRate(Tcl_Obj *textPtr, const SsWord *wordPtr)
-{
-    char number[TCL_DOUBLE_SPACE];
-    double rate = 0;
-
-    GetRate(wordPtr->objPtr, &rate);
-    Tcl_PrintDouble(NULL, rate, number);
-    Tcl_AppendToObj(textPtr, number, -1);
-}
-
-static int
-GoneKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
-{
-    const char *text = Tcl_GetString(wordPtr->objPtr);
-
-    return (strcmp(text, "none") == 0 || strcmp(text, "reset") == 0
-	    || strcmp(text, "halfclosed") == 0) ? TCL_OK
-	    : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
-	    "none, reset or halfclosed");
-}
-
-static void
-WriteText(Tcl_Obj *textPtr, const SsWord *wordPtr)
-{
-    Tcl_AppendObjToObj(textPtr, wordPtr->objPtr);
-}
-
-/* The server knows an option by the same name, without the dash. */
-
-const SsKind ssListenerKinds[SS_LISTENER_OPTIONS + 1] = {
-    { "-backlog", 1, INT_MAX, NULL },
-    { "-busyreply", 0, MOST_REPLY, BytesKind },
-    { "-defer", 0, 0, BooleanKind },
-    { "-firstbyte", 0, 0, SsSecondsKind },
-    { "-head", 0, SS_HEAD_SIZE, BytesKind },
-    { "-headtime", 0, 0, SsSecondsKind },
-    { "-maxperaddr", 0, INT_MAX, NULL },
-    { "-maxqueue", 0, INT_MAX, NULL },
-    { "-myaddr", 0, 0, AddressesKind },
-    { "-parktimeout", 0, 0, SsSecondsKind },
-    { "-proxyfrom", 0, 0, NetworksKind },
-    { "-proxytime", 0, 0, SsSecondsKind },
-    { "-queuetime", 0, 0, SsSecondsKind },
-    { "-rateperaddr", 0, 0, RateKind },
-    { "-reuseport", 0, 0, BooleanKind },
-    { "-skipgone", 0, 0, GoneKind },
-    { NULL, 0, 0, NULL }
-};
-
-/*
- * How the server is told a value: as the number that its kind made of it, or as
- * this.  Addresses it is told otherwise, resolved.
- */
-
-static const struct Writer {
-    SsKindProc *kindProc;
-    void (*proc)(Tcl_Obj *textPtr, const SsWord *wordPtr);
-} writers[] = {
-    { AddressesKind, NULL },
-    { BytesKind, WriteBytes },
-    { NetworksKind, WriteNetworks },
-    { RateKind, WriteRate },
-    { GoneKind, WriteText },
-    { NULL, WriteNumber }
-};
-
 /* Why this can't be in front of a listener's colon; NULL: it can. */
 static const char *
 WhyNot(const char *text, size_t length, int hasAddress)
 {
-    if (strncmp(text, "unix:", 5) == 0) {
-	return "Unix sockets can't be listened on yet: give a port";
-    }
-    if (strncmp(text, "fd:", 3) == 0) {
-	return "sockets that were passed in can't be used yet: give a port";
-    }
     if (hasAddress) {
 	return "it says -myaddr, too";
     }
@@ -273,29 +86,37 @@ GetPlace(
     return code;
 }
 
-/* What is said in the end: a listener's own options go first. */
-static void
-Override(SsWord *options, const SsWord *common)
+/* Reads unix:path or unix:@name. */
+static int
+GetUnix(Tcl_Interp *interp, const char *text, int hasAddress,
+    SsListener *listenerPtr)
 {
-    int i;
+    Tcl_Obj *pathPtr;
+    const char *why = hasAddress ? "a Unix socket has no -myaddr"
+	    : SsSocketPath(text + strlen("unix:"), &pathPtr);
 
-    for (i = 0; i < SS_LISTENER_OPTIONS; i++) {
-	if (options[i].objPtr == NULL) {
-	    options[i] = common[i];
-	}
+    if (why != NULL) {
+	return BadListener(interp, text, why);
     }
+    snprintf(listenerPtr->name, SS_NAME_SIZE, "unix:%s",
+	    Tcl_GetString(pathPtr));
+    Tcl_DecrRefCount(pathPtr);
+    return TCL_OK;
 }
 
-/* An option by its name. */
-static const SsWord *
-Option(const SsWord *options, const char *name)
+/* Reads fd:name or fd:number. */
+static int
+GetPassed(Tcl_Interp *interp, const char *text, SsListener *listenerPtr)
 {
-    int i = 0;
+    size_t length = strlen(text);
 
-    while (strcmp(ssListenerKinds[i].name, name) != 0) {
-	i++;
+    if (length == strlen("fd:") || length >= SS_NAME_SIZE
+	    || strpbrk(text, "\t\r\n") != NULL) {
+	return BadListener(interp, text, "write fd: and the name that the"
+		" socket was passed with, or its number");
     }
-    return &options[i];
+    memcpy(listenerPtr->name, text, length + 1);
+    return TCL_OK;
 }
 
 /* Reads where to listen, with the listener's own options and the command's. */
@@ -308,20 +129,40 @@ GetWhere(
     SsListener *listenerPtr)
 {
     const char *colon = strrchr(text, ':');
-    const SsWord *addressesPtr = Option(own, "-myaddr");
+    Tcl_Obj *addressesPtr = SsListenerOption(own, "-myaddr")->objPtr;
+    int isPassed = (strncmp(text, "fd:", 3) == 0), code;
 
-    if (colon != NULL) {
-	return GetPlace(interp, text, colon, addressesPtr->objPtr != NULL,
+    if (strncmp(text, "unix:", 5) == 0) {
+	return GetUnix(interp, text, addressesPtr != NULL, listenerPtr);
+    }
+    if (colon != NULL && !isPassed) {
+	return GetPlace(interp, text, colon, addressesPtr != NULL,
 		listenerPtr);
     }
-    if (GetPort(interp, text, listenerPtr) != TCL_OK) {
-	return TCL_ERROR;
+    code = isPassed ? GetPassed(interp, text, listenerPtr)
+	    : GetPort(interp, text, listenerPtr);
+    if (addressesPtr == NULL && !isPassed) {
+	addressesPtr = SsListenerOption(common, "-myaddr")->objPtr;
     }
-    if (addressesPtr->objPtr == NULL) {
-	addressesPtr = Option(common, "-myaddr");
+    return (code != TCL_OK || addressesPtr == NULL) ? code
+	    : SsResolve(interp, addressesPtr, listenerPtr);
+}
+
+static void
+NoteForWorkers(const SsWord *options, SsListener *listenerPtr)
+{
+    const SsWord *timeoutPtr = SsListenerOption(options, "-parktimeout");
+    const SsWord *headPtr = SsListenerOption(options, "-head");
+    const unsigned char *bytes;
+    Tcl_Size count;
+
+    listenerPtr->parkTimeout = (timeoutPtr->objPtr != NULL)
+	    ? timeoutPtr->number : PARK_TIMEOUT;
+    if (headPtr->objPtr != NULL) {
+	bytes = Tcl_GetByteArrayFromObj(headPtr->objPtr, &count);
+	memcpy(listenerPtr->head, bytes, (size_t) count);
+	listenerPtr->headSize = (int) count;
     }
-    return (addressesPtr->objPtr == NULL) ? TCL_OK
-	    : SsResolve(interp, addressesPtr->objPtr, listenerPtr);
 }
 
 static int
@@ -332,9 +173,6 @@ GetListener(
     SsWord *options,		/* Set: the listener's. */
     SsListener *listenerPtr)
 {
-    const SsWord *timeoutPtr = Option(options, "-parktimeout");
-    const SsWord *headPtr = Option(options, "-head");
-    const unsigned char *bytes;
     Tcl_Obj **words;
     Tcl_Size count;
 
@@ -343,7 +181,8 @@ GetListener(
     }
     memset(listenerPtr, 0, sizeof(*listenerPtr));
     if (count == 0 || (count > 1 && Tcl_GetString(words[1])[0] != '-')) {
-	return GetPort(interp, Tcl_GetString(objPtr), listenerPtr);
+	words = &objPtr;	/* A path with spaces, perhaps. */
+	count = 1;
     }
     if (count % 2 == 0) {
 	return BadListener(interp, Tcl_GetString(objPtr),
@@ -355,106 +194,168 @@ GetListener(
 	    listenerPtr) != TCL_OK) {
 	return TCL_ERROR;
     }
-    Override(options, common);
-    listenerPtr->parkTimeout = (timeoutPtr->objPtr != NULL)
-	    ? timeoutPtr->number : PARK_TIMEOUT;
-    if (headPtr->objPtr != NULL) {
-	bytes = Tcl_GetByteArrayFromObj(headPtr->objPtr, &count);
-	memcpy(listenerPtr->head, bytes, (size_t) count);
-	listenerPtr->headSize = (int) count;
-    }
+    SsListenerOverride(options, common);
+    NoteForWorkers(options, listenerPtr);
     return TCL_OK;
 }
 
-/* Appends what the server is asked for: a line of name=value, with tabs. */
-static void
-WriteListener(Tcl_Obj *textPtr, const SsListener *listenerPtr,
-    const SsWord *options)
+/* Writes where a listener is, and claims what was passed for it. */
+static int
+WritePlace(Tcl_Interp *interp, SsServing *servingPtr,
+    const SsListener *listenerPtr)
 {
-    const struct Writer *writerPtr;
-    int i;
+    Tcl_Obj *textPtr = servingPtr->textPtr;
+    const char *name = listenerPtr->name;
+    int found;
 
-    Tcl_AppendPrintfToObj(textPtr, "port=%d\teach=%d\tname=%s\taddresses=%s",
-	    listenerPtr->port, listenerPtr->each, listenerPtr->name,
-	    listenerPtr->asked);
-    for (i = 0; i < SS_LISTENER_OPTIONS; i++) {
-	writerPtr = writers;
-	while (writerPtr->kindProc != NULL
-		&& writerPtr->kindProc != ssListenerKinds[i].proc) {
-	    writerPtr++;
-	}
-	if (options[i].objPtr != NULL && writerPtr->proc != NULL) {
-	    Tcl_AppendPrintfToObj(textPtr, "\t%s=",
-		    ssListenerKinds[i].name + 1);
-	    writerPtr->proc(textPtr, &options[i]);
-	}
+    Tcl_AppendPrintfToObj(textPtr, "name=%s", name);
+    if (strncmp(name, "unix:", 5) == 0) {
+	Tcl_AppendToObj(textPtr, "\tpath=", -1);
+	SsSocketPathWrite(textPtr, name + 5);
+	return TCL_OK;
     }
-    Tcl_AppendToObj(textPtr, "\n", 1);
+    Tcl_AppendPrintfToObj(textPtr, "\teach=%d\taddresses=%s",
+	    listenerPtr->each, listenerPtr->asked);
+    if (strncmp(name, "fd:", 3) != 0) {
+	Tcl_AppendPrintfToObj(textPtr, "\tport=%d", listenerPtr->port);
+	return TCL_OK;
+    }
+    found = SsPassedClaim(name + 3, servingPtr->fds, &servingPtr->numFds);
+    if (found < 0) {
+	return BadListener(interp, name, "too many sockets were passed for"
+		" one queue");
+    }
+    if (found == 0 && servingPtr->lacks[0] == '\0') {
+	strcpy(servingPtr->lacks, name + 3);
+    }
+    Tcl_AppendPrintfToObj(textPtr, "\tfds=%d", found);
+    return TCL_OK;
 }
 
-/* Whether the server will hold connections, a descriptor each. */
+/* Asks for a listener: a line of name=value, with tabs. */
 static int
-Holds(const SsWord *options)
+AddListener(
+    Tcl_Interp *interp,
+    SsServing *servingPtr,
+    Tcl_Obj *objPtr,		/* What the user wrote. */
+    const SsWord *common,
+    SsListener *listenerPtr)	/* Set. */
 {
-    static const char *const names[] = {
-	"-firstbyte", "-head", "-maxqueue", "-parktimeout", "-proxyfrom",
-	"-queuetime", NULL
-    };
-    int i, holds = 0;
+    SsWord options[SS_WORDS_MOST];
 
-    for (i = 0; names[i] != NULL; i++) {
-	holds |= (Option(options, names[i])->objPtr != NULL);
+    if (GetListener(interp, objPtr, common, options, listenerPtr) != TCL_OK
+	    || WritePlace(interp, servingPtr, listenerPtr) != TCL_OK) {
+	return TCL_ERROR;
     }
-    return holds;
+    SsListenerWrite(servingPtr->textPtr, options,
+	    strncmp(listenerPtr->name, "unix:", 5) == 0);
+    Tcl_AppendToObj(servingPtr->textPtr, "\n", 1);
+    servingPtr->holds |= SsListenerHolds(options);
+    return TCL_OK;
+}
+
+/* Writes a path that isn't a listener's. */
+static int
+AddPath(Tcl_Interp *interp, SsServing *servingPtr, const char *use,
+    Tcl_Obj *objPtr)
+{
+    Tcl_Obj *pathPtr;
+    const char *why = SsSocketPath(Tcl_GetString(objPtr), &pathPtr);
+
+    if (why != NULL) {
+	return SsErrorOurs(interp, "USAGE", "bad value \"%.100s\" for -%s:"
+		" %s", Tcl_GetString(objPtr), use, why);
+    }
+    Tcl_AppendPrintfToObj(servingPtr->textPtr, "use=%s\tpath=", use);
+    SsSocketPathWrite(servingPtr->textPtr, Tcl_GetString(pathPtr));
+    Tcl_DecrRefCount(pathPtr);
+    return TCL_OK;
+}
+
+/* What else is asked for, in the order of these. */
+
+enum { CONTROL, FIRST_START, HEALTH, TAKEOVER };
+
+static const SsKind extraKinds[] = {
+    { "control", 0, 0, NULL }, { "firststart", 0, INT_MAX, NULL },
+    { "health", 0, 0, NULL }, { "takeover", 0, 0, NULL },
+    { NULL, 0, 0, NULL }
+};
+
+static int
+IsGiven(const SsWord *wordPtr)
+{
+    return wordPtr->objPtr != NULL && Tcl_GetCharLength(wordPtr->objPtr) > 0;
+}
+
+static int
+AddExtras(Tcl_Interp *interp, SsServing *servingPtr, Tcl_Obj *extrasPtr)
+{
+    static const SsWord none[SS_WORDS_MOST];
+    SsWord extras[SS_WORDS_MOST];
+    SsListener health;
+    Tcl_Obj **words;
+    Tcl_Size count;
+
+    if (Tcl_ListObjGetElements(interp, extrasPtr, &count, &words) != TCL_OK) {
+	return SsUsageError(interp);
+    }
+    if (SsReadWords(interp, SS_LISTENER_USAGE, extraKinds, 0, (int) count,
+	    words, extras) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    if (IsGiven(&extras[HEALTH])) {
+	Tcl_AppendToObj(servingPtr->textPtr, "use=health\t", -1);
+	if (AddListener(interp, servingPtr, extras[HEALTH].objPtr, none,
+		&health) != TCL_OK) {
+	    return TCL_ERROR;
+	}
+    }
+    if (IsGiven(&extras[CONTROL])) {
+	if (AddPath(interp, servingPtr, "control", extras[CONTROL].objPtr)
+		!= TCL_OK) {
+	    return TCL_ERROR;
+	}
+	Tcl_AppendToObj(servingPtr->textPtr, "\n", 1);
+    }
+    servingPtr->isTakeover = IsGiven(&extras[TAKEOVER]);
+    if (servingPtr->isTakeover) {
+	if (AddPath(interp, servingPtr, "takeover", extras[TAKEOVER].objPtr)
+		!= TCL_OK) {
+	    return TCL_ERROR;
+	}
+	Tcl_AppendPrintfToObj(servingPtr->textPtr, "\ttime=%d\n",
+		extras[FIRST_START].number);
+    }
+    servingPtr->hasMore = servingPtr->isTakeover || IsGiven(&extras[HEALTH])
+	    || IsGiven(&extras[CONTROL]);
+    return TCL_OK;
 }
 
 int
 SsListenersServe(Tcl_Interp *interp, const SsWord *common, int count,
-    Tcl_Obj *const objv[])
+    Tcl_Obj *const objv[], Tcl_Obj *extrasPtr, int *numberPtr)
 {
     SsListener listeners[SS_LISTENERS_MOST];
-    SsWord options[SS_WORDS_MOST];
-    Tcl_Obj *textPtr = Tcl_NewObj();
-    int i, holds = 0, code = TCL_OK;
+    SsServing serving = {
+	.listeners = listeners, .count = count, .textPtr = Tcl_NewObj()
+    };
+    int i, code = TCL_OK;
 
-    Tcl_IncrRefCount(textPtr);
+    Tcl_IncrRefCount(serving.textPtr);
     for (i = 0; i < count && code == TCL_OK; i++) {
-	code = GetListener(interp, objv[i], common, options, &listeners[i]);
-	if (code == TCL_OK) {
-	    WriteListener(textPtr, &listeners[i], options);
-	    holds |= Holds(options);
-	}
+	code = AddListener(interp, &serving, objv[i], common, &listeners[i]);
+    }
+    if (code == TCL_OK && extrasPtr != NULL) {
+	code = AddExtras(interp, &serving, extrasPtr);
     }
     if (code == TCL_OK) {
-	code = SsServe(interp, listeners, count, Tcl_GetString(textPtr));
+	code = SsServe(interp, &serving, numberPtr);
     }
-    if (code == TCL_OK && holds) {
+    SsPassedGiveBack(serving.fds, serving.numFds);
+    if (code == TCL_OK && serving.holds) {
 	SsLimitRaise(INT_MAX);
     }
-    Tcl_DecrRefCount(textPtr);
+    Tcl_DecrRefCount(serving.textPtr);
     return code;
-}
-
-Tcl_Obj *
-SsListenersDescribe(const SsPort *portPtr)
-{
-    Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
-    Tcl_Obj *dictPtr;
-    const SsListener *listenerPtr;
-    char addresses[SS_ADDRESSES_SIZE], *comma;
-    int i;
-
-    for (i = 0; i < portPtr->numListeners; i++) {
-	listenerPtr = &portPtr->listeners[i];
-	strcpy(addresses, listenerPtr->bound);
-	while ((comma = strchr(addresses, ',')) != NULL) {
-	    *comma = ' ';
-	}
-	dictPtr = Tcl_NewDictObj();
-	SsPutText(dictPtr, "name", listenerPtr->name);
-	SsPutNumber(dictPtr, "port", listenerPtr->port);
-	SsPutText(dictPtr, "addresses", addresses);
-	Tcl_ListObjAppendElement(NULL, listPtr, dictPtr);
-    }
-    return listPtr;
 }

@@ -21,6 +21,7 @@
 //	boundary.h    what crosses: the one export, and messages
 //	exports.go    the one export
 //	supervise.go  what pools ask
+//	passed.go     the sockets that the process was started with
 //	main.go       this map, and what the build is told
 //
 // Dependencies run one way: *_command.c, serve.c, control.c, start.c; behind the

@@ -12,6 +12,7 @@
 #include "limit.h"
 #include "process.h"
 #include "result.h"
+#include "run.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -38,11 +39,27 @@ WatchSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 }
 
 static int
+RunSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsRun(interp, words[0].objPtr);
+}
+
+static int
 KillSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return (SsGroupKill(words[0].number, words[1].number) == 0) ? TCL_OK
 	    : SsErrorPosix(interp, errno, "can't send a signal to process %d"
 	    " and its group: %m", words[0].number);
+}
+
+/* Not to its group, as "kill": what it has started may not expect it. */
+
+static int
+SignalSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return (kill(words[0].number, words[1].number) == 0) ? TCL_OK
+	    : SsErrorPosix(interp, errno, "can't send a signal to process %d:"
+	    " %m", words[0].number);
 }
 
 static int
@@ -98,7 +115,18 @@ LimitSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     return TCL_OK;
 }
 
+static int
+ArgvKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    Tcl_Size count;
+
+    return (Tcl_ListObjLength(NULL, wordPtr->objPtr, &count) == TCL_OK
+	    && count > 0) ? TCL_OK : SsBadValue(interp, wordPtr->objPtr,
+	    kindPtr->name, "a list of a program and its arguments");
+}
+
 static const SsKind kinds[] = {
+    { "argv", 0, 0, ArgvKind },
     { "cmdPrefix", 1, 0, SsPrefixKind },
     { "limit", 1, INT_MAX, NULL },
     { "ms", 0, INT_MAX, NULL },
@@ -115,6 +143,8 @@ const SsSubcommand ssProcessSubcommands[] = {
     { "limit", LimitSubcommand, "", kinds },
     { "pause", PauseSubcommand, "ms", kinds },
     { "raise", RaiseSubcommand, "limit", kinds },
+    { "run", RunSubcommand, "argv", kinds },
+    { "signal", SignalSubcommand, "pid signal", kinds },
     { "spawn", SsSpawn, "cmdPrefix", kinds },
     { "title", TitleSubcommand, "text", kinds },
     { "watch", WatchSubcommand, "pid cmdPrefix", kinds },

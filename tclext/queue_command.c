@@ -8,6 +8,9 @@
 #include "arguments.h"
 #include "fork.h"
 #include "listener.h"
+#include "listener_options.h"
+#include "named_port.h"
+#include "passed.h"
 #include "ports.h"
 #include "queue.h"
 #include "request.h"
@@ -15,22 +18,62 @@
 #include "serve.h"
 
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
+/* A number is the first listener's, of which there is one. */
 static int
-PortKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+NumberKind(Tcl_Interp *interp, SsWord *wordPtr)
 {
-    int known;
+    int isServed;
 
     if (SsGetNumber(interp, wordPtr->objPtr, "port", 1, 65535,
 	    &wordPtr->number) != TCL_OK) {
 	return TCL_ERROR;
     }
     SsForkLock();
-    known = (SsPortFindLocked(wordPtr->number) != NULL);
+    isServed = (SsPortFindLocked(wordPtr->number) != NULL);
     SsForkUnlock();
-    return known ? TCL_OK : SsErrorOurs(interp, "NOPORT",
+    return isServed ? TCL_OK : SsErrorOurs(interp, "NOPORT",
 	    "port %d is not served", wordPtr->number);
+}
+
+static int
+PortKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    SsPortUse use;
+
+    if (strchr(Tcl_GetString(wordPtr->objPtr), ':') == NULL) {
+	return NumberKind(interp, wordPtr);
+    }
+    if (SsNamedPortUse(interp, wordPtr->objPtr, &use) == NULL) {
+	return TCL_ERROR;
+    }
+    wordPtr->number = use.portPtr->number;
+    SsNamedPortDrop(&use);
+    return TCL_OK;
+}
+
+/* Appends the health listener, as the server has told it: name, port. */
+static void
+AppendHealth(Tcl_Obj *listPtr, Tcl_Obj *toldPtr)
+{
+    Tcl_Obj **words, *dictPtr = Tcl_NewDictObj();
+    Tcl_Size count;
+    int port = 0;
+
+    Tcl_ListObjGetElements(NULL, toldPtr, &count, &words);
+    if (count < 2) {
+	Tcl_DecrRefCount(dictPtr);
+	return;
+    }
+    Tcl_GetIntFromObj(NULL, words[1], &port);
+    SsPutText(dictPtr, "name", Tcl_GetString(words[0]));
+    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj("port", -1),
+	    words[port == 0 ? 0 : 1]);
+    SsPutText(dictPtr, "addresses", "");
+    SsPutText(dictPtr, "use", "health");
+    Tcl_ListObjAppendElement(NULL, listPtr, dictPtr);
 }
 
 /* As "socket server", with a list of each. */
@@ -41,7 +84,7 @@ ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     SsWord common[SS_WORDS_MOST];
     Tcl_Obj *listPtr, **options, **listeners;
     Tcl_Size numOptions, count;
-    int port;
+    int number;
 
     if (Tcl_ListObjGetElements(interp, words[0].objPtr, &numOptions,
 	    &options) != TCL_OK || Tcl_ListObjGetElements(interp,
@@ -54,15 +97,14 @@ ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     }
     if (SsReadWords(interp, SS_LISTENER_USAGE, ssListenerKinds, 0,
 	    (int) numOptions, options, common) != TCL_OK
-	    || SsListenersServe(interp, common, (int) count, listeners)
-	    != TCL_OK
-	    || Tcl_GetIntFromObj(interp, Tcl_GetObjResult(interp), &port)
-	    != TCL_OK) {
+	    || SsListenersServe(interp, common, (int) count, listeners,
+	    words[2].objPtr, &number) != TCL_OK) {
 	return TCL_ERROR;
     }
     SsForkLock();
-    listPtr = SsListenersDescribe(SsPortFindLocked(port));
+    listPtr = SsListenersDescribe(SsPortFindLocked(number));
     SsForkUnlock();
+    AppendHealth(listPtr, Tcl_GetObjResult(interp));
     Tcl_SetObjResult(interp, listPtr);
     return TCL_OK;
 }
@@ -165,8 +207,8 @@ UseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     }
     SsForkUnlock();
     return usable ? TCL_OK : SsErrorOurs(interp, "NOQUEUE",
-	    "port %d has no queue %d, or is served by this process, which"
-	    " needs all", words[0].number, words[1].number);
+	    "%.100s has no queue %d, or is served by this process, which"
+	    " needs all", Tcl_GetString(words[0].objPtr), words[1].number);
 }
 
 static int
@@ -176,20 +218,64 @@ WithdrawSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 	    SsRequestWithdraw(interp, words[0].number));
 }
 
+static int
+PassedSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    Tcl_SetObjResult(interp, SsPassedNames());
+    if (words[0].objPtr != NULL) {
+	SsPassedClose();
+    }
+    return TCL_OK;
+}
+
+static int
+CloseKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    return (strcmp(Tcl_GetString(wordPtr->objPtr), "close") == 0) ? TCL_OK
+	    : SsBadValue(interp, wordPtr->objPtr, kindPtr->name, "close");
+}
+
+/* The server counts with more bits than a word's number has. */
+static int
+TokenKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    Tcl_WideInt token;
+
+    return (Tcl_GetWideIntFromObj(NULL, wordPtr->objPtr, &token) == TCL_OK)
+	    ? TCL_OK : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
+	    "a number");
+}
+
 static const SsKind kinds[] = {
+    { "board", 0, INT_MAX, NULL },
+    { "close", 0, 0, CloseKind },
+    { "generation", 0, INT_MAX, NULL },
+    { "n", 0, 65535, NULL },
+    { "pid", 1, INT_MAX, NULL },
     { "port", 0, 0, PortKind },
     { "queue", 1, INT_MAX, NULL },
-    { "n", 0, 65535, NULL },
+    { "service", 1, INT_MAX, NULL },
+    { "slot", 0, INT_MAX, NULL },
+    { "supervisor", 0, INT_MAX, NULL },
+    { "token", 0, 0, TokenKind },
     { NULL, 0, 0, NULL }
 };
 
 const SsSubcommand ssQueueSubcommands[] = {
     { "abandon", AskSubcommand, "port", kinds },
+    { "admit", SsPoolAdmit, "service token port board slot generation pid",
+	kinds },
+    { "commanded", SsPoolCommanded, "service token reason text", kinds },
+    { "detach", SsPoolAsk, "service pid", kinds },
     { "discard", DiscardSubcommand, "port", kinds },
+    { "done", SsPoolDone, "service", kinds },
     { "list", ListSubcommand, "port", kinds },
+    { "passed", PassedSubcommand, "?close?", kinds },
+    { "pool", SsPoolBegin, "port supervisor board notify", kinds },
+    { "ready", SsPoolAsk, "service", kinds },
     { "renew", AskSubcommand, "port", kinds },
     { "retire", AskSubcommand, "port n", kinds },
-    { "serve", ServeSubcommand, "options listeners", kinds },
+    { "serve", ServeSubcommand, "options listeners ?extras?", kinds },
     { "switch", AskSubcommand, "port", kinds },
     { "use", UseSubcommand, "port queue", kinds },
     { "withdraw", WithdrawSubcommand, "port", kinds },

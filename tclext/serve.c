@@ -5,10 +5,13 @@
  */
 
 #include "serve.h"
-#include "address.h"
 #include "control.h"
 #include "fork.h"
+#include "listener_text.h"
+#include "passed.h"
+#include "pools.h"
 #include "result.h"
+#include "served.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,14 +64,14 @@ TidyPorts(void)
 
 /* The queue that a service feeds, which is its first; NULL: it has ended. */
 
-static SsPort *
-FedLocked(int64_t id)
+SsPort *
+SsServeFedLocked(int64_t service)
 {
     SsPort *portPtr;
 
     for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
 	    portPtr = portPtr->nextPtr) {
-	if (portPtr->servicePtr != NULL && portPtr->servicePtr->id == id) {
+	if (portPtr->servicePtr != NULL && portPtr->servicePtr->id == service) {
 	    break;
 	}
     }
@@ -148,23 +151,30 @@ EndLocked(SsService *servicePtr)
 }
 
 /*
- * The server tells something of a service, in the thread that began it: its
- * number, and whether it has ended.
+ * The server tells something of a service, in the thread that began it, and
+ * whether it has ended; or it forwards a command, to the interpreter that has
+ * the service's pool.
  */
 
 static Tcl_Interp *
-Notice(const int64_t *numbers, int *numberPtr)
+Notice(const SsControlHeader *headerPtr, Tcl_Obj **namePtrPtr)
 {
+    int isCommand = (strcmp(headerPtr->name, "COMMAND") == 0);
     SsPort *portPtr;
     Tcl_Interp *interp = NULL;
 
     SsForkLock();
-    portPtr = FedLocked(numbers[0]);
-    if (portPtr != NULL && !portPtr->servicePtr->isClosing) {
+    portPtr = SsServeFedLocked(headerPtr->numbers[0]);
+    if (isCommand) {
+	interp = SsPoolInterpLocked(headerPtr->numbers[0]);
+    } else if (portPtr != NULL && !portPtr->servicePtr->isClosing) {
 	interp = portPtr->servicePtr->interp;
-	*numberPtr = portPtr->number;
     }
-    if (portPtr != NULL && numbers[1]) {
+    if (interp != NULL) {
+	*namePtrPtr = (portPtr != NULL)
+		? SsListenerPort(&portPtr->listeners[0]) : Tcl_NewObj();
+    }
+    if (!isCommand && portPtr != NULL && headerPtr->numbers[1]) {
 	EndLocked(portPtr->servicePtr);
     }
     SsForkUnlock();
@@ -193,74 +203,15 @@ ForgetOwner(void *clientData, Tcl_Interp *interp)
 }
 
 /*
- * A queue with a listener of this port that this process or a living one that
- * it was forked from serves, or NULL.
- */
-
-static SsPort *
-ServedLocked(int number)
-{
-    SsPort *portPtr, *nextPtr;
-    int i;
-
-    for (portPtr = SsPortsFirstLocked(); portPtr != NULL; portPtr = nextPtr) {
-	nextPtr = portPtr->nextPtr;
-	for (i = 0; i < portPtr->numListeners
-		&& portPtr->listeners[i].port != number; i++) {
-	    /* To one with this port. */
-	}
-	if (i < portPtr->numListeners && (SsPortServedHere(portPtr)
-		|| (SsPortInherited(portPtr)
-			&& !SsPortAtEndLocked(portPtr)))) {
-	    return portPtr;
-	}
-    }
-    return NULL;
-}
-
-/*
- * To serve again what is served changes nothing.  Another set of listeners is
- * an error, and so is an address that one of them doesn't listen on.
- */
-
-static int
-CompareLocked(Tcl_Interp *interp, const SsPort *portPtr,
-    const SsListener *wanted, int count)
-{
-    const SsListener *listenerPtr;
-    const char *asked;
-    int i;
-
-    for (i = 0; i < count; i++) {
-	listenerPtr = &portPtr->listeners[i];
-	if (count != portPtr->numListeners
-		|| wanted[i].port != listenerPtr->port) {
-	    return SsErrorOurs(interp, "USAGE", "port %d is served already,"
-		    " not with the same listeners: close it first",
-		    portPtr->number);
-	}
-	asked = wanted[i].asked;
-	if (asked[0] != '\0' && !(SsAddressesIn(listenerPtr->bound, asked)
-		&& SsAddressesIn(asked, listenerPtr->asked))) {
-	    return SsErrorOurs(interp, "USAGE", "port %d is served already,"
-		    " on %.150s: close it first, to serve it on %.150s",
-		    wanted[i].port, (listenerPtr->bound[0] == '\0')
-			    ? "all addresses" : listenerPtr->bound, asked);
-	}
-    }
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(portPtr->number));
-    return TCL_OK;
-}
-
-/*
  * Notes what the server has answered: the result, and descriptors: the queue,
  * its return, the listening sockets.
  */
 
 static void
-NoteServed(Tcl_Interp *interp, SsListener *listeners, int count,
-    const SsCall *callPtr)
+NoteServed(Tcl_Interp *interp, const SsServing *servingPtr,
+    const SsCall *callPtr, int *numberPtr)
 {
+    SsListener *listeners = servingPtr->listeners;
     int i, numFds = callPtr->numFds - 2;
     SsService *servicePtr = (SsService *) Tcl_Alloc(
 	    sizeof(SsService) + (unsigned) numFds * sizeof(int));
@@ -268,7 +219,7 @@ NoteServed(Tcl_Interp *interp, SsListener *listeners, int count,
     Tcl_Size numWords;
 
     Tcl_ListObjGetElements(NULL, Tcl_GetObjResult(interp), &numWords, &words);
-    for (i = 0; i < count; i++, words += 3) {
+    for (i = 0; i < servingPtr->count; i++, words += 3) {
 	snprintf(listeners[i].name, SS_NAME_SIZE, "%s",
 		Tcl_GetString(words[0]));
 	Tcl_GetIntFromObj(NULL, words[1], &listeners[i].port);
@@ -281,48 +232,92 @@ NoteServed(Tcl_Interp *interp, SsListener *listeners, int count,
     servicePtr->numFds = numFds;
     memcpy(servicePtr->fds, callPtr->fds + 2, (size_t) numFds * sizeof(int));
     SsForkLock();
-    AddLocked(servicePtr, listeners, count, callPtr->fds[0], callPtr->fds[1]);
+    *numberPtr = AddLocked(servicePtr, listeners, servingPtr->count,
+	    callPtr->fds[0], callPtr->fds[1])->number;
     SsForkUnlock();
     Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
     Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
-    Tcl_SetObjResult(interp, Tcl_NewIntObj(listeners[0].port));
+    Tcl_SetObjResult(interp, Tcl_NewListObj(
+	    numWords - 3 * servingPtr->count, words));
 }
 
 static int
-Serve(Tcl_Interp *interp, SsListener *listeners, int count, const char *text)
+Serve(Tcl_Interp *interp, SsServing *servingPtr, int *numberPtr)
 {
     SsCall call = {
-	.name = "serve", .numbers = { ++lastId }, .text = text,
-	.undo = "close"
+	.name = "serve", .numbers = { ++lastId },
+	.text = Tcl_GetString(servingPtr->textPtr), .undo = "close",
+	.sendFds = servingPtr->fds, .numSendFds = servingPtr->numFds
     };
-    int code = SsAsk(interp, &call);
 
-    if (code == TCL_OK) {
-	NoteServed(interp, listeners, count, &call);
+    if (SsAsk(interp, &call) != TCL_OK) {
+	return TCL_ERROR;
     }
-    return code;
+    NoteServed(interp, servingPtr, &call, numberPtr);
+    SsPassedTaken(servingPtr->fds, servingPtr->numFds);
+    servingPtr->numFds = 0;
+    return TCL_OK;
+}
+
+/* A copy of a listening socket is closed with its service, by nobody else. */
+
+static int
+HasLocked(int fd)
+{
+    const SsPort *portPtr;
+    const SsService *servicePtr;
+    int i, has = 0;
+
+    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
+	    portPtr = portPtr->nextPtr) {
+	servicePtr = portPtr->servicePtr;
+	for (i = 0; servicePtr != NULL && i < servicePtr->numFds; i++) {
+	    has |= (servicePtr->fds[i] == fd);
+	}
+    }
+    return has;
+}
+
+/* Whether no socket is of what is served already. */
+
+static int
+CheckLocked(Tcl_Interp *interp, const SsServing *servingPtr)
+{
+    int i;
+
+    for (i = 0; i < servingPtr->numFds; i++) {
+	if (HasLocked(servingPtr->fds[i])) {
+	    return SsErrorOurs(interp, "NOFD", "descriptor %d is that of a"
+		    " listener that is served already", servingPtr->fds[i]);
+	}
+    }
+    return TCL_OK;
 }
 
 int
-SsServe(Tcl_Interp *interp, SsListener *listeners, int count,
-    const char *text)
+SsServe(Tcl_Interp *interp, SsServing *servingPtr, int *numberPtr)
 {
-    SsPort *portPtr = NULL;
-    int i, code = TCL_OK;
+    SsPort *portPtr;
+    int code = TCL_OK;
 
     TidyPorts();
     SsControlNotices(Notice);
     pthread_mutex_lock(&asking);
     SsForkLock();
-    for (i = 0; i < count && portPtr == NULL; i++) {
-	portPtr = ServedLocked(listeners[i].port);
-    }
-    if (portPtr != NULL) {
-	code = CompareLocked(interp, portPtr, listeners, count);
+    portPtr = SsServedLocked(servingPtr->listeners, servingPtr->count);
+    if (portPtr == NULL) {
+	code = CheckLocked(interp, servingPtr);
+    } else {
+	*numberPtr = portPtr->number;
+	code = SsServedCompareLocked(interp, portPtr, servingPtr->listeners,
+		servingPtr->count, servingPtr->hasMore);
     }
     SsForkUnlock();
-    if (portPtr == NULL) {
-	code = Serve(interp, listeners, count, text);
+    if (portPtr == NULL && code == TCL_OK && servingPtr->lacks[0] != '\0'
+	    && !servingPtr->isTakeover) {
+	code = SsPassedLacks(interp, servingPtr->lacks);
+    } else if (portPtr == NULL && code == TCL_OK) {
+	code = Serve(interp, servingPtr, numberPtr);
     }
     pthread_mutex_unlock(&asking);
     return code;
@@ -332,15 +327,30 @@ static int
 NotServerLocked(Tcl_Interp *interp, int port, const char *request)
 {
     const SsPort *portPtr = SsPortFindLocked(port);
+    const char *called = (portPtr != NULL) ? portPtr->called : "the port";
 
     if (portPtr != NULL && !SsPortInherited(portPtr)) {
 	return SsErrorOurs(interp, "NOTSERVER",
-		"port %d is closed already: serve it again first", port);
+		"%s is closed already: serve it again first", called);
     }
     return SsErrorOurs(interp, "NOTSERVER",
-	    "port %d is not served by this process: %s where"
-	    " \"::socketserver::socket server\" was called", port,
+	    "%s is not served by this process: %s where"
+	    " \"::socketserver::socket server\" was called", called,
 	    (strcmp(request, "close") == 0) ? "close it" : "do this");
+}
+
+int64_t
+SsServeService(Tcl_Interp *interp, int port, const char *request)
+{
+    int64_t service;
+
+    SsForkLock();
+    service = ServiceOfLocked(port);
+    if (service == 0) {
+	NotServerLocked(interp, port, request);
+    }
+    SsForkUnlock();
+    return service;
 }
 
 /*
@@ -361,8 +371,8 @@ NoteRenewed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
 
     if (returnFd < 0) {
 	CloseLocked(fd);
-	return SsErrorPosix(interp, error, "can't make a second queue of port"
-		" %d: %m", fedPtr->number);
+	return SsErrorPosix(interp, error, "can't make a second queue of"
+		" %s: %m", fedPtr->called);
     }
     portPtr = AddLocked(fedPtr->servicePtr, fedPtr->listeners,
 	    fedPtr->numListeners, fd, returnFd);
@@ -423,7 +433,7 @@ static int
 NoteLocked(Tcl_Interp *interp, const struct Change *changePtr,
     const SsCall *callPtr)
 {
-    SsPort *portPtr = FedLocked(callPtr->numbers[0]);
+    SsPort *portPtr = SsServeFedLocked(callPtr->numbers[0]);
 
     if (portPtr != NULL && changePtr->name != NULL) {
 	return changePtr->noteProc(interp, portPtr, callPtr->fds[0]);
@@ -463,7 +473,7 @@ SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
     pthread_mutex_lock(&asking);
     SsForkLock();
     call.numbers[0] = ServiceOfLocked(port);
-    portPtr = FedLocked(call.numbers[0]);
+    portPtr = SsServeFedLocked(call.numbers[0]);
     if (portPtr == NULL) {
 	NotServerLocked(interp, port, request);
     } else {
@@ -472,7 +482,7 @@ SsServeAsk(Tcl_Interp *interp, int port, const char *request, int number)
     SsForkUnlock();
     code = (portPtr == NULL) ? TCL_ERROR : SsAsk(interp, &call);
     SsForkLock();
-    portPtr = FedLocked(call.numbers[0]);
+    portPtr = SsServeFedLocked(call.numbers[0]);
     if (portPtr != NULL) {
 	portPtr->servicePtr->isClosing = 0;
     }
@@ -497,5 +507,7 @@ SsServeForget(void)
 	    portPtr = portPtr->nextPtr) {
 	portPtr->servicePtr = NULL;
     }
+    SsPoolsForget();
+    SsPassedForget();
     pthread_mutex_init(&asking, NULL);
 }

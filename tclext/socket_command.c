@@ -13,6 +13,8 @@
 #include "info.h"
 #include "limit.h"
 #include "listener.h"
+#include "listener_options.h"
+#include "named_port.h"
 #include "park.h"
 #include "queue.h"
 #include "request.h"
@@ -27,99 +29,20 @@
 
 enum { PORT, CLOSED, TIMEOUT };
 
-/* The names of all listeners of a port, a new list. */
-static Tcl_Obj *
-NamesOfLocked(int number)
-{
-    Tcl_Obj *listPtr = Tcl_NewListObj(0, NULL);
-    SsPort *portPtr;
-    int i;
-
-    for (portPtr = SsPortsFirstLocked(); portPtr != NULL;
-	    portPtr = portPtr->nextPtr) {
-	for (i = 0; portPtr->serving && i < portPtr->numListeners; i++) {
-	    if (portPtr->listeners[i].port == number) {
-		Tcl_ListObjAppendElement(NULL, listPtr, Tcl_NewStringObj(
-			portPtr->listeners[i].name, -1));
-	    }
-	}
-    }
-    return listPtr;
-}
-
-static SsPort *
-FindLocked(
-    Tcl_Interp *interp,
-    const char *name,		/* What -port says; NULL: the first port... */
-    int number)			/* ...and as a number; 0: it is none. */
-{
-    Tcl_Obj *namesPtr;
-    int count = 0;
-    SsPort *portPtr = (name == NULL) ? SsPortFindLocked(0)
-	    : SsPortNamedLocked(name, number, &count);
-
-    if (portPtr != NULL) {
-	return portPtr;
-    }
-    if (count > 0) {
-	namesPtr = NamesOfLocked(number);
-	SsErrorOurs(interp, "USAGE", "port %d has %d listeners: give the"
-		" name of one of %s", number, count, Tcl_GetString(namesPtr));
-	Tcl_DecrRefCount(namesPtr);
-    } else if (name == NULL) {
-	SsErrorOurs(interp, "NOPORT", "no port is served: call"
-		" \"::socketserver::socket server\" before the fork");
-    } else if (number == 0) {
-	SsErrorOurs(interp, "NOPORT", "listener \"%.100s\" is not served:"
-		" serve it before the fork", name);
-    } else {
-	SsErrorOurs(interp, "NOPORT", "port %d is not served: call"
-		" \"::socketserver::socket server %d\" before the fork",
-		number, number);
-    }
-    return NULL;
-}
-
-/*
- * The port that -port means, kept until DropPort; NULL leaves a message in the
- * interpreter.
- */
-static SsPort *
-UsePort(
-    Tcl_Interp *interp,
-    Tcl_Obj *namePtr,		/* NULL: the first. */
-    SsPortUse *usePtr)		/* Set. */
-{
-    const char *name = (namePtr == NULL) ? NULL : Tcl_GetString(namePtr);
-    SsPort *portPtr;
-    int number = 0;
-
-    if (name != NULL && strchr(name, ':') == NULL && SsGetNumber(interp,
-	    namePtr, "-port", 1, 65535, &number) != TCL_OK) {
-	return NULL;
-    }
-    SsForkLock();
-    portPtr = FindLocked(interp, name, number);
-    if (portPtr != NULL) {
-	SsPortUseLocked(usePtr, portPtr);
-    }
-    SsForkUnlock();
-    return portPtr;
-}
-
-static void
-DropPort(SsPortUse *usePtr)
-{
-    SsForkLock();
-    SsPortDropLocked(usePtr);
-    SsForkUnlock();
-}
-
 static int
 ServerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    return SsListenersServe(interp, words, 1,
-	    &words[SS_LISTENER_OPTIONS].objPtr);
+    int number;
+
+    if (SsListenersServe(interp, words, 1,
+	    &words[SS_LISTENER_OPTIONS].objPtr, NULL, &number) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    SsForkLock();
+    Tcl_SetObjResult(interp,
+	    SsListenerPort(&SsPortFindLocked(number)->listeners[0]));
+    SsForkUnlock();
+    return TCL_OK;
 }
 
 /*
@@ -131,7 +54,7 @@ ClientSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     enum { HANDLER = 2 };
     SsPortUse use;
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr, &use);
+    SsPort *portPtr = SsNamedPortUse(interp, words[PORT].objPtr, &use);
     Tcl_Obj *closedPtr = words[CLOSED].objPtr;
     int told, code;
 
@@ -140,9 +63,9 @@ ClientSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     }
     told = (closedPtr == NULL) ? SsPortInherited(portPtr)
 	    : Tcl_GetCharLength(closedPtr) > 0;
-    code = (portPtr->ended && !told) ? SsErrorClosed(interp, portPtr->number)
+    code = (portPtr->ended && !told) ? SsErrorClosed(interp, portPtr->called)
 	    : SsRequest(interp, portPtr, words[HANDLER].objPtr, closedPtr);
-    DropPort(&use);
+    SsNamedPortDrop(&use);
     return code;
 }
 
@@ -150,7 +73,7 @@ static int
 AcceptSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsPortUse use;
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr, &use);
+    SsPort *portPtr = SsNamedPortUse(interp, words[PORT].objPtr, &use);
     int code;
 
     if (portPtr == NULL) {
@@ -159,7 +82,7 @@ AcceptSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     code = SsAccept(interp, portPtr,
 	    words[TIMEOUT].objPtr ? words[TIMEOUT].number : -1,
 	    words[CLOSED].objPtr);
-    DropPort(&use);
+    SsNamedPortDrop(&use);
     return code;
 }
 
@@ -167,14 +90,14 @@ static int
 CloseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsPortUse use;
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr, &use);
+    SsPort *portPtr = SsNamedPortUse(interp, words[PORT].objPtr, &use);
     int number;
 
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
     number = portPtr->number;
-    DropPort(&use);
+    SsNamedPortDrop(&use);
     return SsServeAsk(interp, number, "close", 0);
 }
 
@@ -198,7 +121,7 @@ PortsSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 	}
 	for (i = 0; i < portPtr->numListeners; i++) {
 	    Tcl_DictObjPut(NULL, dictPtr,
-		    Tcl_NewIntObj(portPtr->listeners[i].port), Tcl_NewObj());
+		    SsListenerPort(&portPtr->listeners[i]), Tcl_NewObj());
 	}
     }
     SsForkUnlock();
@@ -224,7 +147,8 @@ Status(Tcl_Interp *interp, const SsPort *portPtr)
 	return TCL_ERROR;
     }
     dictPtr = Tcl_NewDictObj();
-    SsPutNumber(dictPtr, "port", portPtr->number);
+    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj("port", -1),
+	    SsListenerPort(&portPtr->listeners[0]));
     SsPutNumber(dictPtr, "serving", serving);
     SsPutNumber(dictPtr, "queued",
 	    portPtr->ended ? 0 : SsQueueLength(portPtr->queueFd));
@@ -249,14 +173,14 @@ static int
 StatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     SsPortUse use;
-    SsPort *portPtr = UsePort(interp, words[PORT].objPtr, &use);
+    SsPort *portPtr = SsNamedPortUse(interp, words[PORT].objPtr, &use);
     int code;
 
     if (portPtr == NULL) {
 	return TCL_ERROR;
     }
     code = Status(interp, portPtr);
-    DropPort(&use);
+    SsNamedPortDrop(&use);
     return code;
 }
 

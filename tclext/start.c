@@ -8,6 +8,7 @@
 #include "copy.h"
 #include "dispositions.h"
 #include "limit.h"
+#include "passed.h"
 #include "_cgo_export.h"
 
 #include <dlfcn.h>
@@ -152,6 +153,7 @@ SsStartInit(void)
     if (SsStart(-1, &started) < 0) {
 	return (started.posix != 0) ? started.posix : EIO;
     }
+    SsPassedInit(&started);
     return SsCopyInit();
 }
 

@@ -12,8 +12,9 @@
 #include "boundary.h"
 
 /*
- * When the library is loaded: waits until its Go runtime has started, and
- * undoes what that did to signals.  Returns 0 or an errno.
+ * When the library is loaded: waits until its Go runtime has started, undoes
+ * what that did to signals, and notes the sockets that the process was started
+ * with.  Returns 0 or an errno.
  */
 
 int		SsStartInit(void);

@@ -1,4 +1,5 @@
 #include "accept.h"
+#include "attached.h"
 #include "clock.h"
 #include "connection.h"
 #include "keep.h"
@@ -84,10 +85,11 @@ Sleep(
     if (TakePlace(queueFd) != 0) {
 	return -1;
     }
+    SsAttachedWait(placePtr);
     timeout = SsReportsSend(SsKeepArrange(placePtr, timeout));
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (!Tcl_AsyncReady() && !SsSignalsStopping()) {
+    if (!Tcl_AsyncReady() && !SsSignalsStopping() && !SsSignalsWaiting()) {
 	number = SsPlaceSleep(placePtr, timeout, &before, events);
 	error = errno;
     }
@@ -96,23 +98,24 @@ Sleep(
     return (number < 0) ? -1 : Told(events, number);
 }
 
-/* Those that the application traps. */
+/* Those that the application traps, and what a worker hears of others. */
 static int
 HandleSignals(Tcl_Interp *interp)
 {
-    int code;
+    int code, isGone = Tcl_InterpDeleted(interp);
 
     if (Tcl_AsyncReady()) {
 	code = Tcl_AsyncInvoke(interp, TCL_OK);
 	if (code != TCL_OK) {
 	    return code;
 	}
-	if (Tcl_InterpDeleted(interp)) {
-	    Tcl_SetObjResult(interp, Tcl_NewStringObj(
-		    "the interpreter was deleted while it waited", -1));
-	    Tcl_SetErrorCode(interp, "TCL", "IDELETE", NULL);
-	    return TCL_ERROR;
-	}
+    }
+    SsSignalsTell();
+    if (!isGone && Tcl_InterpDeleted(interp)) {
+	Tcl_SetObjResult(interp, Tcl_NewStringObj(
+		"the interpreter was deleted while it waited", -1));
+	Tcl_SetErrorCode(interp, "TCL", "IDELETE", NULL);
+	return TCL_ERROR;
     }
     return Tcl_Canceled(interp, TCL_LEAVE_ERR_MSG);
 }
@@ -146,6 +149,7 @@ Ended(
     int done;
 
     SsKeepBack();
+    SsAttachedRetire(portPtr);
     done = SsWorkerEnd(interp, SsPortInherited(portPtr), closedPtr);
     while (closedPtr == NULL && SsLeaving()
 	    && Tcl_DoOneEvent(TCL_ALL_EVENTS)) {
@@ -180,8 +184,8 @@ Receive(SsPort **portPtrPtr, SsArrival *arrivalPtr)
 /*
  * Looks for something to serve: what has unread bytes; the connection that is
  * kept, as long as the queue has nothing, or has had to wait for few calls
- * only; else the queue.  A worker that keeps one looks at the queue only when it
- * was told of something there.
+ * only; else the queue.  A worker that keeps one looks at the queue only when
+ * it was told of something there.
  */
 static SsReceiveStatus
 Next(
@@ -220,7 +224,8 @@ SsAccept(
     SsReceiveStatus status;
     SsPort *fromPtr = portPtr;
     SsArrival arrival;
-    int queue = 0, slept = 0, code = TCL_OK;
+    int queue = 0, slept = 0;
+    int code = SsSignalsWaiting() ? HandleSignals(interp) : TCL_OK;
 
     /*
      * Whoever was woken for a connection tries to receive it, whatever else
@@ -228,6 +233,7 @@ SsAccept(
      */
     while (code == TCL_OK && (queue || !SsSignalsStopping()
 	    || SsKeepHasUnread(portPtr))) {
+	SsAttachedLook(portPtr);
 	status = Next(&fromPtr, &arrival, queue);
 	if (status == SS_RECEIVE_GOT) {
 	    return GiveConnection(interp, fromPtr, &arrival);

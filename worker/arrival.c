@@ -1,12 +1,33 @@
 #include "arrival.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+int
+SsArrivalCredentials(const SsArrival *arrivalPtr,
+    SsCredentials *credentialsPtr)
+{
+    memcpy(credentialsPtr, arrivalPtr->head.address, sizeof(*credentialsPtr));
+    return arrivalPtr->head.family == SS_FAMILY_UNIX;
+}
+
+/* Returns 0 when it can't be. */
+static int
+FormatUnix(SsArrival *arrivalPtr)
+{
+    SsCredentials peer;
+
+    SsArrivalCredentials(arrivalPtr, &peer);
+    strcpy(arrivalPtr->address, "unix");
+    arrivalPtr->port = (int) peer.pid;
+    return peer.pid <= INT_MAX;
+}
 
 /* Returns 0 when the family is none that we know. */
 static int
@@ -17,6 +38,10 @@ FormatAddress(const SsMessage *messagePtr, SsArrival *arrivalPtr)
     size_t used;
 
     address[0] = '\0';
+    arrivalPtr->port = messagePtr->port;
+    if (messagePtr->family == SS_FAMILY_UNIX) {
+	return FormatUnix(arrivalPtr);
+    }
     if (messagePtr->family != 4 && messagePtr->family != 6) {
 	return messagePtr->family == 0;
     }

@@ -21,8 +21,10 @@ typedef struct SsArrival {
     char *extra;		/* ...these bytes, the tag first; NULL: there
 				 * are none. */
     char address[SS_ADDRESS_SIZE];
-				/* The peer's numeric address; "" when the
-				 * system named none. */
+				/* The peer's numeric address, or "unix"; ""
+				 * when the system named none. */
+    int port;			/* The peer's; of a Unix peer its pid, 0: not
+				 * known. */
     int kept;			/* It came from this worker, not the queue. */
     char *unread;		/* Bytes that were received and not read... */
     int numUnread;		/* ...and how many. */
@@ -48,6 +50,15 @@ typedef enum SsReceiveStatus {
  */
 SsReceiveStatus	SsMessageDecode(const void *bytes, size_t length,
 		    SsArrival *arrivalPtr);
+
+/* Who a Unix peer was when it connected; all 0: it isn't known. */
+typedef struct SsCredentials {
+    uint32_t pid, uid, gid;
+} SsCredentials;
+
+/* Returns 0 where the peer is no Unix peer. */
+int		SsArrivalCredentials(const SsArrival *arrivalPtr,
+		    SsCredentials *credentialsPtr);
 
 /* Writes it as a message of this kind; returns the length. */
 size_t		SsMessageEncode(const SsArrival *arrivalPtr, int kind,

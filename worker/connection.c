@@ -33,6 +33,9 @@ static uint64_t discarded = 0;
 static SsBoardCounts counts = { 0, 0, 0 };
 				/* Of those received, which one that is kept is
 				 * each time; from the queue it comes once. */
+static SsBoardCounts before = { 0, 0, 0 };
+				/* What of that was served for others than the
+				 * scoreboard's. */
 static SsConnection *oldestPtr = NULL;
 static SsConnection *newestPtr = NULL;
 				/* Ends of the list of the open ones. */
@@ -59,7 +62,12 @@ SsConnectionsPrepare(void)
 static void
 ShowLocked(void)
 {
-    SsBoardShowLocked((int) (received - counts.served), &counts,
+    SsBoardCounts since = {
+	counts.served - before.served, counts.taken - before.taken,
+	counts.waited - before.waited
+    };
+
+    SsBoardShowLocked((int) (received - counts.served), &since,
 	    (oldestPtr != NULL) ? &oldestPtr->peer : NULL);
 }
 
@@ -241,7 +249,7 @@ SsConnectionOpen(Tcl_Interp *interp, SsPort *portPtr, SsArrival *arrivalPtr,
     *connectionPtr = (SsConnection) {
 	.header.proc = ClosedEventProc, .process = SsForkCount(),
 	.arrival = *arrivalPtr, .portPtr = portPtr,
-	.peer = { connectionPtr->arrival.address, arrivalPtr->head.port,
+	.peer = { connectionPtr->arrival.address, arrivalPtr->port,
 		SsMilliseconds(), arrivalPtr->head.listener }
     };
     SsChannelOpen(&connectionPtr->socket, arrivalPtr->fd, ClosedProc);
@@ -262,7 +270,7 @@ SsConnectionOpen(Tcl_Interp *interp, SsPort *portPtr, SsArrival *arrivalPtr,
     Tcl_RegisterChannel(interp, channel);
     words[0] = Tcl_NewStringObj(Tcl_GetChannelName(channel), -1);
     words[1] = Tcl_NewStringObj(connectionPtr->arrival.address, -1);
-    words[2] = Tcl_NewIntObj(connectionPtr->arrival.head.port);
+    words[2] = Tcl_NewIntObj(connectionPtr->arrival.port);
     return TCL_OK;
 }
 
@@ -398,9 +406,18 @@ SsConnectionCounts(uint64_t *receivedPtr, uint64_t *discardedPtr)
 }
 
 void
+SsConnectionsShowAnew(void)
+{
+    SsForkLock();
+    before = counts;
+    ShowLocked();
+    SsForkUnlock();
+}
+
+void
 SsConnectionsForget(void)
 {
     received = discarded = 0;
-    counts = (SsBoardCounts) { 0, 0, 0 };
+    counts = before = (SsBoardCounts) { 0, 0, 0 };
     oldestPtr = newestPtr = NULL;
 }

@@ -94,6 +94,12 @@ int		SsConnectionsLingering(void);
 void		SsConnectionCounts(uint64_t *receivedPtr,
 		    uint64_t *discardedPtr);
 
+/*
+ * A slot of the scoreboard is this process's from now on: shows what is open
+ * there, and counts anew.
+ */
+void		SsConnectionsShowAnew(void);
+
 /* In a forked child, safe between fork and exec: it has none, counts anew. */
 void		SsConnectionsForget(void);
 

@@ -33,8 +33,8 @@ Check(Tcl_Interp *interp, const char *name, const SsConnection *connectionPtr)
     }
     if (connectionPtr->portPtr->returnFd < 0) {
 	return SsErrorOurs(interp, "NOSERVER", "nobody takes the connection"
-		" \"%.100s\" back: port %d is served no more", name,
-		connectionPtr->portPtr->number);
+		" \"%.100s\" back: %s is served no more", name,
+		connectionPtr->portPtr->called);
     }
     return TCL_OK;
 }

@@ -44,6 +44,21 @@ Proxy(const SsArrival *arrivalPtr)
     return dictPtr;
 }
 
+/* Of a Unix peer; else none. */
+static Tcl_Obj *
+Credentials(const SsArrival *arrivalPtr)
+{
+    Tcl_Obj *dictPtr = Tcl_NewDictObj();
+    SsCredentials peer;
+
+    if (SsArrivalCredentials(arrivalPtr, &peer)) {
+	Put(dictPtr, "pid", Tcl_NewWideIntObj((Tcl_WideInt) peer.pid));
+	Put(dictPtr, "uid", Tcl_NewWideIntObj((Tcl_WideInt) peer.uid));
+	Put(dictPtr, "gid", Tcl_NewWideIntObj((Tcl_WideInt) peer.gid));
+    }
+    return dictPtr;
+}
+
 int
 SsConnectionInfo(Tcl_Interp *interp, const char *name)
 {
@@ -63,7 +78,8 @@ SsConnectionInfo(Tcl_Interp *interp, const char *name)
     number = arrivalPtr->head.listener;
     dictPtr = Tcl_NewDictObj();
     Put(dictPtr, "ipaddr", Tcl_NewStringObj(arrivalPtr->address, -1));
-    Put(dictPtr, "port", Tcl_NewIntObj(arrivalPtr->head.port));
+    Put(dictPtr, "port", Tcl_NewIntObj(arrivalPtr->port));
+    Put(dictPtr, "credentials", Credentials(arrivalPtr));
     Put(dictPtr, "listener", Tcl_NewStringObj(
 	    (number < portPtr->numListeners)
 		    ? portPtr->listeners[number].name : "", -1));

@@ -7,8 +7,8 @@
 
 /*
  * The result is a dict of an open connection of this process: ipaddr, port,
- * listener, accepted, waited, requests, tag, last, proxy.  TCL_ERROR: there is
- * none.
+ * credentials, listener, accepted, waited, requests, tag, last, proxy.
+ * TCL_ERROR: there is none.
  */
 int		SsConnectionInfo(Tcl_Interp *interp, const char *name);
 

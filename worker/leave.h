@@ -19,8 +19,9 @@ int		SsEngagements(void);
 /*
  * What happens to a worker when its queue has ended or it is asked to retire:
  * the command prefix is evaluated, {} being none; without one (NULL) a process
- * that was forked from the server leaves: "exit 0" is evaluated in the
- * interpreter, from the event loop, as soon as nothing engages the process.
+ * that was forked from the server, or is attached to it, leaves: "exit 0" is
+ * evaluated in the interpreter, from the event loop, as soon as nothing engages
+ * the process.
  * Returns 0 where there was nothing to do.
  */
 int		SsWorkerEnd(Tcl_Interp *interp, int inherited,

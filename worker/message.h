@@ -36,10 +36,13 @@
 #define SS_FLAG_SKIP_HALF  2	/* ...or has sent its end. */
 #define SS_FLAGS	   3	/* All of them. */
 
+#define SS_FAMILY_UNIX	   1
+
 typedef struct SsMessage {
     uint8_t version;		/* SS_MESSAGE_VERSION. */
     uint8_t kind;		/* SS_KIND_... */
-    uint8_t family;		/* Of the peer's address: 4, 6, or 0: none. */
+    uint8_t family;		/* Of the peer's address: 4, 6, SS_FAMILY_UNIX,
+				 * or 0: none. */
     uint8_t flags;		/* SS_FLAG_... */
     uint16_t port;		/* The peer's. */
     uint16_t listener;		/* By which of the queue's listeners it came,
@@ -47,7 +50,8 @@ typedef struct SsMessage {
     uint64_t accepted;		/* When: nanoseconds of CLOCK_MONOTONIC. */
     uint64_t ready;		/* Since when it waits for a worker. */
     uint8_t address[16];	/* The peer's, network byte order; an IPv4
-				 * address takes the first four bytes. */
+				 * address takes the first four bytes.  Of a
+				 * Unix peer: pid, uid, gid, 4 bytes each. */
     uint32_t scope;		/* Interface of an IPv6 link-local address,
 				 * 0: none. */
     uint32_t patience;		/* In milliseconds: after so long it isn't

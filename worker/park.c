@@ -70,8 +70,8 @@ Park(Tcl_Interp *interp, SsConnection *connectionPtr, int timeout,
     }
     return (error == 0) ? SsDetach(interp, connectionPtr, NULL)
 	    : SsErrorOurs(interp, "NOSERVER",
-	    "nobody takes the connection back: port %d is served no more",
-	    connectionPtr->portPtr->number);
+	    "nobody takes the connection back: %s is served no more",
+	    connectionPtr->portPtr->called);
 }
 
 int

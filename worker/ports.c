@@ -3,6 +3,7 @@
 #include "place.h"
 #include "queue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <tcl.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 static SsPort *firstPtr = NULL;
 static int lastQueue = 0;
+static int lastNumber = 65535;	/* Of those above all TCP ports. */
 
 static SsPort **
 LinkTo(
@@ -65,6 +67,25 @@ SsPortTidyLocked(SsPort *portPtr)
     }
 }
 
+/* One without TCP port has the number again that its name had before. */
+static int
+NumberOf(const SsListener *listenerPtr)
+{
+    SsPort *portPtr;
+
+    if (listenerPtr->port > 0) {
+	return listenerPtr->port;
+    }
+    for (portPtr = firstPtr; portPtr != NULL; portPtr = portPtr->nextPtr) {
+	if (portPtr->listeners[0].port == 0
+		&& strcmp(portPtr->listeners[0].name, listenerPtr->name)
+		== 0) {
+	    return portPtr->number;
+	}
+    }
+    return ++lastNumber;
+}
+
 /*
  * One that ended under the same number gives way; one whose queue still holds
  * connections stays just before it until it ends, so that a second queue leaves
@@ -81,7 +102,8 @@ SsPortAddLocked(const SsListener *listeners, int numListeners, int queueFd,
     memset(portPtr, 0, sizeof(SsPort));
     memcpy(portPtr->listeners, listeners, bytes);
     portPtr->numListeners = numListeners;
-    portPtr->number = listeners[0].port;
+    portPtr->number = NumberOf(&listeners[0]);
+    SsListenerCall(&listeners[0], portPtr->called);
     portPtr->queue = ++lastQueue;
     portPtr->queueFd = queueFd;
     portPtr->returnFd = returnFd;
@@ -154,6 +176,30 @@ SsPortNamedLocked(
 	}
     }
     return (*countPtr == 1) ? SsPortFindLocked(foundPtr->number) : NULL;
+}
+
+int
+SsNameIsWhole(const char *name)
+{
+    return strncmp(name, "unix:", 5) == 0 || strncmp(name, "fd:", 3) == 0;
+}
+
+int
+SsListenerIs(const SsListener *wantedPtr, const SsListener *servedPtr)
+{
+    return SsNameIsWhole(wantedPtr->name)
+	    ? strcmp(wantedPtr->name, servedPtr->name) == 0
+	    : wantedPtr->port > 0 && wantedPtr->port == servedPtr->port;
+}
+
+void
+SsListenerCall(const SsListener *listenerPtr, char called[SS_NAME_SIZE])
+{
+    if (listenerPtr->port > 0) {
+	snprintf(called, SS_NAME_SIZE, "port %d", listenerPtr->port);
+    } else {
+	snprintf(called, SS_NAME_SIZE, "%s", listenerPtr->name);
+    }
 }
 
 SsPort *

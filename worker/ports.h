@@ -1,7 +1,7 @@
 /*
  * The ports that this process knows: those that it serves and those that were
  * served when it was forked.  A port stands for a queue and all listeners that
- * feed it; its number is the first one's.
+ * feed it, and is known by a number.
  */
 
 #ifndef SS_PORTS_H
@@ -17,10 +17,12 @@
 #define SS_HEAD_LONGEST	  16384	/* A longer head is served as it is. */
 
 typedef struct SsListener {
-    int port;			/* The TCP port; 0 before it has one. */
+    int port;			/* The TCP port; 0 before it has one, and of
+				 * what is no TCP socket. */
     char name[SS_NAME_SIZE];	/* As the user wrote it, 0 replaced by the
 				 * port that it got; before, what is written in
-				 * front of the port. */
+				 * front of the port.  One that begins with
+				 * "unix:" or "fd:" is whole from the start. */
     char asked[SS_ADDRESSES_SIZE];
 				/* Where it was to listen, numeric addresses
 				 * with commas between them; "": everywhere,
@@ -37,7 +39,11 @@ typedef struct SsListener {
 
 typedef struct SsPort {
     struct SsPort *nextPtr;	/* In the order in which they were served. */
-    int number;			/* The first listener's TCP port. */
+    int number;			/* The first listener's TCP port, or where it
+				 * has none one above all ports, which is only
+				 * known here. */
+    char called[SS_NAME_SIZE];	/* In texts: "port 8888", or the name of the
+				 * first listener where it has no port. */
     int queue;			/* Tells its queues apart: higher is newer. */
     int queueFd;		/* The queue's receive end; -1 once it ended
 				 * and nobody uses it. */
@@ -95,6 +101,17 @@ SsPort *	SsPortFindLocked(int number);
  * or the number is that of several listeners: *countPtr tells how many.
  */
 SsPort *	SsPortNamedLocked(const char *name, int number, int *countPtr);
+
+/* Whether a listener's name is whole without a port. */
+int		SsNameIsWhole(const char *name);
+
+/* Whether a listener that is to be served is one that is. */
+int		SsListenerIs(const SsListener *wantedPtr,
+		    const SsListener *servedPtr);
+
+/* How a listener is called in texts. */
+void		SsListenerCall(const SsListener *listenerPtr,
+		    char called[SS_NAME_SIZE]);
 
 /* The port of this number with that queue, or NULL. */
 SsPort *	SsPortQueueLocked(int number, int queue);

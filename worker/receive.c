@@ -158,34 +158,34 @@ SsReceiveError(
     SsReceiveStatus status,
     int error)			/* An errno with SS_RECEIVE_FAILED. */
 {
-    int number = portPtr->number;
+    const char *called = portPtr->called;
 
     switch (status) {
     case SS_RECEIVE_END:
-	return SsErrorClosed(interp, number);
+	return SsErrorClosed(interp, called);
     case SS_RECEIVE_RETIRE:
 	return SsErrorOurs(interp, "RETIRED",
-		"this process was asked to retire as a worker of port %d: ask"
-		" again if it should go on", number);
+		"this process was asked to retire as a worker of %s: ask"
+		" again if it should go on", called);
     case SS_RECEIVE_REJECTED:
 	return SsErrorOurs(interp, "MESSAGE",
-		"a message on the queue of port %d is not of this version: it"
-		" was discarded", number);
+		"a message on the queue of %s is not of this version: it"
+		" was discarded", called);
     case SS_RECEIVE_LOST:
 	return SsErrorPosix(interp, EMFILE,
-		"a connection of port %d was lost for want of a descriptor:"
-		" close files or raise the limit", number);
+		"a connection of %s was lost for want of a descriptor:"
+		" close files or raise the limit", called);
     default:
 	break;
     }
     if (error == ERANGE) {
 	return SsErrorOurs(interp, "FDSETSIZE",
-		"can't take connections of port %d: too many open files for"
+		"can't take connections of %s: too many open files for"
 		" this Tcl, which waits with select: have fewer than %d open",
-		number, SsDescriptorBound());
+		called, SsDescriptorBound());
     }
     return SsErrorPosix(interp, error,
-	    "can't take connections of port %d for the time being: %s", number,
+	    "can't take connections of %s for the time being: %s", called,
 	    strerror(error));
 }
 

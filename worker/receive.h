@@ -19,8 +19,8 @@
 /*
  * Receives without waiting, for a port that the caller uses: mostly first what
  * this worker has kept with unread bytes, which may have come by an earlier
- * queue of the port, so the pointer to it is set.  Notes the queue's end, gives back
- * what is too late to be served, counts what came and can't be.  With
+ * queue of the port, so the pointer to it is set.  Notes the queue's end, gives
+ * back what is too late to be served, counts what came and can't be.  With
  * SS_RECEIVE_GOT the arrival is the caller's; errno tells why with
  * SS_RECEIVE_FAILED: ERANGE when the next descriptor would not be below
  * SsDescriptorBound.

@@ -7,6 +7,7 @@
  */
 
 #include "request.h"
+#include "attached.h"
 #include "clock.h"
 #include "connection.h"
 #include "fork.h"
@@ -204,6 +205,7 @@ Ended(
 	Tcl_BackgroundException(interp, TCL_ERROR);
     }
     requestPtr->closedPtr = NULL;
+    SsAttachedRetire(requestPtr->use.portPtr);
     DeleteRequest(requestPtr);
     SsWorkerEnd(interp, inherited, closedPtr);
     SetObj(&closedPtr, NULL);

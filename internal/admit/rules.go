@@ -171,8 +171,11 @@ func (r *Rules) Plain() bool {
 
 // Trusts tells whether a peer's connections begin with a PROXY header.
 func (r *Rules) Trusts(m *queue.Message) bool {
-	if len(r.ProxyFrom) == 0 {
+	if len(r.ProxyFrom) == 0 && !r.ProxyUnix {
 		return false
+	}
+	if _, _, _, isUnix := m.Unix(); isUnix {
+		return r.ProxyUnix
 	}
 	peer := m.Peer().Addr()
 	for _, network := range r.ProxyFrom {

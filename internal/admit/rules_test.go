@@ -67,6 +67,15 @@ func TestTrusts(t *testing.T) {
 	if r.Trusts(&queue.Message{}) {
 		t.Error("nobody is trusted")
 	}
+	var local queue.Message
+	local.SetPeerUnix(1, 2, 3)
+	if r.Trusts(&local) {
+		t.Error("a Unix peer is trusted unasked")
+	}
+	r = Defaults()
+	if _, err := r.Set("proxyfrom", "unix"); err != nil || !r.Trusts(&local) || r.Trusts(&queue.Message{}) || r.Plain() {
+		t.Errorf("%v, %+v", err, r)
+	}
 }
 
 func TestPlain(t *testing.T) {

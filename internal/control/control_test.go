@@ -133,6 +133,74 @@ func TestTooMuchIsRefused(t *testing.T) {
 	}
 }
 
+func TestLimit(t *testing.T) {
+	full := make([]byte, headerSize+Inline)
+	(&Message{ID: 1}).encode(full, true)
+	bare := full[:headerSize]
+	last := make([]byte, headerSize)
+	(&Message{ID: 1}).encode(last, false)
+	for what, sent := range map[string]struct {
+		packets [][]byte
+		fds     int // With each.
+		good    bool
+	}{
+		"text":                {[][]byte{full, full, last}, 0, true},
+		"too much text":       {[][]byte{full, full, full}, 0, false},
+		"descriptors":         {[][]byte{bare, last}, 2, true},
+		"too many at once":    {[][]byte{last}, 5, false},
+		"too many in parts":   {[][]byte{bare, bare, bare}, 2, false},
+		"a part with nothing": {[][]byte{bare, last}, 0, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			one, other := newPair(t)
+			b := NewBuffer()
+			b.Limit(2*Inline, 4)
+			var m Message
+			var err error
+			for i, packet := range sent.packets {
+				if err := unix.Sendmsg(one, packet, unix.UnixRights(slices.Repeat([]int{one}, sent.fds)...), nil, 0); err != nil {
+					t.Fatal(err)
+				}
+				m, err = b.Receive(other)
+				descriptor.Close(m.Fds...)
+				if i < len(sent.packets)-1 && !errors.Is(err, unix.EAGAIN) {
+					break
+				}
+			}
+			if sent.good && err != nil || !sent.good && !errors.Is(err, ErrMessage) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestHalfAMessage(t *testing.T) {
+	half := make([]byte, headerSize)
+	(&Message{ID: 1}).encode(half, true)
+	for _, discarded := range []bool{false, true} {
+		leaktest.Check(t)
+		one, other, err := queue.Pair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := NewBuffer()
+		_ = unix.Sendmsg(one, half, unix.UnixRights(one), nil, 0)
+		if _, err := b.Receive(other); !errors.Is(err, unix.EAGAIN) {
+			t.Error(err)
+		}
+		descriptor.Close(one)
+		if discarded {
+			b.Discard()
+		} else {
+			_ = unix.Shutdown(other, unix.SHUT_RDWR)
+			if _, err := b.Receive(other); !errors.Is(err, io.EOF) {
+				t.Error(err)
+			}
+		}
+		descriptor.Close(other)
+	}
+}
+
 func TestAllocatesNextToNothing(t *testing.T) {
 	one, other := newPair(t)
 	b := NewBuffer()

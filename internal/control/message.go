@@ -1,7 +1,8 @@
 // Package control is the protocol of the control sockets: what the commands,
 // which are C, ask of the reactor, what it answers, and what it tells unasked.
 //
-// A control socket is a pair of sequenced packets, one per thread that asks.
+// A control socket is a pair of sequenced packets, one per thread that asks, or a
+// connection to the control path, one per operator: Conn is its end of that.
 // One message is one packet, or several where it is long. A request has a number
 // above 0 and is answered by a message with the same number; a notice has the
 // number 0. tclext/boundary.h states the same layout.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -23,21 +24,38 @@ type Buffer struct {
 	packet []byte
 	rights []byte // One SCM_RIGHTS record.
 
+	mostText, mostFds int
+
 	// Of a message that has come in part.
 	text []byte
 	fds  []int
 }
 
-// NewBuffer makes a Buffer.
+// NewBuffer makes a Buffer, which takes any number of descriptors.
 func NewBuffer() *Buffer {
 	b := &Buffer{
-		packet: make([]byte, headerSize+Inline+1),
-		rights: make([]byte, unix.CmsgSpace(sizeOfInt*MostFds)),
+		packet:   make([]byte, headerSize+Inline+1),
+		rights:   make([]byte, unix.CmsgSpace(sizeOfInt*MostFds)),
+		mostText: MostText,
+		mostFds:  math.MaxInt,
 	}
 	b.part.Base = &b.packet[0]
 	b.header.Iov = &b.part
 	b.header.SetIovlen(1)
 	return b
+}
+
+// Limit bounds what is received: the text of a message and its descriptors, all
+// parts together.
+func (b *Buffer) Limit(text, fds int) {
+	b.mostText, b.mostFds = text, fds
+}
+
+// Discard closes the descriptors of a message that has come in part; to be
+// called by who closes the socket before its end is received.
+func (b *Buffer) Discard() {
+	descriptor.Close(b.fds...)
+	b.text, b.fds = b.text[:0], nil
 }
 
 // Send sends a message without waiting. EAGAIN says that the other end reads too
@@ -86,9 +104,40 @@ func (b *Buffer) setRights(fds []int) {
 // last of it: io.EOF when the other end is closed, EAGAIN when no message is
 // whole. Its text is the buffer's, until it receives again; its descriptors are
 // the caller's. Where there was no room for all of them it has none, and the
-// error is EMFILE.
+// error is EMFILE. After an error that wraps ErrMessage nothing that follows can
+// be trusted: close the socket.
 func (b *Buffer) Receive(fd int) (Message, error) {
 	var m Message
+	n, err := b.receivePacket(fd)
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return m, err
+	case err != nil:
+		b.Discard()
+		return m, err
+	}
+	more, err := m.decode(b.packet[:n])
+	if err == nil {
+		err = b.check(&m, more)
+	}
+	if err != nil {
+		b.Discard()
+		m.Text = nil
+		return m, err
+	}
+	if more || len(b.text) > 0 {
+		b.text = append(b.text, m.Text...)
+		m.Text = b.text
+	}
+	if more {
+		return m, unix.EAGAIN
+	}
+	m.Fds, b.text, b.fds = b.fds, b.text[:0], nil
+	return m, nil
+}
+
+// receivePacket takes a packet and keeps its descriptors.
+func (b *Buffer) receivePacket(fd int) (int, error) {
 	clear(b.rights)
 	b.part.SetLen(len(b.packet))
 	b.header.Control = &b.rights[0]
@@ -96,32 +145,28 @@ func (b *Buffer) Receive(fd int) (Message, error) {
 	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd),
 		uintptr(unsafe.Pointer(&b.header)), unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 	if errno != 0 {
-		return m, errno
-	}
-	if n == 0 {
-		return m, io.EOF
+		return 0, errno
 	}
 	b.fds = append(b.fds, RightsOf(b.rights[:b.header.Controllen])...)
-	more, err := m.decode(b.packet[:n])
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return int(n), nil
+}
+
+// check tells whether a packet may be part of a message.
+func (b *Buffer) check(m *Message, more bool) error {
 	switch {
-	case err != nil:
 	case b.header.Flags&unix.MSG_CTRUNC != 0:
-		err = unix.EMFILE
-	case len(b.text)+len(m.Text) > MostText:
-		err = fmt.Errorf("text of more than %d bytes: %w", MostText, ErrMessage)
-	case more:
-		b.text = append(b.text, m.Text...)
-		return m, unix.EAGAIN
-	case len(b.text) > 0:
-		b.text = append(b.text, m.Text...)
-		m.Text = b.text
+		return unix.EMFILE
+	case len(b.text)+len(m.Text) > b.mostText:
+		return fmt.Errorf("text of more than %d bytes: %w", b.mostText, ErrMessage)
+	case len(b.fds) > b.mostFds:
+		return fmt.Errorf("more than %d descriptors: %w", b.mostFds, ErrMessage)
+	case more && len(m.Text) < Inline && b.header.Controllen == 0:
+		return fmt.Errorf("a part that is not full: %w", ErrMessage)
 	}
-	m.Fds, b.text, b.fds = b.fds, b.text[:0], nil
-	if err != nil {
-		descriptor.Close(m.Fds...)
-		m.Text, m.Fds = nil, nil
-	}
-	return m, err
+	return nil
 }
 
 // RightsOf are the descriptors that came with a packet.

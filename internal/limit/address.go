@@ -26,10 +26,10 @@ func keyOf(family uint8, address [16]byte) key {
 	switch {
 	case family == 4:
 		return key{prefix >> 32, 4}
-	case prefix == 0 && binary.BigEndian.Uint32(address[8:]) == 0xffff:
+	case family == 6 && prefix == 0 && binary.BigEndian.Uint32(address[8:]) == 0xffff:
 		return key{uint64(binary.BigEndian.Uint32(address[12:])), 4}
 	}
-	return key{prefix, 6}
+	return key{prefix, family}
 }
 
 // address is what is known about one.

@@ -49,8 +49,8 @@ func New() *Table {
 	return &Table{}
 }
 
-// Admit counts a connection, or says why not. Of family 6 the first 64 bits
-// count; a peer that has no address (family 0) isn't counted, and has id 0.
+// Admit counts a connection, or says why not. The first 64 bits of an address
+// count, but of one that is IPv4-mapped all; a peer that has no address (family 0) isn't counted, and has id 0.
 // One that is refused changes nothing.
 func (t *Table) Admit(family uint8, address [16]byte, r Rules, now uint64) (id uint32, why Refusal) {
 	if family == 0 {

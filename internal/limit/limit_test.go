@@ -72,6 +72,23 @@ func TestWhatIsOneAddress(t *testing.T) {
 	}
 }
 
+// TestUsersAreNoAddresses has users of Unix sockets, whose numbers look like IPv6.
+func TestUsersAreNoAddresses(t *testing.T) {
+	table, one := New(), Rules{Connections: 1}
+	for _, address := range [][16]byte{{}, {7: 1}} {
+		if _, why := table.Admit(1, address, one, 0); why != None {
+			t.Errorf("%v: refused %d", address, why)
+		}
+		if _, why := table.Admit(1, address, one, 0); why != ByConnections {
+			t.Errorf("%v: not refused", address)
+		}
+		if _, why := table.Admit(6, address, one, 0); why != None {
+			t.Errorf("%v: counts as a user's", address)
+		}
+	}
+	counts(t, table, 4, 4)
+}
+
 func TestNoAddressIsNotCounted(t *testing.T) {
 	table := New()
 	for range 3 {

@@ -36,11 +36,7 @@ func (e endpoint) listen(options Options) (fd, port int, err error) {
 	if e.address.Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
-	if err != nil {
-		return -1, 0, err
-	}
-	fd, err = descriptor.AboveStandard(fd)
+	fd, err = newSocket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
 	if err != nil {
 		return -1, 0, err
 	}
@@ -50,6 +46,15 @@ func (e endpoint) listen(options Options) (fd, port int, err error) {
 		return -1, 0, err
 	}
 	return fd, port, nil
+}
+
+// newSocket makes one as all are here: close-on-exec and non-blocking.
+func newSocket(family, kind, protocol int) (int, error) {
+	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	if err != nil {
+		return -1, err
+	}
+	return descriptor.AboveStandard(fd)
 }
 
 // prepare makes a new socket listen and returns its port.
@@ -76,13 +81,27 @@ func (e endpoint) prepare(fd int, name unix.Sockaddr, options Options) (int, err
 	return 0, unix.EAFNOSUPPORT
 }
 
-// deferTime is for how many seconds the system waits for a first byte before it
-// lets a connection be accepted all the same.
-const deferTime = 3
+// isHere tells whether this machine has the address.
+func (e endpoint) isHere() bool {
+	name, err := endpoint{address: e.address}.name()
+	if err != nil {
+		return false
+	}
+	family := unix.AF_INET
+	if e.address.Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := newSocket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+	if err != nil {
+		return !isNotHere(err)
+	}
+	defer descriptor.Close(fd)
+	return !isNotHere(unix.Bind(fd, name))
+}
 
 // setOptions says how the port may be shared: by IPv4, by what is left of an
-// earlier server (SO_REUSEADDR), by other servers (SO_REUSEPORT); and whether a
-// connection is one before its client has sent something (TCP_DEFER_ACCEPT).
+// earlier server (SO_REUSEADDR), by other servers (SO_REUSEPORT); and how its
+// connections are to be.
 func (e endpoint) setOptions(fd int, options Options) error {
 	if e.address.Is6() {
 		only := 1
@@ -101,10 +120,7 @@ func (e endpoint) setOptions(fd int, options Options) error {
 			return err
 		}
 	}
-	if options.Defer {
-		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferTime)
-	}
-	return nil
+	return tuneTCP(options, fd, true)
 }
 
 // name is the endpoint as bind wants it.

@@ -1,4 +1,5 @@
-// Package listen opens listening sockets.
+// Package listen opens listening sockets, and takes over open ones. It runs on a
+// thread with a descriptor table of its own and waits for nobody.
 package listen
 
 import (
@@ -17,26 +18,55 @@ import (
 // first address got is taken on a later address.
 const freePortTries = 16
 
-// Options says where to listen.
+// MostAddresses is how many addresses a listener may have.
+const MostAddresses = 8
+
+// Options says where to listen, and how.
 type Options struct {
 	Addresses []netip.Addr // Each that this machine has; none: [::], IPv4 included.
 	Each      bool         // It must have all of them.
 	Port      int          // 0: a free one, the same for each address.
 	Backlog   int          // Of each socket.
 	ReusePort bool         // SO_REUSEPORT.
-	Defer     bool         // TCP_DEFER_ACCEPT.
+
+	// Of accepted connections; Unix sockets have none of it.
+	Defer       bool   // TCP_DEFER_ACCEPT.
+	NoDelay     bool   // TCP_NODELAY.
+	KeepAlive   [3]int // Seconds idle, seconds between probes, how many; idle 0: SO_KEEPALIVE is off.
+	UserTimeout int    // TCP_USER_TIMEOUT in milliseconds; 0: the system's.
+
+	Path     string // A Unix socket instead: an absolute path, or @name, an abstract one.
+	Packets  bool   // SOCK_SEQPACKET there.
+	Mode     int    // Of a path; -1: by the umask.
+	UID, GID int    // Who is to own a path; -1: unchanged.
 }
 
 // Opened is what listens.
 type Opened struct {
 	Fds       []int        // Close-on-exec, non-blocking and the caller's.
-	Port      int          // Of all of them.
-	Addresses []netip.Addr // Of each; none: [::], or all of IPv4.
+	Port      int          // Of all of them; 0: they have none, or not the same.
+	Addresses []netip.Addr // Of each; none: [::], or all of IPv4, or there is no port.
+	Path      string       // Of the first Unix socket.
+	Shared    bool         // Others may have them: not to be shut down, nor removed without being told.
+
+	files []file // That the paths stand for.
 }
 
+// problem is an error in words of its own, with the system's number.
+type problem struct {
+	text  string
+	errno unix.Errno
+}
+
+func (p problem) Error() string { return p.text }
+func (p problem) Unwrap() error { return p.errno }
+
 // Listen opens listening sockets; after an error none is left open. An error
-// names the address and the port and wraps a unix.Errno.
+// names the address and the port, or the path, and wraps a unix.Errno.
 func Listen(options Options) (opened Opened, err error) {
+	if options.Path != "" {
+		return listenUnix(options)
+	}
 	if options.Port < 0 || options.Port > 65535 {
 		return Opened{}, fmt.Errorf("can't listen on port %d: it must be 0 to 65535: %w",
 			options.Port, unix.EINVAL)

@@ -12,17 +12,17 @@ const MostDict = 2560
 const hexadecimal = "0123456789abcdef"
 
 // AppendDict appends the text of a Tcl dict: the version, the proxy's own
-// address (unix: it came by a Unix socket), the destination ("" and 0 with
-// Local), and what the TLVs say. A TLV that doesn't fit is left out.
+// address (none: it came by a Unix socket, and has a pid, or 0), the destination
+// ("" and 0 with Local), and what the TLVs say. A TLV that doesn't fit is left out.
 //
 // What is appended is ASCII, and a list whatever the bytes are.
-func (h *Header) AppendDict(to []byte, proxy netip.AddrPort, unix bool) []byte {
+func (h *Header) AppendDict(to []byte, proxy netip.AddrPort, pid int32) []byte {
 	start := len(to)
 	to = append(to, "version "...)
 	to = strconv.AppendInt(to, int64(h.Version), 10)
 	to = append(to, " ipaddr "...)
-	if unix {
-		to = append(to, "unix port 0"...)
+	if !proxy.IsValid() {
+		to = strconv.AppendInt(append(to, "unix port "...), int64(pid), 10)
 	} else {
 		to = appendAddress(to, proxy.Addr())
 		to = appendPort(append(to, " port "...), proxy)

@@ -20,22 +20,23 @@ func TestDict(t *testing.T) {
 	}
 	const behind = " destination 198.51.100.2 destinationPort 80 alpn h2"
 	for _, c := range []struct {
-		proxy, want string
-		unix        bool
+		proxy netip.AddrPort
+		pid   int32
+		want  string
 	}{
-		{"10.0.0.1:8080", "version 2 ipaddr 10.0.0.1 port 8080", false},
-		{"[::1]:1", "version 2 ipaddr ::1 port 1", false},
-		{"[fe80::1%a}b]:1", `version 2 ipaddr fe80::1\x25a\x7db port 1`, false},
-		{"10.0.0.1:8080", "version 2 ipaddr unix port 0", true},
+		{netip.MustParseAddrPort("10.0.0.1:8080"), 0, "version 2 ipaddr 10.0.0.1 port 8080"},
+		{netip.MustParseAddrPort("[::1]:1"), 7, "version 2 ipaddr ::1 port 1"},
+		{netip.MustParseAddrPort("[fe80::1%a}b]:1"), 0, `version 2 ipaddr fe80::1\x25a\x7db port 1`},
+		{netip.AddrPort{}, 1<<31 - 1, "version 2 ipaddr unix port 2147483647"},
 	} {
-		got := h.AppendDict(text("before "), netip.MustParseAddrPort(c.proxy), c.unix)
+		got := h.AppendDict(text("before "), c.proxy, c.pid)
 		if string(got) != "before "+c.want+behind {
 			t.Errorf("%q", got)
 		}
 	}
 	h.Parse(text("PROXY UNKNOWN\r\n"))
 	const none = "version 1 ipaddr unix port 0 destination {} destinationPort 0"
-	if got := h.AppendDict(nil, netip.AddrPort{}, true); string(got) != none {
+	if got := h.AppendDict(nil, netip.AddrPort{}, 0); string(got) != none {
 		t.Errorf("%q", got)
 	}
 }
@@ -45,11 +46,11 @@ func TestDict(t *testing.T) {
 func TestDictIsBounded(t *testing.T) {
 	var h Header
 	h.Parse(block(0x21, 0x21, inet6, vector(0xE0, make([]byte, MostTLVs-8)), vector(0x01, text("h2"))))
-	if got := h.AppendDict(nil, proxied, false); len(got) > MostDict || !bytes.HasSuffix(got, text(" alpn h2")) {
+	if got := h.AppendDict(nil, proxied, 0); len(got) > MostDict || !bytes.HasSuffix(got, text(" alpn h2")) {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}
 	zone := netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone(strings.Repeat("z", 1000)), 1)
-	got := string(h.AppendDict(nil, zone, false))
+	got := string(h.AppendDict(nil, zone, 0))
 	if len(got) > MostDict || strings.Contains(got, "tlv0xe0") || !strings.HasSuffix(got, " alpn h2") {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}
@@ -57,7 +58,7 @@ func TestDictIsBounded(t *testing.T) {
 
 // checkDict reads a Header's dict as Tcl would, and compares it with the TLVs.
 func checkDict(t *testing.T, h *Header) {
-	dict := string(h.AppendDict(nil, proxied, false))
+	dict := string(h.AppendDict(nil, proxied, 0))
 	if len(dict) > MostDict {
 		t.Fatalf("%d bytes: %q", len(dict), dict)
 	}
@@ -166,7 +167,7 @@ while {[gets stdin dict] >= 0} {
 		if _, err := h.Parse(block(0x21, 0x11, inet, vector(0x20, make([]byte, 5), vector(0x22, cn)), vector(0x02, authority))); err != nil {
 			t.Fatal(err)
 		}
-		dicts.Write(append(h.AppendDict(nil, proxied, false), '\n'))
+		dicts.Write(append(h.AppendDict(nil, proxied, 0), '\n'))
 		want.WriteString(hex.EncodeToString(authority) + " " + hex.EncodeToString(cn) + " 7 3\n")
 	}
 	file := filepath.Join(t.TempDir(), "read.tcl")

@@ -111,7 +111,7 @@ func TestValid(t *testing.T) {
 				break
 			}
 			tlvs := fmt.Sprintf(" destinationPort %d%s", h.Destination.Port(), c.tlvsText)
-			if dict := string(h.AppendDict(nil, proxied, false)); !strings.HasSuffix(dict, tlvs) {
+			if dict := string(h.AppendDict(nil, proxied, 0)); !strings.HasSuffix(dict, tlvs) {
 				t.Errorf("%s: %q", c.name, dict)
 			}
 		}
@@ -215,7 +215,7 @@ func TestUsedAgain(t *testing.T) {
 		var fresh Header
 		fresh.Parse(c.header)
 		used.Parse(c.header)
-		a, b := fresh.AppendDict(nil, proxied, true), used.AppendDict(nil, proxied, true)
+		a, b := fresh.AppendDict(nil, proxied, 0), used.AppendDict(nil, proxied, 0)
 		if who(&fresh) != who(&used) || fresh.Version != used.Version || !bytes.Equal(a, b) {
 			t.Errorf("%s: %q, when used before %q", c.name, a, b)
 		}
@@ -229,7 +229,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	for _, c := range valid {
 		got := testing.AllocsPerRun(10, func() {
 			h.Parse(c.header)
-			h.AppendDict(to, proxied, false)
+			h.AppendDict(to, proxied, 0)
 			h.Parse(c.header[:len(c.header)/2])
 		})
 		if got != 0 {

@@ -77,13 +77,13 @@ var (
 // CLOCK_MONOTONIC.
 type Message struct {
 	Kind     uint8
-	Family   uint8    // Of the peer's address: 4, 6, or 0: none.
+	Family   uint8    // Of the peer's address: 4, 6, 1: a Unix peer, or 0: none.
 	Flags    uint8    // FlagSkipReset...
-	Port     uint16   // The peer's.
+	Port     uint16   // The peer's; a Unix peer's is 0.
 	Listener uint16   // By which of the queue's listeners it came, from 0.
 	Accepted uint64   // When.
 	Ready    uint64   // Since when it waits for a worker.
-	Address  [16]byte // The peer's; an IPv4 address takes the first four.
+	Address  [16]byte // The peer's; an IPv4 address takes the first four, a Unix peer's pid, uid, gid twelve.
 	Scope    uint32   // Interface of an IPv6 link-local address, 0: none.
 	Patience uint32   // For how many milliseconds from Ready it may be served, 0: for ever.
 	ID       uint32   // Of a connection that is counted (package limit), 0: none.
@@ -179,7 +179,7 @@ func (m *Message) decode(from []byte) (extra []byte, err error) {
 	m.Requests = binary.NativeEndian.Uint32(from[offsetRequests:])
 	m.Tag = binary.NativeEndian.Uint16(from[offsetTag:])
 	m.Proxy = binary.NativeEndian.Uint16(from[offsetProxy:])
-	if m.Family != 0 && m.Family != familyIPv4 && m.Family != familyIPv6 ||
+	if !isFamily(m.Family) ||
 		m.Flags&^flags != 0 || m.Tag > MostTag || m.Proxy > MostProxy {
 		return nil, ErrField
 	}

@@ -26,6 +26,7 @@ func TestRoundTrip(t *testing.T) {
 		example(),
 		{Kind: KindConnection, Family: 4, Port: 1, Address: [16]byte{192, 0, 2, 1}},
 		{Kind: KindConnection},
+		{Kind: KindConnection, Family: 1, Address: [16]byte{1, 4: 2, 8: 3}},
 		{Kind: KindRetire},
 		{Kind: KindNudge},
 		{Kind: KindPark, Tag: MostTag, Proxy: MostProxy, Requests: 1, ID: 1<<31 - 1, Patience: 5},
@@ -74,6 +75,7 @@ func TestDecodeRejects(t *testing.T) {
 		{"version", with(offsetVersion, Version+1), ErrVersion},
 		{"kind", with(offsetKind, 99), ErrKind},
 		{"family", with(offsetFamily, 5), ErrField},
+		{"family", with(offsetFamily, 2), ErrField},
 	} {
 		if _, _, err := Decode(c.wire); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)

@@ -45,3 +45,42 @@ func TestIPv4Peers(t *testing.T) {
 		t.Errorf("none: got %+v", m)
 	}
 }
+
+func TestUnixPeers(t *testing.T) {
+	m := Message{Family: 6, Port: 9, Scope: 7, Address: [16]byte{15: 9}}
+	m.SetPeerUnix(1<<22, 1<<32-2, 7)
+	pid, uid, gid, ok := m.Unix()
+	if !ok || pid != 1<<22 || uid != 1<<32-2 || gid != 7 || m.Port != 0 || m.Scope != 0 || m.Address[15] != 0 {
+		t.Errorf("%d %d %d %v of %+v", pid, uid, gid, ok, m)
+	}
+	if m.Peer() != (netip.AddrPort{}) {
+		t.Errorf("it has an address: %s", m.Peer())
+	}
+	m.SetPeer4([4]byte{192, 0, 2, 1}, 80)
+	if pid, uid, gid, ok := m.Unix(); ok || pid != 0 || uid != 0 || gid != 0 {
+		t.Errorf("%d %d %d of %+v", pid, uid, gid, m)
+	}
+}
+
+func TestCounted(t *testing.T) {
+	type counted struct {
+		family  uint8
+		address [16]byte
+	}
+	of := func(pid int32, uid, gid uint32) (c counted) {
+		var m Message
+		m.SetPeerUnix(pid, uid, gid)
+		c.family, c.address = m.Counted()
+		return c
+	}
+	if of(1, 2, 3) != of(4, 2, 5) {
+		t.Error("a user's processes count apart")
+	}
+	if of(1, 2, 3) == of(1, 3, 3) {
+		t.Error("two users count together")
+	}
+	m := Message{Family: 6, Address: [16]byte{1, 2, 15: 3}}
+	if family, address := m.Counted(); family != 6 || address != m.Address {
+		t.Errorf("%d, %v", family, address)
+	}
+}

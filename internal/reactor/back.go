@@ -105,6 +105,8 @@ func (s *service) takeBack(m queue.Message, extra []byte, connection int, worker
 	switch {
 	case m.Kind == queue.KindUnserved:
 		s.unserved()
+	case s.heir != nil:
+		s.travel(uint8(admit.StageParked))
 	case s.state == serving:
 		s.hold(admit.StageParked)
 	default:
@@ -190,6 +192,7 @@ func (b *back) end() {
 		o.end()
 	}
 	b.service.countNoMore()
+	b.service.finishSuccessor()
 }
 
 func (b *back) broken() {

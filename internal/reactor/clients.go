@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 
 	"socketserver/internal/control"
 	"socketserver/internal/descriptor"
+	"socketserver/internal/queue"
 )
 
 // maxQuestions is how many may wait to be answered beside the reactor.
@@ -23,6 +25,10 @@ type client struct {
 	unsent  []unsent        // Answers, in order.
 	blocked bool            // Something waits until it can be sent.
 	later   deadline        // Set while memory is wanting for that.
+
+	question uint32    // The id of the request that is answered next.
+	operator *operator // Nil: it is a thread of this process's.
+	leaving  bool      // It is closed when all is sent.
 }
 
 // unsent is an answer that could not be sent, or not all of it.
@@ -76,6 +82,7 @@ func (d door) ready(uint32) {
 		}
 	}
 	d.reactor.sendAnswered()
+	d.reactor.sendPoolNotes()
 }
 
 func (d door) broken() {}
@@ -85,15 +92,17 @@ func (r *Reactor) end() {
 	r.ended = true
 }
 
-// admit begins to listen to a control socket, which becomes the client's.
-func (r *Reactor) admit(fd int) {
+// admit begins to listen to a control socket, which becomes the client's; nil: it
+// can't, and the socket is closed.
+func (r *Reactor) admit(fd int) *client {
 	c := &client{reactor: r, fd: fd, buffer: control.NewBuffer()}
 	c.later.due, c.later.owner = c.flush, c
 	if errno := r.watch(fd, c, unix.EPOLLIN); errno != 0 {
 		descriptor.Close(fd)
-		return
+		return nil
 	}
 	r.clients[c] = true
+	return c
 }
 
 // ready answers a request, or sends what there was no room for.
@@ -105,16 +114,28 @@ func (c *client) ready(events uint32) {
 	m, err := c.buffer.Receive(c.fd)
 	switch {
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
-	case err != nil && m.ID == 0:
+	case err != nil && (m.ID == 0 || c.operator != nil):
 		c.close()
 	case err != nil:
-		c.request = m
+		c.question = m.ID
 		c.answer(control.Failure("SERVER", err))
 	default:
-		c.request = m
-		c.reactor.answer(c)
-		descriptor.Close(m.Fds...)
+		c.ask(m)
 	}
+}
+
+// ask does what a message asks. Its descriptors are closed, but for those that were
+// taken out of it.
+func (c *client) ask(m control.Message) {
+	c.request = m
+	if c.operator != nil {
+		c.operator.ask(&c.request)
+	} else {
+		c.question = m.ID
+		c.reactor.answer(c)
+	}
+	descriptor.Close(c.request.Fds...)
+	c.request.Fds = nil
 }
 
 func (c *client) broken() {
@@ -132,11 +153,20 @@ func (c *client) close() {
 			s.owner = nil
 		}
 	}
+	for _, p := range c.reactor.pools {
+		if p.owner == c {
+			p.abandon("NOPOOL", "nobody looks after the workers here any more")
+		}
+	}
+	if c.operator != nil {
+		c.operator.gone()
+	}
 	for _, m := range c.unsent {
 		descriptor.Close(m.own...)
 	}
 	c.reactor.deadlines.clear(&c.later)
 	c.reactor.unwatch(c.fd)
+	c.buffer.Discard()
 	descriptor.Close(c.fd)
 }
 
@@ -154,25 +184,50 @@ func (c *client) send(m *control.Message) bool {
 	case nothing, giveUp: // What is gone will be seen as gone.
 		return true
 	case wait:
-		c.reactor.rewatch(c.fd, unix.EPOLLIN|unix.EPOLLOUT)
+		c.reactor.rewatch(c.fd, c.heard()|unix.EPOLLOUT)
 	default:
+		c.reactor.rewatch(c.fd, c.heard())
 		c.reactor.deadlines.set(&c.later, c.reactor.sys.now()+maxPause*millisecond)
 	}
 	c.blocked = true
 	return false
 }
 
+// heard is what it is still listened to for when it doesn't read: an operator could
+// ask for ever.
+func (c *client) heard() uint32 {
+	if c.operator != nil {
+		return 0
+	}
+	return unix.EPOLLIN
+}
+
 // answer answers the latest request, and closes the descriptors of the answer
 // when it is sent.
 func (c *client) answer(m control.Message) {
-	m.ID = c.request.ID
+	m.ID = c.question
+	c.give(m)
+}
+
+// give sends a message, or keeps it until there is room; its descriptors are the
+// client's from now on. The other end asks one thing at a time, so answers don't
+// gather.
+func (c *client) give(m control.Message) {
 	own := m.Fds
-	if c.send(&m) {
+	if len(c.unsent) == 0 && c.send(&m) {
 		descriptor.Close(own...)
 		return
 	}
-	// The other end asks one thing at a time, so this doesn't grow.
+	m.Text = bytes.Clone(m.Text) // Its memory may be used again.
 	c.unsent = append(c.unsent, unsent{m, own})
+}
+
+// closeWhenSent closes a client that has got all.
+func (c *client) closeWhenSent() {
+	c.leaving = true
+	if len(c.unsent) == 0 {
+		c.close()
+	}
 }
 
 // flush sends answers, then notices, as far as that goes.
@@ -186,6 +241,15 @@ func (c *client) flush() {
 		}
 		descriptor.Close(c.unsent[0].own...)
 		c.unsent = c.unsent[1:]
+	}
+	if c.leaving {
+		c.close()
+		return
+	}
+	for _, p := range c.reactor.pools {
+		if p.owner == c {
+			p.tellUntold()
+		}
 	}
 	for _, s := range c.reactor.services {
 		if s.owner == c {
@@ -204,11 +268,19 @@ func (s *service) tell(n notice, errno unix.Errno) {
 
 // tellStrange tells, once a second at most, whose connection was none of a proxy's.
 func (s *service) tellStrange(a *arrival) {
-	s.stranger, s.strangerAt = a.message.Peer(), s.named[a.message.Listener].Port
+	s.stranger, s.strangerAt = peerText(&a.message), s.named[a.message.Listener].called()
 	if now := s.reactor.sys.now(); s.strange == 0 || now-s.strange >= strangeGap {
 		s.strange = now
 		s.tell(strange, 0)
 	}
+}
+
+// peerText is how messages name a peer.
+func peerText(m *queue.Message) string {
+	if pid, uid, _, ok := m.Unix(); ok {
+		return fmt.Sprintf("process %d of user %d", pid, uid)
+	}
+	return m.Peer().String()
 }
 
 func (s *service) tellUntold() {
@@ -232,7 +304,7 @@ func (s *service) notice(n notice, errno unix.Errno) control.Message {
 		m.Numbers[1] = 1
 	}
 	if n == strange {
-		m.Text = fmt.Appendf(nil, "port %d: a connection from %s was closed: it has no PROXY header that can be read (%d so far)",
+		m.Text = fmt.Appendf(nil, "%s: a connection from %s was closed: it has no PROXY header that can be read (%d so far)",
 			s.strangerAt, s.stranger, s.counts.Malformed)
 		return m
 	}
@@ -240,7 +312,7 @@ func (s *service) notice(n notice, errno unix.Errno) control.Message {
 	if errno != 0 {
 		why = errno.Error()
 	}
-	m.Text = fmt.Appendf(nil, "port %d: %s: %s", s.port, noticeTexts[n], why)
+	m.Text = fmt.Appendf(nil, "%s: %s: %s", s.called, noticeTexts[n], why)
 	return m
 }
 

@@ -29,7 +29,7 @@ func turn(t *testing.T, rules string) (s *service, workers int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, workers, err = newReactor(Options{}, sys).open(1, nil, wanted)
+	s, workers, err = (&opening{reactor: newReactor(Options{}, sys), handle: 1, wanted: wanted}).start()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -357,7 +357,7 @@ func TestFrontAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, workers, err := r.open(1, nil, wanted)
+	s, workers, err := (&opening{reactor: r, handle: 1, wanted: wanted}).start()
 	if err != nil {
 		t.Fatal(err)
 	}

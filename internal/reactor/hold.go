@@ -64,7 +64,8 @@ func (s *service) proceed(verdict admit.Verdict, stage admit.Stage) {
 func (s *service) firstStage(a *arrival) (admit.Stage, admit.Verdict) {
 	rules := s.rules(a)
 	if rules.Limits != (limit.Rules{}) {
-		id, refusal := s.limits.Admit(a.message.Family, a.message.Address, rules.Limits, s.reactor.sys.now())
+		family, address := a.message.Counted()
+		id, refusal := s.limits.Admit(family, address, rules.Limits, s.reactor.sys.now())
 		if refusal != limit.None {
 			s.counts.Refused[refusal]++
 			return 0, admit.Refused
@@ -112,10 +113,11 @@ func (s *service) advance(a *arrival, stage *admit.Stage, sent, ended bool) admi
 func (s *service) noteProxy(a *arrival) {
 	header := &s.reactor.look.Header
 	peer := a.message.Peer()
+	pid, _, _, _ := a.message.Unix()
 	if !header.Local {
 		a.message.SetPeer(header.Source)
 	}
-	text := header.AppendDict(s.reactor.text[:0], peer, !peer.IsValid())
+	text := header.AppendDict(s.reactor.text[:0], peer, pid)
 	a.extra = s.reactor.memory.extra(len(text))
 	a.message.Proxy = uint16(copy(a.extra, text))
 }

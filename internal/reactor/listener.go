@@ -82,8 +82,12 @@ func (l *listener) relieve() {
 }
 
 // ready takes what has come. An error of the socket itself comes unasked, and
-// accept says which.
-func (l *listener) ready(uint32) {
+// accept says which; but not of a Unix socket that somebody has shut down.
+func (l *listener) ready(events uint32) {
+	if events&unix.EPOLLHUP != 0 {
+		l.service.fail(unix.EINVAL)
+		return
+	}
 	for range l.batch {
 		if !l.takeOne() {
 			l.batch = 1
@@ -190,12 +194,15 @@ func (s *service) admitLast(l *listener) {
 	s.admit(l)
 }
 
-// shut stops listening, in all processes that have the socket, and closes it.
-func (l *listener) shut() {
+// shut closes a listening socket and, where it is everybody's end, stops listening
+// in all processes that have it.
+func (l *listener) shut(everywhere bool) {
 	r := l.service.reactor
 	r.deadlines.clear(&l.resume)
 	r.unwatch(l.fd)
-	r.sys.hush(l.fd)
+	if everywhere {
+		r.sys.hush(l.fd)
+	}
 	r.sys.close(l.fd)
 }
 

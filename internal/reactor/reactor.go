@@ -25,6 +25,7 @@ import (
 	"socketserver/internal/control"
 	"socketserver/internal/queue"
 	"socketserver/internal/signals"
+	"socketserver/internal/standing"
 	"socketserver/internal/table"
 )
 
@@ -41,6 +42,9 @@ type Options struct {
 
 	// Beside answers requests that take their time, on a goroutine of its own.
 	Beside map[string]Answerer
+
+	Version string          // Of this package.
+	Pools   *standing.Table // How pools stand, as is found beside the reactor.
 }
 
 // Answerer answers a request. The answer's text is empty, with memory to append
@@ -56,16 +60,18 @@ type Reactor struct {
 	event     unix.EpollEvent // What the epoll is told; here, it takes no memory.
 	deadlines deadlines
 
-	services map[int]*service // By their handles.
+	services map[int]*service // By their handles...
+	pools    map[int]*pool    // ...as theirs, which live longer.
 	clients  map[*client]bool
 	ended    bool // The door was closed.
 
-	look     admit.Looker
-	text     [queue.MostProxy]byte // What a PROXY header says, while it is noted.
-	receiver *queue.Receiver
-	memory   memory
-	closing  int  // Connections that are held for the busy reply to be read.
-	short    bool // Something pauses for want of a descriptor.
+	look      admit.Looker
+	text      [queue.MostProxy]byte // What a PROXY header says, while it is noted.
+	receiver  *queue.Receiver
+	memory    memory
+	lastToken int64 // Of what was forwarded.
+	closing   int   // Connections that are held for the busy reply to be read.
+	short     bool  // Something pauses for want of a descriptor.
 
 	farewell, nudge queue.Message
 	buffer          *control.Buffer // To send from.
@@ -117,6 +123,7 @@ func newReactor(options Options, sys system) *Reactor {
 		options:   options,
 		sys:       sys,
 		services:  map[int]*service{},
+		pools:     map[int]*pool{},
 		clients:   map[*client]bool{},
 		farewell:  queue.Message{Kind: queue.KindRetire},
 		nudge:     queue.Message{Kind: queue.KindNudge},
@@ -233,6 +240,10 @@ func (r *Reactor) watch(fd int, w watcher, events uint32) unix.Errno {
 	return errno
 }
 
+func (r *Reactor) isWatched(fd int) bool {
+	return fd < len(r.watched) && r.watched[fd].watcher != nil
+}
+
 // rewatch waits for other events of a descriptor.
 func (r *Reactor) rewatch(fd int, events uint32) {
 	r.interest(unix.EPOLL_CTL_MOD, fd, events)
@@ -240,7 +251,7 @@ func (r *Reactor) rewatch(fd int, events uint32) {
 
 // unwatch takes a descriptor out of the epoll.
 func (r *Reactor) unwatch(fd int) {
-	if fd < len(r.watched) && r.watched[fd].watcher != nil {
+	if r.isWatched(fd) {
 		r.interest(unix.EPOLL_CTL_DEL, fd, 0)
 		r.watched[fd] = watched{}
 	}

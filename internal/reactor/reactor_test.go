@@ -140,13 +140,12 @@ func fakeLine(send int) *line {
 // service begins a service with the fake.
 func (f *fake) service() *service {
 	s := f.r.newService(1, fakeLine(fakeQueue))
-	s.port = 80
-	s.addListener(listening(fakeListener), 8)
+	s.addListener(listening(fakeListener))
 	return s
 }
 
 func listening(fd int) named {
-	return named{Opened: listen.Opened{Fds: []int{fd}}, rules: &admit.Rules{}}
+	return named{Opened: listen.Opened{Fds: []int{fd}, Port: 80}, rules: &admit.Rules{}, asked: listen.Options{Backlog: 8}}
 }
 
 // run lets the reactor work until it would wait without end.
@@ -462,7 +461,7 @@ func TestOthersAreServedWhileOneQueueIsFull(t *testing.T) {
 	full := f.service()
 	full.begin()
 	other := f.r.newService(2, fakeLine(second))
-	other.addListener(listening(listener), 8)
+	other.addListener(listening(listener))
 	f.accepts = repeat(0, 5)
 	other.begin()
 	for range 3 {
@@ -658,7 +657,7 @@ func TestSlowOwnerHoldsNobodyUp(t *testing.T) {
 	c := s.owner
 	n := 0
 	for ; !c.blocked; n++ {
-		c.request.ID = uint32(n + 1)
+		c.question = uint32(n + 1)
 		c.answer(control.Message{})
 	}
 	s.tell(paused, unix.EMFILE)

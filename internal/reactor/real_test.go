@@ -26,7 +26,9 @@ type asker struct {
 	fd     int
 	lastID uint32
 	last   int64 // Service.
-	buffer *control.Buffer
+
+	unheard []control.Message
+	buffer  *control.Buffer
 }
 
 // TestMain lets the runtime's poller start, which leaktest would see.
@@ -38,12 +40,18 @@ func TestMain(m *testing.M) {
 // begin starts a reactor that ends with the test.
 func begin(t *testing.T) *asker {
 	t.Helper()
+	return beginAs(t, "")
+}
+
+// beginAs starts one of some version.
+func beginAs(t *testing.T, version string) *asker {
+	t.Helper()
 	leaktest.Check(t)
 	door, inner, err := queue.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Start(Options{Inner: inner, Outer: door, Beside: map[string]Answerer{
+	_, err = Start(Options{Inner: inner, Outer: door, Version: version, Beside: map[string]Answerer{
 		"twice": func(request, answer *control.Message) {
 			answer.Text = append(append(answer.Text, request.Text...), request.Text...)
 		},
@@ -87,11 +95,22 @@ func (a *asker) ask(name string, text string, numbers ...int64) control.Message 
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	answer := a.hear()
-	if answer.ID != a.lastID {
-		a.t.Fatalf("asked %d, got %+v", a.lastID, answer)
+	return a.answer()
+}
+
+// answer waits for that of the latest request; notices are heard later.
+func (a *asker) answer() control.Message {
+	a.t.Helper()
+	for {
+		m := a.wait()
+		if m.ID == a.lastID {
+			return m
+		}
+		if m.ID != 0 {
+			a.t.Fatalf("asked %d, got %+v", a.lastID, m)
+		}
+		a.unheard = append(a.unheard, m)
 	}
-	return answer
 }
 
 // done asks for what must succeed.
@@ -104,8 +123,18 @@ func (a *asker) done(name string, text string, numbers ...int64) control.Message
 	return answer
 }
 
-// hear waits for a message.
+// hear waits for a notice.
 func (a *asker) hear() control.Message {
+	a.t.Helper()
+	if len(a.unheard) > 0 {
+		m := a.unheard[0]
+		a.unheard = a.unheard[1:]
+		return m
+	}
+	return a.wait()
+}
+
+func (a *asker) wait() control.Message {
 	a.t.Helper()
 	look := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
 	for {
@@ -495,7 +524,7 @@ func TestAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, workers, err := r.open(1, nil, wanted)
+	service, workers, err := (&opening{reactor: r, handle: 1, wanted: wanted}).start()
 	if err != nil {
 		t.Fatal(err)
 	}

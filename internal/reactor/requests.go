@@ -1,33 +1,22 @@
 package reactor
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"runtime"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"socketserver/internal/admit"
 	"socketserver/internal/control"
-	"socketserver/internal/descriptor"
-	"socketserver/internal/listen"
 	"socketserver/internal/signals"
 )
-
-// maxAddresses is how many addresses a listener may have.
-const maxAddresses = 8
-
-// defaultBacklog is cut by the system to what it allows.
-const defaultBacklog = 4096
 
 // reply is the answer to a request. Its descriptors are closed when it is sent.
 type reply struct {
 	control.Message
-	then func() // Called after that, or nil.
+	then  func() // Called after that, or nil.
+	later bool   // It is answered later.
 }
 
 // requests are what may be asked, but for what is answered beside the reactor.
@@ -40,6 +29,12 @@ var requests = map[string]func(*Reactor, *client, *control.Message) reply{
 	"abandon": of((*service).abandonRequest),
 	"retire":  of((*service).retireRequest),
 	"status":  of((*service).statusRequest),
+
+	"pool":      (*Reactor).poolRequest,
+	"ready":     (*Reactor).readyRequest,
+	"commanded": ofPool((*pool).commandedRequest),
+	"detach":    ofPool((*pool).detachRequest),
+	"done":      ofPool((*pool).doneRequest),
 }
 
 // errService answers a number that names no service, or no longer.
@@ -77,6 +72,9 @@ func (r *Reactor) answer(c *client) {
 		return
 	}
 	answer := do(r, c, &c.request)
+	if answer.later {
+		return
+	}
 	c.answer(answer.Message)
 	if answer.then != nil {
 		answer.then()
@@ -110,150 +108,24 @@ func (c *client) answerWith(find Answerer) {
 	find(&c.request, &c.beside)
 }
 
-// wanted is a listener that is asked for.
-type wanted struct {
-	listen.Options
-	where string // What the user wrote before its port.
-	rules *admit.Rules
-}
-
-// readWanted reads a line for each listener: fields name=value with tabs in
-// between, what readField knows.
-func readWanted(text string) ([]wanted, error) {
-	var all []wanted
-	for line := range strings.Lines(text) {
-		rules := admit.Defaults()
-		w := wanted{rules: &rules, Options: listen.Options{Backlog: defaultBacklog}}
-		for field := range strings.SplitSeq(strings.TrimSuffix(line, "\n"), "\t") {
-			name, value, _ := strings.Cut(field, "=")
-			if err := w.readField(name, value); err != nil {
-				return nil, err
-			}
-		}
-		all = append(all, w)
-	}
-	return all, nil
-}
-
-// readField reads port, backlog, whether SO_REUSEPORT, whether each address must be
-// there, whether TCP_DEFER_ACCEPT, what is written before the port, numeric
-// addresses with commas (none: all), or one of the rules.
-func (w *wanted) readField(name, value string) (err error) {
-	switch name {
-	case "name":
-		w.where = value
-		return nil
-	case "addresses":
-		w.Addresses, err = readAddresses(value)
-		return err
-	}
-	known, err := w.rules.Set(name, value)
-	if known {
-		return err
-	}
-	number, err := strconv.Atoi(value)
-	if err != nil {
-		return fmt.Errorf("can't read %q: %w", name+"="+value, err)
-	}
-	switch name {
-	case "port":
-		w.Port = number
-	case "backlog":
-		w.Backlog = cmp.Or(number, defaultBacklog)
-	case "reuseport":
-		w.ReusePort = number != 0
-	case "each":
-		w.Each = number != 0
-	case "defer":
-		w.Defer = number != 0
-	default:
-		return fmt.Errorf("a listener has no %q", name)
-	}
-	return nil
-}
-
-func readAddresses(text string) ([]netip.Addr, error) {
-	var all []netip.Addr
-	for item := range strings.SplitSeq(text, ",") {
-		if item == "" {
-			continue
-		}
-		address, err := netip.ParseAddr(item)
-		if err != nil {
-			return nil, fmt.Errorf("can't listen on %q: not a numeric address", item)
-		}
-		all = append(all, address)
-	}
-	if len(all) > maxAddresses {
-		return nil, fmt.Errorf("can't listen on %d addresses: the limit is %d", len(all), maxAddresses)
-	}
-	return all, nil
-}
-
-// errTwice answers listeners of which one couldn't be told from the other.
-var errTwice = errors.New("there are two listeners")
-
-// serve: the number that the service is to have, and what readWanted reads.
-// Answers for each listener its name, its port and its addresses as a list of
-// Tcl's; the queue's receive end, the workers' end of the return, and copies of the
-// listening sockets. Nothing is accepted before.
-func (r *Reactor) serve(c *client, m *control.Message) reply {
-	all, err := readWanted(string(m.Text))
-	if err != nil {
-		return failure(reasonOf(err), err)
-	}
-	s, workers, err := r.open(int(m.Numbers[0]), c, all)
-	if err != nil {
-		return failure(reasonOf(err), err)
-	}
-	answer := reply{then: s.begin}
-	answer.Text = s.describe()
-	answer.Fds, err = s.copies(workers)
-	if err != nil {
-		s.close()
-		return failure("SERVER", err)
-	}
-	return answer
-}
-
 // reasonOf tells what the user got wrong from all else.
 func reasonOf(err error) string {
-	if errors.Is(err, errTwice) || errors.Is(err, admit.ErrNetwork) {
+	if errors.Is(err, errTwice) || errors.Is(err, admit.ErrNetwork) || errors.Is(err, errNotPassed) {
 		return "USAGE"
 	}
 	return "SERVER"
 }
 
-// copies are copies of the queue's receive end and of the listening sockets, with
-// the workers' end of the return between, which is closed after an error.
-func (s *service) copies(workers int) ([]int, error) {
-	receive, err := copyOf(s.queue.receive)
-	all := []int{receive, workers}
-	for _, l := range s.listeners {
-		if err != nil {
-			break
-		}
-		var fd int
-		fd, err = copyOf(l.fd)
-		all = append(all, fd)
-	}
-	if err != nil {
-		descriptor.Close(all...)
-		return nil, fmt.Errorf("can't copy a socket: %w", err)
-	}
-	return all, nil
-}
-
-// copyOf is -1 after an error.
-func copyOf(fd int) (int, error) {
-	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
-}
-
 // close answers when nobody listens any more; what was accepted is still
 // delivered. A service that has failed is closed already.
 func (r *Reactor) closeRequest(_ *client, m *control.Message) reply {
-	if s := r.services[int(m.Numbers[0])]; s != nil {
-		s.close()
+	s := r.services[int(m.Numbers[0])]
+	if s == nil {
+		return reply{}
+	}
+	s.close()
+	if p := s.pool; p != nil && p.owner == nil {
+		p.end() // Nobody has taken it on.
 	}
 	return reply{}
 }
@@ -265,7 +137,7 @@ func (s *service) renewRequest(*control.Message) reply {
 	}
 	if s.next != nil {
 		return failure("RENEWED", fmt.Errorf(
-			"port %d has a second queue already: switch to it or abandon it first", s.port))
+			"%s has a second queue already: switch to it or abandon it first", s.called))
 	}
 	next, err := newLine()
 	if err != nil {
@@ -302,11 +174,11 @@ func (s *service) abandonRequest(*control.Message) reply {
 }
 
 func (s *service) notRenewed() reply {
-	return failure("NOTRENEWED", fmt.Errorf("port %d has no second queue: renew it first", s.port))
+	return failure("NOTRENEWED", fmt.Errorf("%s has no second queue: renew it first", s.called))
 }
 
 func (s *service) failedAlready() reply {
-	return failure("SERVER", fmt.Errorf("accepting on port %d has ended: serve it again", s.port))
+	return failure("SERVER", fmt.Errorf("accepting on %s has ended: serve it again", s.called))
 }
 
 // retire: how many workers. Asks them to end, behind what is queued; while the

@@ -1,16 +1,9 @@
 package reactor
 
 import (
-	"errors"
-	"fmt"
-	"net/netip"
-	"strconv"
-	"strings"
-
 	"golang.org/x/sys/unix"
 
 	"socketserver/internal/admit"
-	"socketserver/internal/descriptor"
 	"socketserver/internal/limit"
 	"socketserver/internal/listen"
 	"socketserver/internal/queue"
@@ -30,8 +23,12 @@ type service struct {
 	reactor *Reactor
 	handle  int     // Names it in requests; whoever asked for it gave it.
 	owner   *client // Hears of trouble; nil: nobody does.
-	port    int     // Of its first listener.
+	pool    *pool   // What operators see; nil: there is none.
+	port    int     // Of its first listener, 0: it has none...
+	called  string  // ...and what messages call that.
 	state   state
+	begun   bool      // It accepts, or did.
+	heir    *operator // The successor to whom all travels that no worker has.
 
 	named     []named           // Its listeners.
 	listeners []*listener       // Their sockets; none any more once they are closed.
@@ -59,71 +56,10 @@ type service struct {
 
 	starved, stuck trouble
 	untold         [notices]untold
-	strange        uint64         // When one was told of without the PROXY header that it must have...
-	stranger       netip.AddrPort // ...and who began the latest...
-	strangerAt     int            // ...at which port.
+	strange        uint64 // When one was told of without the PROXY header that it must have...
+	stranger       string // ...and who began the latest...
+	strangerAt     string // ...at which listener.
 	counts         counts
-}
-
-// named is a listener of the user's, with a socket for each of its addresses.
-type named struct {
-	listen.Opened
-	name  string // As the user wrote it, with the port that it got.
-	rules *admit.Rules
-}
-
-// open makes a service; after an error nothing is left open. It begins when
-// begin is called. The workers' end of the return is the caller's.
-func (r *Reactor) open(handle int, owner *client, all []wanted) (s *service, workers int, err error) {
-	opened, err := openAll(all)
-	if err != nil {
-		return nil, -1, err
-	}
-	l, err := newLine()
-	if err != nil {
-		closeAll(opened)
-		return nil, -1, err
-	}
-	s = r.newService(handle, l)
-	s.owner, s.port = owner, opened[0].Port
-	for i, l := range opened {
-		s.addListener(l, all[i].Backlog)
-	}
-	workers, err = s.openReturn()
-	if err != nil {
-		s.close()
-		return nil, -1, err
-	}
-	return s, workers, nil
-}
-
-// openAll opens all listeners, at least one, or, after an error, none.
-func openAll(all []wanted) (opened []named, err error) {
-	names := map[string]bool{}
-	for _, w := range all {
-		l, err := listen.Listen(w.Options)
-		name := w.where + strconv.Itoa(l.Port)
-		if err == nil && names[name] {
-			descriptor.Close(l.Fds...)
-			err = fmt.Errorf("%w %q: write address:port", errTwice, name)
-		}
-		if err != nil {
-			closeAll(opened)
-			return nil, err
-		}
-		names[name] = true
-		opened = append(opened, named{l, name, w.rules})
-	}
-	if len(opened) == 0 {
-		return nil, errors.New("a service needs a listener")
-	}
-	return opened, nil
-}
-
-func closeAll(opened []named) {
-	for _, l := range opened {
-		descriptor.Close(l.Fds...)
-	}
 }
 
 // newService owns the queue. It has no listener yet.
@@ -141,13 +77,16 @@ func (r *Reactor) newService(handle int, l *line) *service {
 
 // addListener gives a service that hasn't begun one more listener, whose sockets
 // it owns.
-func (s *service) addListener(l named, backlog int) {
+func (s *service) addListener(l named) {
+	if len(s.named) == 0 {
+		s.port, s.called = l.Port, l.called()
+	}
 	s.named = append(s.named, l)
 	if rules := l.rules; rules.QueueTime > 0 || rules.MaxQueue > 0 {
 		s.mayWait = max(s.mayWait, maxPending, rules.MaxQueue)
 	}
 	for _, fd := range l.Fds {
-		s.listeners = append(s.listeners, newListener(s, fd, len(s.named)-1, backlog))
+		s.listeners = append(s.listeners, newListener(s, fd, len(s.named)-1, l.asked.Backlog))
 	}
 }
 
@@ -156,26 +95,14 @@ func (s *service) rules(a *arrival) *admit.Rules {
 	return s.named[a.message.Listener].rules
 }
 
-// describe is what "serve" answers of the listeners.
-func (s *service) describe() []byte {
-	var all []byte
-	for _, l := range s.named {
-		var addresses []string
-		for _, address := range l.Addresses {
-			addresses = append(addresses, address.String())
-		}
-		all = fmt.Appendf(all, "%s %d {%s}\n", quoted.Replace(l.name), l.Port, strings.Join(addresses, ","))
-	}
-	return all
-}
-
-// quoted makes a word of Tcl's of what a user wrote.
-var quoted = strings.NewReplacer(`\`, `\\`, `{`, `\{`, `}`, `\}`, `"`, `\"`, ` `, `\ `)
-
 // begin looks at once whether the listeners accept: what will never work is
 // told now, not when the first client comes.
 func (s *service) begin() {
+	s.begun = true
 	for _, l := range s.listeners {
+		if named := &s.named[l.number]; named.Shared {
+			s.tune(named, l.fd)
+		}
 		if errno := s.reactor.watch(l.fd, l, unix.EPOLLIN); errno != 0 {
 			s.fail(errno)
 			return
@@ -186,6 +113,17 @@ func (s *service) begin() {
 		if s.state != serving {
 			return
 		}
+	}
+	if p := s.pool; p != nil {
+		p.begin()
+	}
+}
+
+// tune has a socket that somebody else opened be as it is wanted. That it can't be
+// is no reason not to serve.
+func (s *service) tune(l *named, fd int) {
+	if err := listen.Tune(l.asked, fd, !l.passed); err != nil && s.pool != nil {
+		s.pool.log("warning", "%s: %s", l.called(), err)
 	}
 }
 
@@ -203,14 +141,24 @@ func (s *service) close() {
 		return
 	}
 	for _, l := range s.listeners {
-		l.drain()
+		if !s.isOthers(&s.named[l.number]) {
+			l.drain()
+		}
 	}
 	s.shutListeners()
 	s.closeNext()
 	s.state = closed
-	s.back.last()
+	if s.heir == nil {
+		s.back.last()
+	}
 	s.hasten()
 	s.flush()
+}
+
+// isOthers tells whether the sockets of a listener are not this service's to end:
+// they were passed in, or another server has them, too.
+func (s *service) isOthers(l *named) bool {
+	return l.passed || l.taken && !s.begun || s.pool != nil && s.pool.given
 }
 
 // fail ends a service for good, but for its handle.
@@ -239,11 +187,24 @@ func (s *service) loseHeld() {
 	}
 }
 
+// shutListeners closes what listens, and removes paths that are this service's.
 func (s *service) shutListeners() {
+	if len(s.listeners) == 0 {
+		return
+	}
+	for i := range s.named {
+		if l := &s.named[i]; !s.isOthers(l) {
+			l.Remove()
+		}
+	}
 	for _, l := range s.listeners {
-		l.shut()
+		named := &s.named[l.number]
+		l.shut(!named.Shared && !s.isOthers(named))
 	}
 	s.listeners = nil
+	for i := range s.named {
+		s.named[i].Fds = nil // Their numbers are others' now.
+	}
 }
 
 // finishIfEmpty ends the queue of a closed service that has delivered all.
@@ -266,6 +227,7 @@ func (s *service) finish() {
 	}
 	s.closeQueue()
 	s.countNoMore()
+	s.finishSuccessor()
 }
 
 func (s *service) closeQueue() {

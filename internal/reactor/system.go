@@ -46,6 +46,7 @@ type system struct {
 type calls struct {
 	poll    int // The epoll.
 	any     unix.RawSockaddrAny
+	peer    unix.Ucred
 	length  uint32
 	bytes   int32
 	started time.Time
@@ -77,12 +78,12 @@ func (c *calls) accept(listener int, m *queue.Message) (int, unix.Errno) {
 	if errno != 0 {
 		return -1, errno
 	}
-	c.note(m)
+	c.note(int(fd), m)
 	return int(fd), 0
 }
 
-// note writes the peer's address into a message.
-func (c *calls) note(m *queue.Message) {
+// note writes the peer's address into a message, or who it is.
+func (c *calls) note(connection int, m *queue.Message) {
 	switch {
 	case c.any.Addr.Family == unix.AF_INET && c.length >= unix.SizeofSockaddrInet4:
 		name := (*unix.RawSockaddrInet4)(unsafe.Pointer(&c.any))
@@ -90,9 +91,19 @@ func (c *calls) note(m *queue.Message) {
 	case c.any.Addr.Family == unix.AF_INET6 && c.length >= unix.SizeofSockaddrInet6:
 		name := (*unix.RawSockaddrInet6)(unsafe.Pointer(&c.any))
 		m.SetPeer6(name.Addr, fromNetwork(name.Port), name.Scope_id)
+	case c.any.Addr.Family == unix.AF_UNIX && c.readPeer(connection):
+		m.SetPeerUnix(c.peer.Pid, c.peer.Uid, c.peer.Gid)
 	default:
 		m.SetNoPeer()
 	}
+}
+
+// readPeer reads who has connected to a Unix socket.
+func (c *calls) readPeer(connection int) bool {
+	c.length = unix.SizeofUcred
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(connection), unix.SOL_SOCKET,
+		unix.SO_PEERCRED, uintptr(unsafe.Pointer(&c.peer)), uintptr(unsafe.Pointer(&c.length)), 0)
+	return errno == 0 && c.length == unix.SizeofUcred
 }
 
 // fromNetwork reads a number that lies in memory in network byte order.

@@ -29,6 +29,7 @@ func (s *Supervisor) killLate() {
 			s.within(w.killAt - s.now)
 		case w.Connections > 0:
 			s.killAt(w, s.config.Timeout, ForTimeout)
+		case s.attached(w): // Who made it looks after its start and its end.
 		case w.State == Starting:
 			s.killAt(w, s.config.Start, ForStart)
 		case w.State == Retiring:

@@ -92,7 +92,7 @@ func (s *Supervisor) drainFrom(size int) {
 func (s *Supervisor) abandon(why string) {
 	s.act(Action{Kind: Abandon})
 	for _, w := range s.sorted() {
-		if w.Generation == s.reload.generation {
+		if w.Generation == s.reload.generation && !s.attached(w) {
 			s.terminate(w, ForReload)
 		}
 	}

@@ -1,6 +1,6 @@
 package supervise
 
-// count is how the workers of a generation stand.
+// count is how the workers of a generation stand, but for attached ones.
 type count struct {
 	all      int // All that are there.
 	starting int
@@ -11,7 +11,7 @@ type count struct {
 func (s *Supervisor) countOf(generation int) count {
 	var c count
 	for _, w := range s.workers {
-		if w.Generation != generation {
+		if w.Generation != generation || s.attached(w) {
 			continue
 		}
 		c.all++
@@ -136,7 +136,9 @@ func (s *Supervisor) markSlots() {
 	}
 	clear(s.taken)
 	for _, w := range s.workers {
-		s.taken[w.Slot] = true
+		if !s.attached(w) {
+			s.taken[w.Slot] = true
+		}
 	}
 	for _, a := range s.actions {
 		if a.Kind == Fork {

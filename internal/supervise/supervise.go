@@ -63,6 +63,7 @@ type Supervisor struct {
 	backoff backoff
 	first   first
 	reload  reload
+	leaving leaving
 	stop    stop
 }
 
@@ -104,6 +105,7 @@ func (s *Supervisor) Step(now time.Duration, seen Snapshot) ([]Action, Standing)
 		return s.actions, s.standing()
 	}
 	s.killLate()
+	s.stepLeaving()
 	s.stepReload()
 	s.stepFirst()
 	if s.stop.asked {
@@ -113,6 +115,9 @@ func (s *Supervisor) Step(now time.Duration, seen Snapshot) ([]Action, Standing)
 		s.replace()
 	}
 	s.drain()
+	if s.config.Watchdog > 0 {
+		s.within(max(s.config.Watchdog/6, soon)) // Steps feed it.
+	}
 	return s.actions, s.standing()
 }
 
@@ -123,6 +128,8 @@ func (s *Supervisor) standing() Standing {
 		phase = Over
 	case s.stop.asked:
 		phase = Stopping
+	case s.leaving.asked:
+		phase = Draining
 	case s.reload.phase != settled || s.reload.asked:
 		phase = Reloading
 	}
@@ -151,6 +158,8 @@ func (s *Supervisor) request(requests []Request) {
 			s.reload.asked = !s.stop.asked
 		case Stop:
 			s.askStop(r.Grace)
+		case Drain:
+			s.askDrain(r.Pause, r.Grace)
 		}
 	}
 }
@@ -204,16 +213,24 @@ func (s *Supervisor) lookAt(seen Worker) {
 	}
 	taken := seen.Dismissed && !w.Dismissed
 	w.Worker, w.present = seen, true
+	if taken {
+		s.tookMessage(w)
+	}
+	if s.attached(w) {
+		return
+	}
 	if !w.ready && seen.State != Starting {
 		w.ready = true
 		s.first.came++
 	}
-	if taken {
-		s.tookMessage(w)
-	}
 	if w.Generation == s.generation && w.proved(s.now) {
 		s.backoff.proved(w.forked)
 	}
+}
+
+// attached tells whether a worker came by itself.
+func (s *Supervisor) attached(w *worker) bool {
+	return w.Slot >= s.config.Slots
 }
 
 // newWorker is memory for one that is seen first now.
@@ -266,6 +283,9 @@ func (s *Supervisor) bury(death Death) {
 	s.lookAt(death.Worker)
 	w := s.workers[death.Pid]
 	w.present = false
+	if s.attached(w) {
+		return // Whatever its end says, it says nothing of those that are forked.
+	}
 	engaged := w.Served > 0 || w.Connections > 0
 	if death.Clean && w.Connections == 0 && w.State == Retiring {
 		s.pace.grant(1) // It has served what it was to serve.

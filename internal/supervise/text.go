@@ -21,6 +21,7 @@ var stateNames = map[string]State{
 
 var verbNames = map[string]Verb{
 	"add": Add, "retire": Retire, "reload": Reload, "stop": Stop,
+	"drain": Drain,
 }
 
 var outcomeNames = map[string]Kind{"renew": Renew, "switch": Switch}
@@ -147,6 +148,10 @@ func (l *line) config() Config {
 			c.Start = l.time()
 		case "first":
 			c.First = l.time()
+		case "notify":
+			c.Notify = l.flag()
+		case "watchdog":
+			c.Watchdog = l.time()
 		default:
 			l.unknown(key)
 		}
@@ -196,6 +201,7 @@ func (seen *Snapshot) clear() {
 	seen.Spared = seen.Spared[:0]
 	seen.Requests = seen.Requests[:0]
 	seen.Outcomes = seen.Outcomes[:0]
+	seen.Counts, seen.Counted = Counts{}, false
 }
 
 // read adds what a line says, if it can be read to its end.
@@ -229,6 +235,10 @@ func (seen *Snapshot) read(kind []byte, l *line) {
 		if o := (Outcome{named(l, outcomeNames), string(kind) == "did"}); l.end() {
 			seen.Outcomes = append(seen.Outcomes, o)
 		}
+	case "counts":
+		if counts := l.counts(); l.end() {
+			seen.Counts, seen.Counted = counts, true
+		}
 	case "request":
 		if r := l.request(); l.end() {
 			seen.Requests = append(seen.Requests, r)
@@ -246,6 +256,34 @@ func (l *line) worker() Worker {
 	}
 }
 
+// counts takes the rest of a line as what has happened so far.
+func (l *line) counts() Counts {
+	var c Counts
+	for l.more() && l.err == nil {
+		switch key := l.word(); string(key) {
+		case "forked":
+			c.Forked = l.number()
+		case "ended":
+			c.Ended = l.number()
+		case "died":
+			c.Died = l.number()
+		case "killed":
+			c.Killed = l.number()
+		case "reloads":
+			c.Reloads = l.number()
+		case "failed":
+			c.Failed = l.number()
+		case "served":
+			c.Served = l.number()
+		case "attached":
+			c.Attached = l.number()
+		default:
+			l.unknown(key)
+		}
+	}
+	return c
+}
+
 // request takes the rest of a line as a request.
 func (l *line) request() Request {
 	r := Request{Verb: named(l, verbNames)}
@@ -254,6 +292,8 @@ func (l *line) request() Request {
 		r.N = l.number()
 	case Stop:
 		r.Grace = l.time()
+	case Drain:
+		r.Pause, r.Grace = l.time(), l.time()
 	}
 	return r
 }

@@ -8,8 +8,8 @@ import (
 )
 
 func TestParseConfig(t *testing.T) {
-	got, err := ParseConfig([]byte("min 2 max 32 slots 100 idle 60000 timeout 500 start 60000 first 1500"))
-	want := Config{2, 32, 100, time.Minute, 500 * ms, time.Minute, 1500 * ms}
+	got, err := ParseConfig([]byte("min 2 max 32 slots 100 idle 60000 timeout 500 start 60000 first 1500 notify 1 watchdog 30000"))
+	want := Config{2, 32, 100, time.Minute, 500 * ms, time.Minute, 1500 * ms, true, 30 * time.Second}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -29,7 +29,8 @@ func TestParseSnapshot(t *testing.T) {
 		"now 123456", "config min 1 max 2 slots 3", "queue 1 0", "queue 2 17",
 		"worker 100 0 1 idle 250 0 12 0", "worker 101 1 2 busy 20 3 0 1",
 		"died 99 5 1 busy 10 1 40 0 1", "unforked 2", "spared 98", "did renew", "failed switch",
-		"request add 2", "request retire 1", "request reload", "request stop 1500", "",
+		"request add 2", "request retire 1", "request reload", "request stop 1500",
+		"request drain 5000 1500", "counts forked 7 ended 1 died 2 killed 3 reloads 4 failed 5 served 60 attached 8", "",
 	}, "\n")))
 	want := Snapshot{
 		Config: &Config{Min: 1, Max: 2, Slots: 3},
@@ -45,14 +46,16 @@ func TestParseSnapshot(t *testing.T) {
 		Requests: []Request{
 			{Verb: Add, N: 2}, {Verb: Retire, N: 1}, {Verb: Reload},
 			{Verb: Stop, Grace: 1500 * ms},
+			{Verb: Drain, Pause: 5 * time.Second, Grace: 1500 * ms},
 		},
+		Counts: Counts{7, 1, 2, 3, 4, 5, 60, 8}, Counted: true,
 	}
 	if err != nil || now != 123456*ms || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v %+v, %v", now, got, err)
 	}
 	for _, text := range []string{
 		"later 1", "worker 1 2 3", "worker 1 2 3 asleep 0 0 0 0", "worker 1 2 3 idle 0 0 0", "died 1 2 3 idle 0 0 0 0", "now", "now 1 2",
-		"request leave", "did switch it", "queue 1 x", "queue 1 -", "queue 1 99999999999999999999",
+		"request leave", "request drain 1", "counts forked", "counts lost 1", "did switch it", "queue 1 x", "queue 1 -", "queue 1 99999999999999999999",
 	} {
 		if _, err := got.Read([]byte(text)); err == nil {
 			t.Errorf("%q: no error", text)
@@ -91,7 +94,8 @@ func TestFormat(t *testing.T) {
 func TestStepAtRestAllocatesNothing(t *testing.T) {
 	s := New(scaled(4, 8))
 	s.config.Slots = 64
-	text := []byte("now 1000\nqueue 1 0\n" + strings.Repeat("worker 100 0 1 idle 250 0 12 0\n", 4))
+	text := []byte("now 1000\nqueue 1 0\n" + strings.Repeat("worker 100 0 1 idle 250 0 12 0\n", 4) +
+		"counts forked 4 ended 0 died 0 killed 0 reloads 0 failed 0 served 0 attached 0\n")
 	var seen Snapshot
 	var reply []byte
 	now := time.Duration(0)

@@ -6,11 +6,14 @@ import "time"
 type Config struct {
 	Min     int           // Workers at least...
 	Max     int           // ...and at most; equal: no scaling.
-	Slots   int           // Processes at most, of all generations.
+	Slots   int           // Processes at most, of all generations; who has a higher slot is attached.
 	Idle    time.Duration // How long a worker too many is kept; 0: for ever.
 	Timeout time.Duration // How long one connection may take; 0: for ever.
 	Start   time.Duration // How long a worker may take until it is ready, or ends.
 	First   time.Duration // How long the first of all may take; 0: for ever.
+
+	Notify   bool          // The service manager is to hear how the pool stands...
+	Watchdog time.Duration // ...and within this time that it is looked after; 0: not that.
 }
 
 // State is what a worker does.
@@ -24,7 +27,9 @@ const (
 	Retiring // It takes no more connections.
 )
 
-// Worker is a process that is there.
+// Worker is a process that is there. One that is attached came by itself:
+// nobody forks, scales or replaces it, and it is killed for its connections and
+// at the end alone.
 type Worker struct {
 	Pid         int
 	Slot        int
@@ -52,12 +57,14 @@ const (
 	Retire             // N workers fewer.
 	Reload             // A new generation.
 	Stop               // The end, within Grace.
+	Drain              // That, but first Pause as if nothing were.
 )
 
 // Request is something asked of a pool since the step before.
 type Request struct {
 	Verb  Verb
 	N     int
+	Pause time.Duration
 	Grace time.Duration
 }
 
@@ -65,6 +72,19 @@ type Request struct {
 type Outcome struct {
 	Kind Kind
 	OK   bool
+}
+
+// Counts is what has happened in a pool so far. Here it only passes through, to
+// those who tell how the pool stands.
+type Counts struct {
+	Forked   int
+	Ended    int // As they should...
+	Died     int // ...or not.
+	Killed   int
+	Reloads  int
+	Failed   int // Reloads.
+	Served   int // By those that have ended.
+	Attached int
 }
 
 // Snapshot is what there is to see.
@@ -77,6 +97,8 @@ type Snapshot struct {
 	Spared   []int       // Pids of workers that a Kill for a timeout found in time.
 	Requests []Request
 	Outcomes []Outcome
+	Counts   Counts
+	Counted  bool // Counts was told.
 }
 
 // Kind is what is to be done.
@@ -131,6 +153,7 @@ type Phase string
 const (
 	Running   Phase = "running"
 	Reloading Phase = "reloading"
+	Draining  Phase = "draining" // It still does all it did, and will stop soon.
 	Stopping  Phase = "stopping"
 	Over      Phase = "stopped"
 )

@@ -27,6 +27,13 @@ package wiretest
 //     return SsReturnReport(&port, numbers, count);
 // }
 //
+// static void credentials(const SsArrival *arrivalPtr, uint32_t *numbers) {
+//     SsCredentials peer;
+//     if (SsArrivalCredentials(arrivalPtr, &peer)) {
+//         memcpy(numbers, &peer, sizeof(peer));
+//     }
+// }
+//
 // static void forget(SsArrival *arrivalPtr) {
 //     arrivalPtr->fd = -1;
 //     SsArrivalClose(arrivalPtr);
@@ -67,6 +74,7 @@ const (
 type Arrival struct {
 	Fd       int
 	Port     int
+	Peer     [3]int // Pid, uid, gid of a Unix peer.
 	Listener int
 	Accepted uint64
 	Ready    uint64
@@ -128,7 +136,7 @@ func convert(arrival *C.SsArrival, status Status) Arrival {
 	extra := C.GoBytes(unsafe.Pointer(arrival.extra), C.int(head.tag)+C.int(head.proxy))
 	converted := Arrival{
 		Fd:       int(arrival.fd),
-		Port:     int(head.port),
+		Port:     int(arrival.port),
 		Listener: int(head.listener),
 		Accepted: uint64(head.accepted),
 		Ready:    uint64(head.ready),
@@ -139,6 +147,11 @@ func convert(arrival *C.SsArrival, status Status) Arrival {
 		Address:  C.GoString(&arrival.address[0]),
 		Tag:      string(extra[:head.tag]),
 		Proxy:    string(extra[head.tag:]),
+	}
+	var numbers [3]C.uint32_t
+	C.credentials(arrival, &numbers[0])
+	for i, number := range numbers {
+		converted.Peer[i] = int(number)
 	}
 	C.forget(arrival)
 	return converted

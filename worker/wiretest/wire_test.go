@@ -193,6 +193,40 @@ func TestVariablePart(t *testing.T) {
 	}
 }
 
+func TestUnixPeer(t *testing.T) {
+	for _, c := range []struct {
+		peer [3]uint32
+		want Status
+	}{
+		{[3]uint32{1<<31 - 1, 1<<32 - 2, 1<<32 - 1}, Got},
+		{[3]uint32{70000, 0, 5}, Got},
+		{[3]uint32{}, Got},
+		{[3]uint32{1 << 31, 1, 1}, Rejected},
+	} {
+		bytes := wire()
+		bytes[2] = 1
+		binary.NativeEndian.PutUint16(bytes[4:], 0)
+		for i, number := range c.peer {
+			binary.NativeEndian.PutUint32(bytes[24+4*i:], number)
+		}
+		got, status := Decode(bytes)
+		if status != c.want {
+			t.Errorf("%v: got %d", c.peer, status)
+		}
+		if status != Got {
+			continue
+		}
+		for i, number := range c.peer {
+			if got.Peer[i] != int(number) {
+				t.Errorf("%v: got %+v", c.peer, got)
+			}
+		}
+		if got.Address != "unix" || got.Port != int(c.peer[0]) {
+			t.Errorf("%v: got %+v", c.peer, got)
+		}
+	}
+}
+
 func TestLengthOfAQueue(t *testing.T) {
 	send, receive := newQueue(t)
 	s := queue.NewSender()
