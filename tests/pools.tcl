@@ -27,6 +27,10 @@ set ::pools::Prelude {
 		spin { while 1 {} }
 		fail { error "boom" }
 		sleep* { after [lindex $text 1] }
+		wait {
+		    chan puts $sock "[pid] waits"
+		    chan gets $sock text
+		}
 		exit* { ::exit [lindex $text 1] }
 		eval* { set text [uplevel #0 [lrange $text 1 end]] }
 	    }
@@ -77,15 +81,18 @@ set ::pools::Prelude {
 # Arguments:
 #	args	?option value ...? ?script?: the pool's options, and
 #		-handler cmd	default: handle
+#		-listeners list	default: 0 and the handler
 #		-log bool	whether to give -logcmd; default: 1
+#		-wrap prefix	as start has it
 #		script		evaluated before the pool starts
 #
 # Results:
-#	{handle port}; the pool is the variable "pool" there.
+#	{handle port}; the pool is the variable "pool" there. A listener that
+#	has no port has its name instead.
 
 proc ::pools::pool {args} {
     Launch $args {
-	set pool [::socketserver::pool start {*}$poolOptions 0 $handler]
+	set pool [::socketserver::pool start {*}$poolOptions {*}$listeners]
 	say [dict get [$pool status] port]
     }
 }
@@ -117,11 +124,15 @@ proc ::pools::Launch {args program} {
 	set args [lrange $args 0 end-1]
     }
     set handler handle
+    set listeners {}
+    set wrap {}
     set logs 1
     set options {}
     foreach {name value} $args {
 	switch -- $name {
 	    -handler {set handler $value}
+	    -listeners {set listeners $value}
+	    -wrap {set wrap $value}
 	    -log {set logs $value}
 	    default {lappend options $name $value}
 	}
@@ -130,9 +141,13 @@ proc ::pools::Launch {args program} {
     if {$logs} {
 	lappend options -logcmd log
     }
-    set handle [start -packages socketserver "$Prelude
+    if {$listeners eq {}} {
+	set listeners [list 0 $handler]
+    }
+    set handle [start -packages socketserver -wrap $wrap "$Prelude
 	[list set logFile $path]
 	set poolOptions [word $options]
+	set listeners [word $listeners]
 	[list set handler $handler]
 	$script
 	$program"]

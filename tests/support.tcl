@@ -780,7 +780,9 @@ proc ::support::watch {args} {
 	    }
 	    set target $process($target,pid)
 	}
-	dict set watched $target [descriptors $target]
+	# A pool has no timer for a moment while it steps.
+	await {[set seen [descriptors $target]] eq [descriptors $target]}
+	dict set watched $target $seen
     }
 }
 
