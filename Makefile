@@ -17,13 +17,22 @@ BUILD ?= build
 PORT ?= 8888
 
 PREFIX ?= $(call need,prefix)
+bindir ?= $(PREFIX)/bin
 libdir ?= $(PREFIX)/lib
-mandir ?= $(PREFIX)/share/man
-docdir ?= $(PREFIX)/share/doc/socketserver
+datarootdir ?= $(PREFIX)/share
+mandir ?= $(datarootdir)/man
+docdir ?= $(datarootdir)/doc/socketserver
 INSTALL ?= install
 pkgdir = $(DESTDIR)$(or $(PKGROOT),$(call need,packages '$(libdir)'))/socketserver$(VERSION)
 manndir = $(DESTDIR)$(mandir)/mann
+man1dir = $(DESTDIR)$(mandir)/man1
 exampledir = $(DESTDIR)$(docdir)/examples
+
+# Where shells look for completions; zsh on Debian has a place of its own for
+# what belongs to the system.
+bashdir = $(DESTDIR)$(datarootdir)/bash-completion/completions
+fishdir = $(DESTDIR)$(datarootdir)/fish/vendor_completions.d
+zshdir = $(DESTDIR)$(datarootdir)/zsh/$(if $(filter /usr/share,$(datarootdir)),vendor-completions,site-functions)
 
 # go reads CGO_CFLAGS itself, without a shell: quotes inside stay as they are.
 # Go's own C has unused parameters, and gets the same flags.
@@ -35,11 +44,15 @@ goenv = CGO_ENABLED=1 CC='$(CC)' CGO_CFLAGS='$(cflags)' CGO_LDFLAGS='$(ldflags)'
 tclenv = TCLLIBPATH="{$(abspath $(BUILD))} $$TCLLIBPATH" \
 	SOCKETSERVER_BUILD='$(abspath $(BUILD))'
 manpages = doc/socketserver.n doc/socketserver_pool.n
+programpages = doc/socketserverctl.1
 examples = $(sort $(wildcard examples/*.tcl))
+units = $(sort $(wildcard examples/systemd/*))
 tclfiles := $(sort $(notdir $(wildcard library/*.tcl)))
 sources := $(sort $(filter-out %_test.go,$(wildcard \
 	$(foreach dir,tclext worker process internal/*,$(addprefix $(dir)/,*.go *.c *.h)))))
-package = $(addprefix $(BUILD)/,libsocketserver.so pkgIndex.tcl $(tclfiles))
+programsources := $(sort $(filter-out %_test.go,$(wildcard cmd/*/*.go internal/control/*.go internal/descriptor/*.go)))
+completions = $(addprefix $(BUILD)/completion.,bash zsh fish)
+package = $(addprefix $(BUILD)/,libsocketserver.so pkgIndex.tcl $(tclfiles) socketserverctl) $(completions)
 setup = CC='$(CC)' GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/setup
 submake = $(MAKE) --no-print-directory
 
@@ -52,22 +65,31 @@ build: $(package) ## the complete package, in build/ (the default)
 
 # Also built anew: with other flags, and when a source has gone. But for an
 # installation alone flags don't count: root may have others, and no Go.
-parts := : $(sources) $(tclfiles) :
+parts := : $(sources) $(programsources) $(tclfiles) :
 flags := $(CC) : $(CFLAGS) : $(LDFLAGS) : $(SANITIZE) : $(TCL_CONFIG)
 same := $(parts) $(if $(filter-out install,$(or $(MAKECMDGOALS),build)),$(flags))
 ifeq ($(findstring $(strip $(same)),$(strip $(file <$(BUILD)/madeof))),)
-$(BUILD)/libsocketserver.so $(BUILD)/pkgIndex.tcl: again
+$(BUILD)/libsocketserver.so $(BUILD)/pkgIndex.tcl $(BUILD)/socketserverctl: again
 endif
 .PHONY: again
 
 $(BUILD)/.:
 	@mkdir -p '$@'
 
-$(BUILD)/libsocketserver.so: $(sources) go.mod go.sum VERSION Makefile | $(BUILD)/.
+# The last of what is compiled: what it writes says that all of it is as it is.
+$(BUILD)/libsocketserver.so: $(sources) go.mod go.sum VERSION Makefile | $(BUILD)/. $(BUILD)/socketserverctl
 	$(file >$(BUILD)/madeof.new,$(parts) $(flags))
 	$(goenv) $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -o '$@' ./tclext
 	@rm -f '$(BUILD)/libsocketserver.h'
 	@mv '$(BUILD)/madeof.new' '$(BUILD)/madeof'
+
+$(BUILD)/socketserverctl: $(programsources) go.mod go.sum VERSION Makefile | $(BUILD)/.
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' \
+	    -o '$@' ./cmd/socketserverctl
+
+$(BUILD)/completion.%: $(BUILD)/socketserverctl
+	@'$<' completion $* >'$@.new'
+	@mv '$@.new' '$@'
 
 $(BUILD)/pkgIndex.tcl: pkgIndex.tcl.in VERSION Makefile | $(BUILD)/.
 	@sed -e 's|@PACKAGE_VERSION@|$(VERSION)|' -e 's|@TCL_FILES@|$(filter-out load.tcl,$(tclfiles))|' \
@@ -99,8 +121,8 @@ run-only:
 	@exec env $(tclenv) $(TCLSH) tests/echo_server.tcl $(PORT)
 
 test-only:
-	CGO_ENABLED=1 $(GO) test -race ./internal/... ./tests/load/...
-	$(goenv) $(GO) test ./worker/...
+	CGO_ENABLED=1 $(GO) test -race ./internal/... ./cmd/... ./tests/load/...
+	$(goenv) $(GO) test ./worker/... ./process/... ./tclext/...
 	@$(tclenv) $(TCLSH) tests/all.tcl $(TESTFLAGS)
 
 check-only:
@@ -131,15 +153,25 @@ bench: build ## the benchmarks; BENCH=name for one
 	fi
 
 install: build ## PREFIX= for another place than Tcl's own, DESTDIR= to stage
-	$(INSTALL) -d '$(pkgdir)' '$(manndir)' '$(exampledir)'
+	$(INSTALL) -d '$(pkgdir)' '$(manndir)' '$(man1dir)' '$(exampledir)/systemd' \
+	    '$(DESTDIR)$(bindir)' '$(bashdir)' '$(zshdir)' '$(fishdir)'
 	$(INSTALL) -m 755 '$(BUILD)/libsocketserver.so' '$(pkgdir)'
 	$(INSTALL) -m 644 $(addprefix '$(BUILD)'/,pkgIndex.tcl $(tclfiles)) '$(pkgdir)'
+	$(INSTALL) -m 755 '$(BUILD)/socketserverctl' '$(DESTDIR)$(bindir)'
+	$(INSTALL) -m 644 '$(BUILD)/completion.bash' '$(bashdir)/socketserverctl'
+	$(INSTALL) -m 644 '$(BUILD)/completion.zsh' '$(zshdir)/_socketserverctl'
+	$(INSTALL) -m 644 '$(BUILD)/completion.fish' '$(fishdir)/socketserverctl.fish'
 	$(INSTALL) -m 644 $(manpages) '$(manndir)'
+	$(INSTALL) -m 644 $(programpages) '$(man1dir)'
 	$(INSTALL) -m 644 $(examples) '$(exampledir)'
+	$(INSTALL) -m 644 $(units) '$(exampledir)/systemd'
 
 uninstall: ## what install put there
 	rm -rf '$(pkgdir)' '$(exampledir)'
-	rm -f $(addprefix '$(manndir)'/,$(notdir $(manpages)))
+	rm -f $(addprefix '$(manndir)'/,$(notdir $(manpages))) \
+	    $(addprefix '$(man1dir)'/,$(notdir $(programpages))) \
+	    '$(DESTDIR)$(bindir)/socketserverctl' '$(bashdir)/socketserverctl' \
+	    '$(zshdir)/_socketserverctl' '$(fishdir)/socketserverctl.fish'
 	rmdir '$(dir $(exampledir))' 2>/dev/null || :
 
 clean: ## what make left
