@@ -48,8 +48,9 @@ func Adopt() error {
 	return nil
 }
 
-// Start runs a command line and waits until it says that it listens.
-func Start(ctx context.Context, args, env []string) (*Server, error) {
+// Start runs a command line and waits until it says that it listens. The files
+// are its descriptors from 3 on; they stay the caller's.
+func Start(ctx context.Context, args, env []string, files ...*os.File) (*Server, error) {
 	stderr, err := os.CreateTemp("", "bench-stderr-")
 	if err != nil {
 		return nil, err
@@ -64,6 +65,7 @@ func Start(ctx context.Context, args, env []string) (*Server, error) {
 	s.command = exec.Command(args[0], args[1:]...)
 	s.command.Env = append(os.Environ(), env...)
 	s.command.Stdout, s.command.Stderr = in, stderr
+	s.command.ExtraFiles = files
 	s.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = s.command.Start()
 	in.Close()
@@ -175,6 +177,11 @@ func (s *Server) end(signal unix.Signal) bool {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// Ended is closed when the first process has ended.
+func (s *Server) Ended() <-chan struct{} {
+	return s.ended
 }
 
 // Pid returns the first process, the one that signals steer.
