@@ -74,6 +74,15 @@ func (b *back) ready(uint32) {
 	}
 }
 
+// drain takes all that workers have sent.
+func (b *back) drain() {
+	for range queue.Most / batch {
+		if b.alive() {
+			b.ready(0)
+		}
+	}
+}
+
 // take does what a message says. Its connection ends here or is the service's.
 func (b *back) take(from *queue.Receiver) {
 	m, extra, err := queue.Decode(from.Bytes)
@@ -192,7 +201,6 @@ func (b *back) end() {
 		o.end()
 	}
 	b.service.countNoMore()
-	b.service.finishSuccessor()
 }
 
 func (b *back) broken() {

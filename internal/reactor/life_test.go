@@ -27,7 +27,11 @@ func controlled(a *asker, path, listeners string) *served {
 	shown := someBoard(a.t)
 	defer descriptor.Close(shown)
 	a.doneWith(shown, "pool", "", s.handle, 0)
-	a.t.Cleanup(func() { a.ask("done", "", s.handle) })
+	a.t.Cleanup(func() {
+		if a.door >= 0 {
+			a.ask("done", "", s.handle)
+		}
+	})
 	return s
 }
 
@@ -321,6 +325,63 @@ func TestTakeover(t *testing.T) {
 	two.done("done", "", after.handle)
 	if err := unix.Access(path, unix.F_OK); err != unix.ENOENT {
 		t.Errorf("%s: %v", path, err)
+	}
+}
+
+// TestTakeoverOfMany: "done" is answered when all have travelled, for then the
+// process may end.
+func TestTakeoverOfMany(t *testing.T) {
+	const many = 1000 // More than the connection between the two holds.
+	two, one := begin(t), begin(t)
+	path := filepath.Join(t.TempDir(), "c")
+	before := controlled(one, path, asks("127.0.0.1:", 0, 64, "127.0.0.1"))
+	for range many {
+		before.dial()
+		before.parks()
+	}
+	before.status(fmt.Sprintf("parked %d", many))
+	after := two.takesOver(path, asks("127.0.0.1:", before.ports[0], 64, "127.0.0.1"))
+	two.done("ready", "", after.handle)
+	one.done("close", "", before.handle)
+	one.done("done", "", before.handle)
+	descriptor.Close(one.door)
+	one.door = -1
+	after.status(fmt.Sprintf("parked %d", many))
+	two.done("close", "", after.handle)
+	two.done("done", "", after.handle)
+}
+
+// TestLeftWithoutDescriptors: what is left on a predecessor's queue waits there.
+func TestLeftWithoutDescriptors(t *testing.T) {
+	s, _ := turn(t, "defer=0")
+	s.client(t)
+	send, receive, err := queue.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if errno := s.listeners[0].accept(&s.current); errno != 0 {
+		t.Fatal(errno)
+	}
+	s.address()
+	if errno := queue.NewSender().Send(send, &s.current.message, nil, s.current.connection); errno != 0 {
+		t.Fatal(errno)
+	}
+	s.drop(&s.current)
+	descriptor.Close(send)
+	r := s.reactor
+	d := &predecessor{reactor: r, fd: -1, pool: &pool{service: s}, names: []string{s.named[0].name}, queues: []int{receive}}
+	d.again.due, d.again.owner = d.listen, d
+	room := r.sys.room
+	r.sys.room = func(int) unix.Errno { return unix.EMFILE }
+	d.takeRest()
+	if len(d.queues) != 1 || d.again.place == 0 {
+		t.Errorf("%+v", d)
+	}
+	r.sys.room = room
+	r.deadlines.clear(&d.again)
+	d.listen()
+	if n := r.sys.queued(s.queue.receive); n != 1 || len(d.queues) != 0 {
+		t.Errorf("%d queued", n)
 	}
 }
 

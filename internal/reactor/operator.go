@@ -44,6 +44,7 @@ type operator struct {
 	waiting  *forwarded // What it waits for.
 	attached bool       // It is a worker...
 	pidfd    int        // ...and this its pidfd, or -1.
+	then     func()     // Called when it is gone, or nil.
 }
 
 // operations are what operators may ask.
@@ -206,6 +207,9 @@ func (o *operator) gone() {
 	}
 	if p.successor == o {
 		p.successorGone()
+	}
+	if o.then != nil {
+		o.then()
 	}
 }
 

@@ -133,10 +133,24 @@ func (p *pool) begin() {
 	}
 }
 
-// doneRequest: the pool has ended. A successor still gets what is left.
-func (p *pool) doneRequest(*control.Message) reply {
+// doneRequest: the pool has ended. It is answered when a successor has got all that
+// travels: the process may end then.
+func (r *Reactor) doneRequest(c *client, m *control.Message) reply {
+	p := r.pools[int(m.Numbers[0])]
+	if p == nil {
+		return failure("SERVER", errService)
+	}
+	heir := p.service.heir
+	if heir != nil {
+		p.service.back.drain()
+	}
 	p.end()
-	return reply{}
+	if heir == nil || !r.clients[heir.client] {
+		return reply{}
+	}
+	heir.then = func() { r.answerLater(c, reply{}) }
+	r.deadlines.set(&heir.silent, r.sys.now()+answerTime)
+	return reply{later: true}
 }
 
 func (p *pool) end() {
@@ -159,10 +173,9 @@ func (p *pool) end() {
 		p.board.Close()
 		p.board = nil
 	}
-	if o := p.successor; o != nil && p.service.heir == nil {
-		o.client.close() // It goes on with the sockets.
+	if o := p.successor; o != nil {
+		o.client.closeWhenSent() // It goes on with what it has.
 	}
-	p.service.finishSuccessor()
 }
 
 // tell has the owner hear something that wants no answer.

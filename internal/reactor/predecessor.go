@@ -23,7 +23,7 @@ type predecessor struct {
 	question uint32 // What it asked.
 	resume   func(error)
 	late     deadline // Set while it is to answer.
-	again    deadline // Set while it isn't listened to, for want of a descriptor.
+	again    deadline // Set while it isn't listened to, nor its queues, for want of a descriptor.
 
 	offers   []offer
 	names    []string // Of its queue listeners, by their numbers.
@@ -156,7 +156,12 @@ func (d *predecessor) pause() {
 	r.deadlines.set(&d.again, r.sys.now()+maxPause*millisecond)
 }
 
+// listen goes on where it has paused.
 func (d *predecessor) listen() {
+	if d.fd < 0 {
+		d.takeRest()
+		return
+	}
 	d.reactor.rewatch(d.fd, unix.EPOLLIN)
 }
 
@@ -275,11 +280,19 @@ func (d *predecessor) close() {
 	d.buffer.Discard()
 	descriptor.Close(d.fd)
 	d.fd = -1
-	for _, end := range d.queues {
-		d.pool.service.takeLeft(end, d.listenerOf)
-	}
-	d.queues = nil
+	d.takeRest()
 	d.answer(d.gone())
+}
+
+// takeRest takes what is left on the queues, as far as there is room.
+func (d *predecessor) takeRest() {
+	for len(d.queues) > 0 {
+		if !d.pool.service.takeLeft(d.queues[0], d.listenerOf) {
+			d.reactor.deadlines.set(&d.again, d.reactor.sys.now()+maxPause*millisecond)
+			return
+		}
+		d.queues = d.queues[1:]
+	}
 }
 
 // gone is nil where the predecessor has ended without refusing.
@@ -299,6 +312,7 @@ func (d *predecessor) end() {
 		return
 	}
 	d.refused = cmp.Or(d.refused, "this server ends")
+	d.reactor.deadlines.clear(&d.again)
 	closeAllOf(&d.queues)
 	for i := range d.offers {
 		closeAllOf(&d.offers[i].fds)

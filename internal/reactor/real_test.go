@@ -63,7 +63,11 @@ func beginAs(t *testing.T, version string) *asker {
 		t.Fatal(err)
 	}
 	a := another(t, door)
-	t.Cleanup(func() { descriptor.Close(door) })
+	t.Cleanup(func() {
+		if a.door >= 0 {
+			descriptor.Close(a.door)
+		}
+	})
 	return a
 }
 

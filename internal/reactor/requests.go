@@ -34,7 +34,7 @@ var requests = map[string]func(*Reactor, *client, *control.Message) reply{
 	"ready":     (*Reactor).readyRequest,
 	"commanded": ofPool((*pool).commandedRequest),
 	"detach":    ofPool((*pool).detachRequest),
-	"done":      ofPool((*pool).doneRequest),
+	"done":      (*Reactor).doneRequest,
 }
 
 // errService answers a number that names no service, or no longer.

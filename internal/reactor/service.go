@@ -227,7 +227,6 @@ func (s *service) finish() {
 	}
 	s.closeQueue()
 	s.countNoMore()
-	s.finishSuccessor()
 }
 
 func (s *service) closeQueue() {

@@ -191,11 +191,3 @@ func (s *service) travel(stage uint8) {
 	a.extra = nil
 	s.heir.give(m)
 }
-
-// finishSuccessor closes the connection to a successor when nothing more will
-// travel: then it takes what is left on the queues.
-func (s *service) finishSuccessor() {
-	if s.heir != nil && s.reactor.pools[s.handle] == nil && s.queue == nil && !s.back.alive() {
-		s.heir.closeWhenSent()
-	}
-}

@@ -77,12 +77,15 @@ func (s *service) countAnew(a *arrival) {
 	}
 }
 
-// takeLeft receives what is left on a predecessor's queue, whose end this is; it is
-// closed.
-func (s *service) takeLeft(end int, listenerOf func(uint16) int) {
+// takeLeft receives what is left on a predecessor's queue, whose end this is, and
+// closes that. It returns false where no descriptor is free: there is more to take.
+func (s *service) takeLeft(end int, listenerOf func(uint16) int) bool {
 	from := s.reactor.receiver
 	for range queue.Most {
-		if s.reactor.sys.room(end) != 0 || from.Receive(end) != 0 || len(from.Bytes) == 0 {
+		if s.reactor.sys.room(end) != 0 {
+			return false
+		}
+		if from.Receive(end) != 0 || len(from.Bytes) == 0 {
 			break
 		}
 		m, extra, err := queue.Decode(from.Bytes)
@@ -99,4 +102,5 @@ func (s *service) takeLeft(end int, listenerOf func(uint16) int) {
 		s.arrive(stageQueued, m, extra, from.Connection, listener)
 	}
 	descriptor.Close(end)
+	return true
 }
