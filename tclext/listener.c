@@ -308,6 +308,8 @@ AddExtras(Tcl_Interp *interp, SsServing *servingPtr, Tcl_Obj *extrasPtr)
 	Tcl_AppendToObj(servingPtr->textPtr, "use=health\t", -1);
 	if (AddListener(interp, servingPtr, extras[HEALTH].objPtr, none,
 		&health) != TCL_OK) {
+	    Tcl_SetObjResult(interp, Tcl_ObjPrintf("-health: %s",
+		    Tcl_GetStringResult(interp)));
 	    return TCL_ERROR;
 	}
     }

@@ -223,7 +223,7 @@ GetKeepAlive(Tcl_Obj *objPtr, int times[3])
     }
     for (i = 0; i < 3; i++) {
 	if (Tcl_GetIntFromObj(NULL, words[i], &times[i]) != TCL_OK
-		|| times[i] < 1 || times[i] > 32767) {
+		|| times[i] < 1 || times[i] > ((i < 2) ? 32767 : 127)) {
 	    return TCL_ERROR;
 	}
     }
@@ -237,7 +237,7 @@ KeepAliveKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 
     return (IsLeft(wordPtr) || GetKeepAlive(wordPtr->objPtr, times) == TCL_OK)
 	    ? TCL_OK : SsBadValue(interp, wordPtr->objPtr, kindPtr->name,
-	    "{idle interval count}, numbers from 1 to 32767");
+	    "{idle interval count}: seconds from 1 to 32767, and 1 to 127");
 }
 
 static void

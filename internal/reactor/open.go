@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -74,6 +75,10 @@ func (r *Reactor) serve(c *client, m *control.Message) reply {
 	return o.open()
 }
 
+// longestStart is for how many milliseconds a predecessor waits for a successor that
+// says nothing, and lives.
+const longestStart = 1e9
+
 // takeOver asks a predecessor, if there is one, for its sockets before it opens.
 func (o *opening) takeOver(from wanted, all []wanted) reply {
 	for _, w := range all {
@@ -91,7 +96,7 @@ func (o *opening) takeOver(from wanted, all []wanted) reply {
 	}
 	o.predecessor = d
 	m := control.Message{
-		Name: "takeover", Numbers: control.Numbers{int64(from.time), travelLevel},
+		Name: "takeover", Numbers: control.Numbers{int64(cmp.Or(from.time, longestStart)), travelLevel},
 		Text: []byte(o.reactor.options.Version),
 	}
 	d.ask(m, func(err error) {

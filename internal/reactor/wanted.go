@@ -35,7 +35,7 @@ type wanted struct {
 	where string // What the user wrote before its port; all of a name without one.
 	rules *admit.Rules
 	count int // How many sockets were passed for it; -1: it isn't a passed one.
-	time  int // Milliseconds that a takeover may take; 0: as long as it always may.
+	time  int // Milliseconds that a takeover may take; 0: any time.
 }
 
 // nameOf is what the user calls it, with the port that it got.
