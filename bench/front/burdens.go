@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/bench/internal/criterion"
 	"socketserver/bench/internal/stats"
 	"socketserver/tests/load"
 )
@@ -19,10 +20,10 @@ func good(rate float64, window time.Duration) load.Plan {
 }
 
 // silentClients asks that those who send nothing or too little hinder nobody.
-func silentClients(s style) func(context.Context, run) (row, error) {
-	return func(ctx context.Context, r run) (row, error) {
+func silentClients(s style) func(context.Context, run) (criterion.Row, error) {
+	return func(ctx context.Context, r run) (criterion.Row, error) {
 		window := r.window(20 * time.Second)
-		got := row{asked: "1000 silent clients and 1000 with half a head beside 500 good requests/s: no good one fails, p99 < 20 ms"}
+		got := criterion.Row{Asked: "1000 silent clients and 1000 with half a head beside 500 good requests/s: no good one fails, p99 < 20 ms"}
 		server, err := r.open(ctx, r.build, s, "-firstbyte", "5", "-head", headEnd, "-headtime", "5")
 		if err != nil {
 			return got, err
@@ -40,18 +41,18 @@ func silentClients(s style) func(context.Context, run) (row, error) {
 			return got, err
 		}
 		p99 := millis(stats.Percentile(results[0].Latencies, 99))
-		got.seen = fmt.Sprintf("failed %d, %s; %s", results[0].Failed(), times(results[0]), list(counts, "accepted", "expired", "lost"))
-		got.outcomes = outcomes([]string{"good", "silent", "half a head", "a byte a second"}, results)
-		got.ok = results[0].Failed() == 0 && results[0].Outcomes[load.Served] > 0 && p99 < 20
+		got.Seen = fmt.Sprintf("failed %d, %s; %s", results[0].Failed(), times(results[0]), list(counts, "accepted", "expired", "lost"))
+		got.Outcomes = outcomes([]string{"good", "silent", "half a head", "a byte a second"}, results)
+		got.OK = results[0].Failed() == 0 && results[0].Outcomes[load.Served] > 0 && p99 < 20
 		return got, nil
 	}
 }
 
 // overload asks for good replies when more is offered than can be done.
-func overload(s style) func(context.Context, run) (row, error) {
-	return func(ctx context.Context, r run) (row, error) {
+func overload(s style) func(context.Context, run) (criterion.Row, error) {
+	return func(ctx context.Context, r run) (criterion.Row, error) {
 		window := r.window(20 * time.Second)
-		got := row{asked: fmt.Sprintf("1.5 of the capacity for %v, clients give up after 300 ms, -queuetime 0.1:"+
+		got := criterion.Row{Asked: fmt.Sprintf("1.5 of the capacity for %v, clients give up after 300 ms, -queuetime 0.1:"+
 			" 85 %% of it in good replies, 65 %% in each second but the first", window)}
 		server, err := r.open(ctx, r.build, s, "-queuetime", "0.1", "-busyreply", busy)
 		if err != nil {
@@ -78,19 +79,19 @@ func overload(s style) func(context.Context, run) (row, error) {
 		copy(seconds, results[0].PerSecond)
 		whole := float64(results[0].Outcomes[load.Served]) / capacity / window.Seconds()
 		least := float64(slices.Min(seconds[1:])) / capacity
-		got.seen = fmt.Sprintf("capacity %.0f/s; good %.0f %%, least second %.0f %%, %s; in each second %d; %s",
+		got.Seen = fmt.Sprintf("capacity %.0f/s; good %.0f %%, least second %.0f %%, %s; in each second %d; %s",
 			capacity, 100*whole, 100*least, times(results[0]), seconds, list(counts, "shed", "gone", "lost"))
-		got.outcomes = outcomes([]string{"offered"}, results)
-		got.ok = whole >= 0.85 && least >= 0.65
+		got.Outcomes = outcomes([]string{"offered"}, results)
+		got.OK = whole >= 0.85 && least >= 0.65
 		return got, nil
 	}
 }
 
 // blocked asks that the reactor sheds when no worker does.
-func blocked(s style) func(context.Context, run) (row, error) {
+func blocked(s style) func(context.Context, run) (criterion.Row, error) {
 	const soon = 350 * time.Millisecond
-	return func(ctx context.Context, r run) (row, error) {
-		got := row{asked: fmt.Sprintf("all workers blocked for 5 s, -queuetime 0.1: 200 a second are shed, each within %v", soon)}
+	return func(ctx context.Context, r run) (criterion.Row, error) {
+		got := criterion.Row{Asked: fmt.Sprintf("all workers blocked for 5 s, -queuetime 0.1: 200 a second are shed, each within %v", soon)}
 		server, err := r.open(ctx, r.build, s, "-queuetime", "0.1", "-busyreply", busy)
 		if err != nil {
 			return got, err
@@ -116,19 +117,19 @@ func blocked(s style) func(context.Context, run) (row, error) {
 			return got, err
 		}
 		longest := stats.Percentile(results[0].Shed, 100)
-		got.seen = fmt.Sprintf("shed %d of %d, after %.0f ms at most; %s", results[0].Outcomes[load.Busy], results[0].Started,
+		got.Seen = fmt.Sprintf("shed %d of %d, after %.0f ms at most; %s", results[0].Outcomes[load.Busy], results[0].Started,
 			millis(longest), list(counts, "shed", "gone", "lost"))
-		got.outcomes = outcomes([]string{"offered", "those that block"}, append(results, blockers...))
-		got.ok = results[0].Outcomes[load.Busy] == results[0].Started && longest <= soon && blockers[0].Failed() == 0
+		got.Outcomes = outcomes([]string{"offered", "those that block"}, append(results, blockers...))
+		got.OK = results[0].Outcomes[load.Busy] == results[0].Started && longest <= soon && blockers[0].Failed() == 0
 		return got, nil
 	}
 }
 
 // oneAddress asks that one that wants too much hinders nobody else.
-func oneAddress(s style) func(context.Context, run) (row, error) {
-	return func(ctx context.Context, r run) (row, error) {
+func oneAddress(s style) func(context.Context, run) (criterion.Row, error) {
+	return func(ctx context.Context, r run) (criterion.Row, error) {
 		window := r.window(20 * time.Second)
-		got := row{asked: "each second one address opens 2000 connections beside 200 good requests/s from others," +
+		got := criterion.Row{Asked: "each second one address opens 2000 connections beside 200 good requests/s from others," +
 			" -maxperaddr 10: no good one fails"}
 		server, err := r.open(ctx, r.build, s, "-maxperaddr", "10", "-busyreply", busy)
 		if err != nil {
@@ -155,9 +156,9 @@ func oneAddress(s style) func(context.Context, run) (row, error) {
 		if err != nil {
 			return got, err
 		}
-		got.seen = fmt.Sprintf("failed %d, %s; %s", results[0].Failed(), times(results[0]), list(counts, "accepted", "refused", "lost"))
-		got.outcomes = outcomes([]string{"good", "the one"}, append(results, attacked))
-		got.ok = results[0].Failed() == 0 && results[0].Outcomes[load.Served] > 0 &&
+		got.Seen = fmt.Sprintf("failed %d, %s; %s", results[0].Failed(), times(results[0]), list(counts, "accepted", "refused", "lost"))
+		got.Outcomes = outcomes([]string{"good", "the one"}, append(results, attacked))
+		got.OK = results[0].Failed() == 0 && results[0].Outcomes[load.Served] > 0 &&
 			attacked.Outcomes[load.Busy] > attacked.Started/2
 		return got, nil
 	}
@@ -183,9 +184,9 @@ func (s *site) again(ctx context.Context, plan load.Plan, stop <-chan struct{}) 
 
 // children asks that a server with a trap on SIGCHLD survives, and doesn't
 // grow.
-func children(ctx context.Context, r run) (row, error) {
+func children(ctx context.Context, r run) (criterion.Row, error) {
 	window := r.window(time.Minute)
-	got := row{asked: fmt.Sprintf("PROXY headers at 5000/s for %v, a trap on SIGCHLD, 100 children a second: PSS flat but for what others map, too, none fails", window)}
+	got := criterion.Row{Asked: fmt.Sprintf("PROXY headers at 5000/s for %v, a trap on SIGCHLD, 100 children a second: PSS flat but for what others map, too, none fails", window)}
 	server, err := r.openScript(ctx, r.build, []string{r.tclsh, "front/children.tcl", workers, "10"})
 	if err != nil {
 		return got, err
@@ -206,10 +207,10 @@ func children(ctx context.Context, r run) (row, error) {
 		return got, err
 	}
 	early, late := halves(samples)
-	got.seen = fmt.Sprintf("failed %d, v1 %s, v2 %s; PSS %.1f MB in the first half, %.1f in the second (medians)",
+	got.Seen = fmt.Sprintf("failed %d, v1 %s, v2 %s; PSS %.1f MB in the first half, %.1f in the second (medians)",
 		results[0].Failed()+results[1].Failed(), times(results[0]), times(results[1]), early, late)
-	got.outcomes = outcomes([]string{"v1", "v2"}, results)
-	got.ok = results[0].Failed()+results[1].Failed() == 0 && results[0].Answers > 0 && late <= early*1.03+0.2
+	got.Outcomes = outcomes([]string{"v1", "v2"}, results)
+	got.OK = results[0].Failed()+results[1].Failed() == 0 && results[0].Answers > 0 && late <= early*1.03+0.2
 	return got, nil
 }
 
@@ -225,9 +226,9 @@ const spare = 20
 
 // fewDescriptors asks that a server with few of them pauses and loses nobody.
 // Silent clients, more than it can hold, see to it that it has to.
-func fewDescriptors(s style) func(context.Context, run) (row, error) {
-	return func(ctx context.Context, r run) (row, error) {
-		got := row{asked: fmt.Sprintf("%d descriptors to spare, %d clients at once, 200 silent ones among them:"+
+func fewDescriptors(s style) func(context.Context, run) (criterion.Row, error) {
+	return func(ctx context.Context, r run) (criterion.Row, error) {
+		got := criterion.Row{Asked: fmt.Sprintf("%d descriptors to spare, %d clients at once, 200 silent ones among them:"+
 			" it pauses, goes on, loses none", spare, r.clients)}
 		server, err := r.open(ctx, r.build, s, "-firstbyte", "1")
 		if err != nil {
@@ -250,10 +251,10 @@ func fewDescriptors(s style) func(context.Context, run) (row, error) {
 		if err != nil {
 			return got, err
 		}
-		got.seen = fmt.Sprintf("failed %d in %.1f s; %s", results[0].Failed(), results[0].Elapsed.Seconds(),
+		got.Seen = fmt.Sprintf("failed %d in %.1f s; %s", results[0].Failed(), results[0].Elapsed.Seconds(),
 			list(counts, "accepted", "handedOver", "expired", "pauses", "lost"))
-		got.outcomes = outcomes([]string{"clients", "silent"}, results)
-		got.ok = results[0].Failed() == 0 && results[1].Failed() == 0 && counts["pauses"] > 0 && counts["lost"] == 0
+		got.Outcomes = outcomes([]string{"clients", "silent"}, results)
+		got.OK = results[0].Failed() == 0 && results[1].Failed() == 0 && counts["pauses"] > 0 && counts["lost"] == 0
 		return got, nil
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"socketserver/bench/internal/criterion"
 	"socketserver/tests/load"
 )
 
@@ -38,14 +39,14 @@ func TestHalves(t *testing.T) {
 func TestAgainst(t *testing.T) {
 	ours := cost{micros: []float64{6, 5, 90}, rates: []float64{1}}
 	theirs := cost{micros: []float64{10}, rates: []float64{1}}
-	if got := ours.against(theirs, row{}, 0.6, 50*time.Millisecond); !got.ok {
-		t.Errorf("not as asked: %s", got.seen)
+	if got := ours.against(theirs, criterion.Row{}, 0.6, 50*time.Millisecond); !got.OK {
+		t.Errorf("not as asked: %s", got.Seen)
 	}
-	if got := ours.against(theirs, row{}, 0.5, 0); got.ok {
-		t.Errorf("as asked: %s", got.seen)
+	if got := ours.against(theirs, criterion.Row{}, 0.5, 0); got.OK {
+		t.Errorf("as asked: %s", got.Seen)
 	}
 	ours.whole.Latencies = []time.Duration{time.Second}
-	if got := ours.against(theirs, row{}, 0.6, 50*time.Millisecond); got.ok {
-		t.Errorf("as asked: %s", got.seen)
+	if got := ours.against(theirs, criterion.Row{}, 0.6, 50*time.Millisecond); got.OK {
+		t.Errorf("as asked: %s", got.Seen)
 	}
 }

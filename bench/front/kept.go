@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/bench/internal/criterion"
 	"socketserver/bench/internal/stats"
 	"socketserver/tests/load"
 )
@@ -27,14 +28,14 @@ func (r run) kept() load.Plan {
 var firstByte = []string{"-firstbyte", "10"}
 
 // keptClients asks for no failure, quick replies and little memory.
-func keptClients(s style) func(context.Context, run) (row, error) {
-	return func(ctx context.Context, r run) (row, error) {
+func keptClients(s style) func(context.Context, run) (criterion.Row, error) {
+	return func(ctx context.Context, r run) (criterion.Row, error) {
 		quick := 25.0
 		if runtime.NumCPU() < 4 {
 			quick = 50
 		}
 		plan := r.kept()
-		got := row{asked: fmt.Sprintf("%d clients, a request every 2 to 5 s, %s workers, %v: none fails, p99 < %.0f ms, PSS < 25 MB",
+		got := criterion.Row{Asked: fmt.Sprintf("%d clients, a request every 2 to 5 s, %s workers, %v: none fails, p99 < %.0f ms, PSS < 25 MB",
 			plan.Clients, workers, plan.Window, quick)}
 		server, err := r.open(ctx, r.build, s, firstByte...)
 		if err != nil {
@@ -51,10 +52,10 @@ func keptClients(s style) func(context.Context, run) (row, error) {
 		}
 		result := results[0]
 		p99 := millis(stats.Percentile(result.Latencies, 99))
-		got.seen = fmt.Sprintf("failed %d, %s, PSS at most %.1f MB, CPU %.0f us a request",
+		got.Seen = fmt.Sprintf("failed %d, %s, PSS at most %.1f MB, CPU %.0f us a request",
 			result.Failed(), times(result), pss, micros(after.CPU-before.CPU)/float64(max(result.Answers, 1)))
-		got.outcomes = outcomes([]string{"kept"}, results)
-		got.ok = result.Failed() == 0 && result.Answers > 0 && p99 < quick && pss < 25
+		got.Outcomes = outcomes([]string{"kept"}, results)
+		got.OK = result.Failed() == 0 && result.Answers > 0 && p99 < quick && pss < 25
 		return got, nil
 	}
 }
@@ -70,10 +71,10 @@ const (
 )
 
 // disturbed asks that nobody fails but whom a killed worker held.
-func disturbed(s style) func(context.Context, run) (row, error) {
-	return func(ctx context.Context, r run) (row, error) {
+func disturbed(s style) func(context.Context, run) (criterion.Row, error) {
+	return func(ctx context.Context, r run) (criterion.Row, error) {
 		plan := r.kept()
-		got := row{asked: fmt.Sprintf("the same, with %d reloads and %d kills of workers: none fails but those that a killed one held",
+		got := criterion.Row{Asked: fmt.Sprintf("the same, with %d reloads and %d kills of workers: none fails but those that a killed one held",
 			reloads, kills)}
 		server, err := r.open(ctx, r.build, s, firstByte...)
 		if err != nil {
@@ -89,10 +90,10 @@ func disturbed(s style) func(context.Context, run) (row, error) {
 		}
 		result := results[0]
 		blamed := blame(result.Mishaps, killed)
-		got.seen = fmt.Sprintf("%d kills; failed %d, of these within %v of a kill, %d each at most: %d; %s",
+		got.Seen = fmt.Sprintf("%d kills; failed %d, of these within %v of a kill, %d each at most: %d; %s",
 			len(killed), result.Failed(), aftermath, held, blamed, times(result))
-		got.outcomes = outcomes([]string{"kept"}, results)
-		got.ok = result.Failed() == blamed && result.Answers > 0 && len(killed) == kills
+		got.Outcomes = outcomes([]string{"kept"}, results)
+		got.OK = result.Failed() == blamed && result.Answers > 0 && len(killed) == kills
 		return got, nil
 	}
 }
@@ -141,11 +142,11 @@ func blame(mishaps []load.Mishap, killed []time.Duration) int {
 }
 
 // busyAgainstOld compares kept connections with the old event loop.
-func busyAgainstOld(ctx context.Context, r run) (row, error) {
-	got := row{asked: "64 busy clients on 4 workers: at most 0.65 of the CPU per request; nobody waits over 50 ms"}
+func busyAgainstOld(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: "64 busy clients on 4 workers: at most 0.65 of the CPU per request; nobody waits over 50 ms"}
 	if r.old == "" {
-		got.seen = "-old is needed"
-		return got, errSkipped
+		got.Seen = "-old is needed"
+		return got, criterion.ErrSkipped
 	}
 	ours, theirs, err := r.compare(ctx, 64, side{r.build, acceptKeep}, side{r.old, eventLoop})
 	if err != nil {
@@ -155,8 +156,8 @@ func busyAgainstOld(ctx context.Context, r run) (row, error) {
 }
 
 // busyAgainstLoop compares kept connections with a worker for each.
-func busyAgainstLoop(ctx context.Context, r run) (row, error) {
-	got := row{asked: "3 busy clients on 4 workers: at most 1.1 of the CPU of a worker each"}
+func busyAgainstLoop(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: "3 busy clients on 4 workers: at most 1.1 of the CPU of a worker each"}
 	ours, theirs, err := r.compare(ctx, 3, side{r.build, acceptKeep}, side{r.build, acceptLoop})
 	if err != nil {
 		return got, err
@@ -224,16 +225,16 @@ func (r run) measure(ctx context.Context, clients int, one side, to *cost) error
 }
 
 // against says what came of a comparison.
-func (c cost) against(other cost, got row, most float64, longest time.Duration) row {
+func (c cost) against(other cost, got criterion.Row, most float64, longest time.Duration) criterion.Row {
 	ratio := stats.Median(c.micros) / stats.Median(other.micros)
-	got.seen = fmt.Sprintf("ratio %.2f; CPU %.1f against %.1f us a request, %.0f against %.0f requests/s; %s, against %s",
+	got.Seen = fmt.Sprintf("ratio %.2f; CPU %.1f against %.1f us a request, %.0f against %.0f requests/s; %s, against %s",
 		ratio, stats.Median(c.micros), stats.Median(other.micros), stats.Median(c.rates), stats.Median(other.rates),
 		times(c.whole), times(other.whole))
 	if longest > 0 {
-		got.seen += fmt.Sprintf("; over %v: %d against %d", longest, c.whole.Over(longest), other.whole.Over(longest))
+		got.Seen += fmt.Sprintf("; over %v: %d against %d", longest, c.whole.Over(longest), other.whole.Over(longest))
 	}
-	got.outcomes = outcomes([]string{"kept", "other"}, []load.Result{c.whole, other.whole})
-	got.ok = ratio <= most && c.whole.Failed() == 0 && (longest == 0 || c.whole.Over(longest) == 0)
+	got.Outcomes = outcomes([]string{"kept", "other"}, []load.Result{c.whole, other.whole})
+	got.OK = ratio <= most && c.whole.Failed() == 0 && (longest == 0 || c.whole.Over(longest) == 0)
 	return got
 }
 

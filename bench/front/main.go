@@ -11,17 +11,15 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"log"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"regexp"
 	"syscall"
 	"time"
 
+	"socketserver/bench/internal/criterion"
 	"socketserver/bench/internal/server"
 )
 
@@ -40,36 +38,25 @@ func (r run) window(usual time.Duration) time.Duration {
 	return cmp.Or(time.Duration(r.seconds*float64(time.Second)), usual)
 }
 
-// row is what became of a criterion.
-type row struct {
-	asked    string
-	seen     string
-	outcomes string
-	ok       bool
-}
-
 // criteria are run in this order.
-var criteria = []struct {
-	name string
-	try  func(ctx context.Context, r run) (row, error)
-}{
-	{"1 kept, accept", keptClients(acceptKeep)},
-	{"1 kept, event loop", keptClients(eventPark)},
-	{"1 reloads and kills, accept", disturbed(acceptKeep)},
-	{"1 reloads and kills, event loop", disturbed(eventPark)},
-	{"2 busy clients, against the old event loop", busyAgainstOld},
-	{"3 three busy clients, against a worker each", busyAgainstLoop},
-	{"4 silent and half heads, accept", silentClients(accept)},
-	{"4 silent and half heads, event loop", silentClients(event)},
-	{"5 overload, accept", overload(accept)},
-	{"5 overload, event loop", overload(event)},
-	{"5 all workers blocked, accept", blocked(accept)},
-	{"5 all workers blocked, event loop", blocked(event)},
-	{"6 one address, accept", oneAddress(acceptKeep)},
-	{"6 one address, event loop", oneAddress(eventPark)},
-	{"8 PROXY headers and children", children},
-	{"9 few descriptors, accept", fewDescriptors(acceptKeep)},
-	{"9 few descriptors, event loop", fewDescriptors(eventPark)},
+var criteria = []criterion.Criterion[run]{
+	{Name: "1 kept, accept", Try: keptClients(acceptKeep)},
+	{Name: "1 kept, event loop", Try: keptClients(eventPark)},
+	{Name: "1 reloads and kills, accept", Try: disturbed(acceptKeep)},
+	{Name: "1 reloads and kills, event loop", Try: disturbed(eventPark)},
+	{Name: "2 busy clients, against the old event loop", Try: busyAgainstOld},
+	{Name: "3 three busy clients, against a worker each", Try: busyAgainstLoop},
+	{Name: "4 silent and half heads, accept", Try: silentClients(accept)},
+	{Name: "4 silent and half heads, event loop", Try: silentClients(event)},
+	{Name: "5 overload, accept", Try: overload(accept)},
+	{Name: "5 overload, event loop", Try: overload(event)},
+	{Name: "5 all workers blocked, accept", Try: blocked(accept)},
+	{Name: "5 all workers blocked, event loop", Try: blocked(event)},
+	{Name: "6 one address, accept", Try: oneAddress(acceptKeep)},
+	{Name: "6 one address, event loop", Try: oneAddress(eventPark)},
+	{Name: "8 PROXY headers and children", Try: children},
+	{Name: "9 few descriptors, accept", Try: fewDescriptors(acceptKeep)},
+	{Name: "9 few descriptors, event loop", Try: fewDescriptors(eventPark)},
 }
 
 func main() {
@@ -90,8 +77,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if r.build, err = built(flag.Arg(0)); err == nil && r.old != "" {
-		r.old, err = built(r.old)
+	if r.build, err = criterion.Built(flag.Arg(0)); err == nil && r.old != "" {
+		r.old, err = criterion.Built(r.old)
 	}
 	if err == nil {
 		err = server.Adopt()
@@ -101,45 +88,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if !tryAll(ctx, r, chosen) {
+	if !criterion.TryAll(ctx, r, criteria, chosen) {
 		os.Exit(1)
 	}
-}
-
-// tryAll runs the criteria that are chosen, and tells whether all is as asked.
-func tryAll(ctx context.Context, r run, chosen *regexp.Regexp) bool {
-	ok := true
-	for _, c := range criteria {
-		if !chosen.MatchString(c.name) || ctx.Err() != nil {
-			continue
-		}
-		got, err := c.try(ctx, r)
-		verdict := "as asked"
-		switch {
-		case errors.Is(err, errSkipped):
-			verdict = "skipped"
-		case err != nil:
-			verdict, ok = "could not run", false
-			got.seen = err.Error()
-		case !got.ok:
-			verdict, ok = "NOT AS ASKED", false
-		}
-		fmt.Printf("%s: %s\n", c.name, verdict)
-		for _, part := range []struct{ title, text string }{
-			{"asked", got.asked}, {"seen", got.seen}, {"outcomes", got.outcomes},
-		} {
-			if part.text != "" {
-				fmt.Printf("    %-9s %s\n", part.title, part.text)
-			}
-		}
-	}
-	return ok
-}
-
-// built returns the whole path of a build.
-func built(folder string) (string, error) {
-	if _, err := os.Stat(filepath.Join(folder, "pkgIndex.tcl")); err != nil {
-		return "", fmt.Errorf("%s is no build", folder)
-	}
-	return filepath.Abs(folder)
 }

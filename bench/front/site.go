@@ -17,9 +17,6 @@ import (
 	"socketserver/tests/load"
 )
 
-// errSkipped says that what a criterion needs wasn't given.
-var errSkipped = errors.New("skipped")
-
 const (
 	headEnd = "\r\n\r\n"
 	busy    = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

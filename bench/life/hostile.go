@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/bench/internal/criterion"
 	"socketserver/bench/internal/server"
 	"socketserver/tests/load"
 )
@@ -45,8 +46,8 @@ var texts = [][]byte{
 }
 
 // hostile asks that operators who send what nobody would send harm nobody.
-func hostile(ctx context.Context, r run) (row, error) {
-	got := row{asked: fmt.Sprintf("%d wrong or hostile messages on the control path, %d silent operators, 500 connections/s:"+
+func hostile(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: fmt.Sprintf("%d wrong or hostile messages on the control path, %d silent operators, 500 connections/s:"+
 		" none of these fails, no descriptor is left", r.messages, silentOperators)}
 	s, err := r.newSite("once")
 	if err != nil {
@@ -77,10 +78,10 @@ func hostile(ctx context.Context, r run) (row, error) {
 		return got, fmt.Errorf("%w, %w", err, failure)
 	}
 	after := settled(srv, before)
-	got.seen = fmt.Sprintf("%d sent; failed %d of %d; %d descriptors before, %d after; %.1f MB after a tenth of them, %.1f after all; health: %s %v",
+	got.Seen = fmt.Sprintf("%d sent; failed %d of %d; %d descriptors before, %d after; %.1f MB after a tenth of them, %.1f after all; health: %s %v",
 		sent, lost(result), result.Started, before, after, mega(memory), mega(server.OwnPSS(srv.Pid())), status, askErr)
-	got.outcomes = outcomes(result)
-	got.ok = lost(result) == 0 && result.Answers > 0 && after <= before && askErr == nil && sent >= r.messages
+	got.Outcomes = outcomes(result)
+	got.OK = lost(result) == 0 && result.Answers > 0 && after <= before && askErr == nil && sent >= r.messages
 	return got, nil
 }
 

@@ -15,10 +15,10 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"regexp"
 	"syscall"
 
+	"socketserver/bench/internal/criterion"
 	"socketserver/bench/internal/server"
 )
 
@@ -31,30 +31,19 @@ type run struct {
 	rate      float64 // connections a second, where servers change
 }
 
-// row is what became of a criterion.
-type row struct {
-	asked    string
-	seen     string
-	outcomes string
-	ok       bool
-}
-
 // criteria are run in this order.
-var criteria = []struct {
-	name string
-	try  func(ctx context.Context, r run) (row, error)
-}{
-	{"1 takeovers under load", takeovers},
-	{"1 takeover of what is queued and parked", travels},
-	{"1 a successor that fails: an error", failing("error broken")},
-	{"1 a successor that fails: a crash", failing("exec kill -s KILL [pid]")},
-	{"1 a successor that fails: a hang", failing("vwait forever")},
-	{"2 the server is killed", killed},
-	{"3 restarts that keep the socket", restarts},
-	{"4 attached workers", attached},
-	{"5 rolling restart behind HAProxy", rolling},
-	{"6 hostile operators", hostile},
-	{"7 health while Tcl computes", healthy},
+var criteria = []criterion.Criterion[run]{
+	{Name: "1 takeovers under load", Try: takeovers},
+	{Name: "1 takeover of what is queued and parked", Try: travels},
+	{Name: "1 a successor that fails: an error", Try: failing("error broken")},
+	{Name: "1 a successor that fails: a crash", Try: failing("exec kill -s KILL [pid]")},
+	{Name: "1 a successor that fails: a hang", Try: failing("vwait forever")},
+	{Name: "2 the server is killed", Try: killed},
+	{Name: "3 restarts that keep the socket", Try: restarts},
+	{Name: "4 attached workers", Try: attached},
+	{Name: "5 rolling restart behind HAProxy", Try: rolling},
+	{Name: "6 hostile operators", Try: hostile},
+	{Name: "7 health while Tcl computes", Try: healthy},
 }
 
 func main() {
@@ -73,10 +62,7 @@ func main() {
 	}
 	chosen, err := regexp.Compile(*only)
 	if err == nil {
-		r.build, err = filepath.Abs(flag.Arg(0))
-	}
-	if err == nil {
-		_, err = os.Stat(filepath.Join(r.build, "pkgIndex.tcl"))
+		r.build, err = criterion.Built(flag.Arg(0))
 	}
 	if err == nil {
 		err = server.Adopt()
@@ -90,34 +76,7 @@ func main() {
 		fmt.Println(attack(ctx, *victim, r.messages))
 		return
 	}
-	if !tryAll(ctx, r, chosen) {
+	if !criterion.TryAll(ctx, r, criteria, chosen) {
 		os.Exit(1)
 	}
-}
-
-// tryAll runs the criteria that are chosen, and tells whether all is as asked.
-func tryAll(ctx context.Context, r run, chosen *regexp.Regexp) bool {
-	ok := true
-	for _, c := range criteria {
-		if !chosen.MatchString(c.name) || ctx.Err() != nil {
-			continue
-		}
-		got, err := c.try(ctx, r)
-		verdict := "as asked"
-		if err != nil {
-			verdict, ok = "could not run", false
-			got.seen = err.Error()
-		} else if !got.ok {
-			verdict, ok = "NOT AS ASKED", false
-		}
-		fmt.Printf("%s: %s\n", c.name, verdict)
-		for _, part := range []struct{ title, text string }{
-			{"asked", got.asked}, {"seen", got.seen}, {"outcomes", got.outcomes},
-		} {
-			if part.text != "" {
-				fmt.Printf("    %-9s %s\n", part.title, part.text)
-			}
-		}
-	}
-	return ok
 }

@@ -11,13 +11,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/bench/internal/criterion"
 	"socketserver/bench/internal/server"
 	"socketserver/tests/load"
 )
 
 // attached asks that workers that nobody forked are as good as others.
-func attached(ctx context.Context, r run) (row, error) {
-	got := row{asked: "4 attached workers, one in a mount namespace of its own, beside 4 forked; one killed, a reload, some retired:" +
+func attached(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: "4 attached workers, one in a mount namespace of its own, beside 4 forked; one killed, a reload, some retired:" +
 		" none of 1000 connections/s fails but what the killed one held"}
 	s, err := r.newSite("once")
 	if err != nil {
@@ -53,9 +54,9 @@ func attached(ctx context.Context, r run) (row, error) {
 	for _, worker := range append(workers, again...) {
 		served += result.Pids[worker.Pid()]
 	}
-	got.seen = fmt.Sprintf("failed %d of %d; attached ones served %d; commands: %v", lost(result), result.Started, served, failures)
-	got.outcomes = outcomes(result)
-	got.ok = lost(result) <= 1 && served > result.Started/10 && len(failures) == 0
+	got.Seen = fmt.Sprintf("failed %d of %d; attached ones served %d; commands: %v", lost(result), result.Started, served, failures)
+	got.Outcomes = outcomes(result)
+	got.OK = lost(result) <= 1 && served > result.Started/10 && len(failures) == 0
 	return got, nil
 }
 
@@ -96,8 +97,8 @@ listen life
 `
 
 // rolling asks that a proxy's clients don't notice restarts.
-func rolling(ctx context.Context, r run) (row, error) {
-	got := row{asked: "three servers behind HAProxy, 1000 connections/s, restarted one after the other with -drain 0.6: none of 6000 fails"}
+func rolling(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: "three servers behind HAProxy, 1000 connections/s, restarted one after the other with -drain 0.6: none of 6000 fails"}
 	s, err := r.newSite("once")
 	if err != nil {
 		return got, err
@@ -142,9 +143,9 @@ func rolling(ctx context.Context, r run) (row, error) {
 	if err != nil || err2 != nil {
 		return got, fmt.Errorf("%w, %w", err, err2)
 	}
-	got.seen = fmt.Sprintf("failed %d of %d", lost(result), result.Started)
-	got.outcomes = outcomes(result)
-	got.ok = lost(result) == 0 && result.Answers >= 5000
+	got.Seen = fmt.Sprintf("failed %d of %d", lost(result), result.Started)
+	got.Outcomes = outcomes(result)
+	got.OK = lost(result) == 0 && result.Answers >= 5000
 	return got, nil
 }
 
@@ -174,9 +175,9 @@ func (s *site) proxy(ctx context.Context, config string) (stop func(), err error
 }
 
 // healthy asks for answers while Tcl gives none.
-func healthy(ctx context.Context, r run) (row, error) {
+func healthy(ctx context.Context, r run) (criterion.Row, error) {
 	const computing = 5 * time.Second
-	got := row{asked: fmt.Sprintf("while Tcl computes for %v health is told within 10 ms, each time", computing)}
+	got := criterion.Row{Asked: fmt.Sprintf("while Tcl computes for %v health is told within 10 ms, each time", computing)}
 	s, err := r.newSite("once")
 	if err != nil {
 		return got, err
@@ -205,8 +206,8 @@ func healthy(ctx context.Context, r run) (row, error) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	os.Remove(s.path("stall"))
-	got.seen = fmt.Sprintf("%d answers, %d wrong, the longest after %v; Tcl meanwhile: %v", count, wrong, longest.Round(time.Microsecond), busy)
-	got.ok = count > 0 && wrong == 0 && longest <= 10*time.Millisecond && busy != nil
+	got.Seen = fmt.Sprintf("%d answers, %d wrong, the longest after %v; Tcl meanwhile: %v", count, wrong, longest.Round(time.Microsecond), busy)
+	got.OK = count > 0 && wrong == 0 && longest <= 10*time.Millisecond && busy != nil
 	return got, nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/bench/internal/criterion"
 	"socketserver/bench/internal/server"
 	"socketserver/tests/load"
 )
@@ -22,8 +23,8 @@ func (s *site) change(ctx context.Context, old *server.Server, options ...string
 }
 
 // takeovers asks that nobody notices one.
-func takeovers(ctx context.Context, r run) (row, error) {
-	got := row{asked: fmt.Sprintf("%d takeovers at %.0f connections/s, and 300 a second by a Unix path: none fails", r.takeovers, r.rate)}
+func takeovers(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: fmt.Sprintf("%d takeovers at %.0f connections/s, and 300 a second by a Unix path: none fails", r.takeovers, r.rate)}
 	s, err := r.newSite("once")
 	if err != nil {
 		return got, err
@@ -55,16 +56,16 @@ func takeovers(ctx context.Context, r run) (row, error) {
 			return got, err
 		}
 	}
-	got.seen = fmt.Sprintf("failed %d of %d, and %d of %d; longest takeover %v",
+	got.Seen = fmt.Sprintf("failed %d of %d, and %d of %d; longest takeover %v",
 		lost(result), result.Started, lost(other), other.Started, longest.Round(time.Millisecond))
-	got.outcomes = outcomes(result) + "; unix: " + outcomes(other)
-	got.ok = lost(result)+lost(other) == 0 && result.Answers > 0 && other.Answers > 0
+	got.Outcomes = outcomes(result) + "; unix: " + outcomes(other)
+	got.OK = lost(result)+lost(other) == 0 && result.Answers > 0 && other.Answers > 0
 	return got, nil
 }
 
 // travels asks that those who wait are answered.
-func travels(ctx context.Context, r run) (row, error) {
-	got := row{asked: "270 queued and 1000 parked while a successor takes over: all are answered"}
+func travels(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: "270 queued and 1000 parked while a successor takes over: all are answered"}
 	s, err := r.newSite("park")
 	if err != nil {
 		return got, err
@@ -90,16 +91,16 @@ func travels(ctx context.Context, r run) (row, error) {
 			return got, err
 		}
 	}
-	got.seen = fmt.Sprintf("failed %d of %d queued, %d of %d parked", lost(waited), waited.Started, lost(result), result.Started)
-	got.outcomes = "queued: " + outcomes(waited) + "; parked: " + outcomes(result)
-	got.ok = lost(waited)+lost(result) == 0 && waited.Answers == 270 && result.Answers >= 2000
+	got.Seen = fmt.Sprintf("failed %d of %d queued, %d of %d parked", lost(waited), waited.Started, lost(result), result.Started)
+	got.Outcomes = "queued: " + outcomes(waited) + "; parked: " + outcomes(result)
+	got.OK = lost(waited)+lost(result) == 0 && waited.Answers == 270 && result.Answers >= 2000
 	return got, nil
 }
 
 // failing asks that the old one goes on when the new one doesn't come up.
-func failing(initcmd string) func(context.Context, run) (row, error) {
-	return func(ctx context.Context, r run) (row, error) {
-		got := row{asked: fmt.Sprintf("the successor's workers do \"%s\": the predecessor serves on, none of %.0f connections/s fails", initcmd, r.rate)}
+func failing(initcmd string) func(context.Context, run) (criterion.Row, error) {
+	return func(ctx context.Context, r run) (criterion.Row, error) {
+		got := criterion.Row{Asked: fmt.Sprintf("the successor's workers do \"%s\": the predecessor serves on, none of %.0f connections/s fails", initcmd, r.rate)}
 		s, err := r.newSite("once")
 		if err != nil {
 			return got, err
@@ -117,17 +118,17 @@ func failing(initcmd string) func(context.Context, run) (row, error) {
 		if err != nil {
 			return got, err
 		}
-		got.seen = fmt.Sprintf("the successor: %v; failed %d of %d; control path: %s %v", failure, lost(result), result.Started, version, askErr)
-		got.outcomes = outcomes(result)
-		got.ok = failure != nil && askErr == nil && lost(result) == 0 && result.Answers > 0 && unix.Kill(srv.Pid(), 0) == nil
+		got.Seen = fmt.Sprintf("the successor: %v; failed %d of %d; control path: %s %v", failure, lost(result), result.Started, version, askErr)
+		got.Outcomes = outcomes(result)
+		got.OK = failure != nil && askErr == nil && lost(result) == 0 && result.Answers > 0 && unix.Kill(srv.Pid(), 0) == nil
 		return got, nil
 	}
 }
 
 // killed asks that a new server has nothing to clean up after SIGKILL, and that
 // the old one's workers serve its queue.
-func killed(ctx context.Context, r run) (row, error) {
-	got := row{asked: "SIGKILL with 300 queued, then a new server at once: they are served, port, Unix path and control path work"}
+func killed(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: "SIGKILL with 300 queued, then a new server at once: they are served, port, Unix path and control path work"}
 	s, err := r.newSite("once")
 	if err != nil {
 		return got, err
@@ -151,15 +152,15 @@ func killed(ctx context.Context, r run) (row, error) {
 	if err != nil {
 		return got, err
 	}
-	got.seen = fmt.Sprintf("failed %d of %d; port, path, control path: %v", lost(result), result.Started, works)
-	got.outcomes = outcomes(result)
-	got.ok = lost(result) == 0 && result.Answers == 300 && works[0] == nil && works[1] == nil && works[2] == nil
+	got.Seen = fmt.Sprintf("failed %d of %d; port, path, control path: %v", lost(result), result.Started, works)
+	got.Outcomes = outcomes(result)
+	got.OK = lost(result) == 0 && result.Answers == 300 && works[0] == nil && works[1] == nil && works[2] == nil
 	return got, nil
 }
 
 // restarts asks that nobody notices one when the socket stays open.
-func restarts(ctx context.Context, r run) (row, error) {
-	got := row{asked: "three restarts with a socket that somebody else keeps open, 1000 connections/s: none fails"}
+func restarts(ctx context.Context, r run) (criterion.Row, error) {
+	got := criterion.Row{Asked: "three restarts with a socket that somebody else keeps open, 1000 connections/s: none fails"}
 	s, err := r.newSite("once")
 	if err != nil {
 		return got, err
@@ -189,9 +190,9 @@ func restarts(ctx context.Context, r run) (row, error) {
 	if err != nil || err2 != nil {
 		return got, fmt.Errorf("%w, %w", err, err2)
 	}
-	got.seen = fmt.Sprintf("failed %d of %d", lost(result), result.Started)
-	got.outcomes = outcomes(result)
-	got.ok = lost(result) == 0 && result.Answers > 0
+	got.Seen = fmt.Sprintf("failed %d of %d", lost(result), result.Started)
+	got.Outcomes = outcomes(result)
+	got.OK = lost(result) == 0 && result.Answers > 0
 	return got, nil
 }
 
