@@ -47,7 +47,7 @@ func turn(t *testing.T, rules string) (s *service, workers int) {
 
 func (s *service) client(t *testing.T) net.Conn {
 	t.Helper()
-	client, err := net.DialTCP("tcp", nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: s.port})
+	client, err := net.DialTCP("tcp", nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: s.named[0].Port})
 	if err != nil {
 		t.Fatal(err)
 	}

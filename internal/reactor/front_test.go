@@ -364,7 +364,7 @@ func TestFrontAllocatesNothing(t *testing.T) {
 	s.begin()
 	var clients []net.Conn
 	for range runs + 1 {
-		client, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(s.port)))
+		client, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(s.named[0].Port)))
 		if err != nil {
 			t.Fatal(err)
 		}

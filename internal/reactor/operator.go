@@ -38,7 +38,6 @@ type operator struct {
 	path     *controlPath
 	pid      int32
 	uid      uint32
-	asked    bool
 	at       uint64     // When it last asked, or came.
 	silent   deadline   // Set until it asks.
 	waiting  *forwarded // What it waits for.
@@ -216,7 +215,7 @@ func (o *operator) gone() {
 // ask does what an operator asks.
 func (o *operator) ask(m *control.Message) {
 	r := o.path.pool.reactor
-	o.asked, o.at = true, r.sys.now()
+	o.at = r.sys.now()
 	r.deadlines.clear(&o.silent)
 	before := o.question
 	o.question = m.ID

@@ -533,7 +533,7 @@ func TestAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	service.begin()
-	s.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(service.port))
+	s.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(service.named[0].Port))
 	for range runs + 1 {
 		s.dial()
 	}

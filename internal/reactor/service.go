@@ -24,8 +24,7 @@ type service struct {
 	handle  int     // Names it in requests; whoever asked for it gave it.
 	owner   *client // Hears of trouble; nil: nobody does.
 	pool    *pool   // What operators see; nil: there is none.
-	port    int     // Of its first listener, 0: it has none...
-	called  string  // ...and what messages call that.
+	called  string  // What messages call its first listener.
 	state   state
 	begun   bool      // It accepts, or did.
 	heir    *operator // The successor to whom all travels that no worker has.
@@ -79,7 +78,7 @@ func (r *Reactor) newService(handle int, l *line) *service {
 // it owns.
 func (s *service) addListener(l named) {
 	if len(s.named) == 0 {
-		s.port, s.called = l.Port, l.called()
+		s.called = l.called()
 	}
 	s.named = append(s.named, l)
 	if rules := l.rules; rules.QueueTime > 0 || rules.MaxQueue > 0 {

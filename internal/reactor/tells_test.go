@@ -173,7 +173,7 @@ func TestStatus(t *testing.T) {
 	}
 	listener := status["listeners"].([]any)[0].(map[string]any)
 	same(t, listener, `{"addresses":["127.0.0.1"]}`)
-	if listener["port"] != float64(s.port) || listener["name"] != s.named[0].name {
+	if listener["port"] != float64(s.named[0].Port) || listener["name"] != s.named[0].name {
 		t.Errorf("%v", listener)
 	}
 }
