@@ -178,8 +178,9 @@ SsPortNamedLocked(
     return (*countPtr == 1) ? SsPortFindLocked(foundPtr->number) : NULL;
 }
 
-int
-SsNameIsWhole(const char *name)
+/* Whether a listener's name is whole without a port. */
+static int
+IsWhole(const char *name)
 {
     return strncmp(name, "unix:", 5) == 0 || strncmp(name, "fd:", 3) == 0;
 }
@@ -187,7 +188,7 @@ SsNameIsWhole(const char *name)
 int
 SsListenerIs(const SsListener *wantedPtr, const SsListener *servedPtr)
 {
-    return SsNameIsWhole(wantedPtr->name)
+    return IsWhole(wantedPtr->name)
 	    ? strcmp(wantedPtr->name, servedPtr->name) == 0
 	    : wantedPtr->port > 0 && wantedPtr->port == servedPtr->port;
 }

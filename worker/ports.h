@@ -102,9 +102,6 @@ SsPort *	SsPortFindLocked(int number);
  */
 SsPort *	SsPortNamedLocked(const char *name, int number, int *countPtr);
 
-/* Whether a listener's name is whole without a port. */
-int		SsNameIsWhole(const char *name);
-
 /* Whether a listener that is to be served is one that is. */
 int		SsListenerIs(const SsListener *wantedPtr,
 		    const SsListener *servedPtr);
