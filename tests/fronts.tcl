@@ -292,11 +292,23 @@ proc ::fronts::crc32c {wrong args} {
 # Other programs.
 #
 
+# ::fronts::freePort --
+#
+#	A port for a program that can't take any and say which: one that the
+#	system gives to nobody who connects, and that was not given before.
+
 proc ::fronts::freePort {} {
-    set probe [::socket -server {apply {args {}}} -myaddr 127.0.0.1 0]
-    set port [lindex [chan configure $probe -sockname] 2]
-    close $probe
-    return $port
+    variable given
+    while 1 {
+	set port [expr {20000 + int(rand() * 12000)}]
+	if {![info exists given($port)] && ![catch {
+	    ::socket -server {apply {args {}}} -myaddr 127.0.0.1 $port
+	} probe]} {
+	    close $probe
+	    set given($port) 1
+	    return $port
+	}
+    }
 }
 
 # A key and a certificate of its own in one file.
