@@ -27,6 +27,9 @@ type conn struct {
 	line      []byte        // the line under way, as sent
 	id        []byte        // the part of it that comes back
 	in        []byte        // what came of the reply to it
+	socket    int           // of datagrams, kept between requests; -1: none yet
+	rounds    int           // datagrams sent
+	missed    []int         // which of them were over without their reply
 }
 
 // isOpen reports whether the place is taken.
@@ -37,6 +40,9 @@ func (c *conn) isOpen() bool {
 // begin takes the place for a new connection; done means that it is over
 // already.
 func (l *loop) begin(slot int, due time.Duration) (done bool, outcome Outcome) {
+	if l.plan.Datagrams {
+		return l.beginDatagram(slot, due)
+	}
 	c := &l.conns[slot]
 	now := l.now()
 	number := (l.result.Started-1)*l.streams + l.stream

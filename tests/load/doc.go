@@ -13,11 +13,15 @@
 // shall begin, one after the other or with pauses between them; then each line
 // has a latency of its own. What a server closes meanwhile is opened again.
 //
+// Datagrams are connections, too, each of them one and its reply: a client keeps
+// its socket, and begins the next when the reply is there. A reply that comes
+// when its datagram is over, or twice, is nobody's outcome but counted.
+//
 // Other clients are there to be a burden: silent ones, those that send half a
 // request or a byte at a time, those that give up, and those that say, as a
 // proxy would, that they come from elsewhere.
 //
-// The server listens on a port of 127.0.0.1, or on a Unix socket. Where a Unix
+// The server listens on a port of 127.0.0.1, TCP or UDP, or on a Unix socket. Where a Unix
 // socket's backlog is full the connection is tried again, as the system does it
 // for one that waits.
 //

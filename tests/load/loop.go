@@ -83,7 +83,7 @@ func newLoop(plan Plan, stream, streams int, began time.Time) (*loop, error) {
 	}
 	l.conns = make([]conn, plan.Clients)
 	for i := plan.Clients - 1; i >= 0; i-- {
-		l.conns[i] = conn{slot: i, fd: -1, wake: never, line: make([]byte, 0, 64), in: make([]byte, 0, 128)}
+		l.conns[i] = conn{slot: i, fd: -1, socket: -1, wake: never, line: make([]byte, 0, 64), in: make([]byte, 0, 128)}
 		l.free = append(l.free, i)
 	}
 	if errno := epollAdd(epfd, timerFd, unix.EPOLLIN|unix.EPOLLET, timerData); errno != 0 {
@@ -95,8 +95,11 @@ func newLoop(plan Plan, stream, streams int, began time.Time) (*loop, error) {
 
 func (l *loop) close() {
 	for i := range l.conns {
-		if l.conns[i].isOpen() {
-			closeFd(l.conns[i].fd)
+		switch c := &l.conns[i]; {
+		case c.socket >= 0:
+			closeFd(c.socket)
+		case c.isOpen():
+			closeFd(c.fd)
 		}
 	}
 	unix.Close(l.timerFd)
@@ -203,6 +206,10 @@ func (l *loop) armTimer() {
 // handle does what an event asks for.
 func (l *loop) handle(slot int, events uint32) {
 	c := &l.conns[slot]
+	if c.socket >= 0 {
+		l.receiveDatagrams(c)
+		return
+	}
 	if !c.isOpen() {
 		return
 	}
@@ -297,10 +304,19 @@ func (l *loop) end(slot int, outcome Outcome) {
 	}
 	if c.isOpen() {
 		l.result.Longest = max(l.result.Longest, l.now()-c.began)
-		closeFd(c.fd)
-		c.fd, c.wake = -1, never
+		l.vacate(c, outcome)
 	}
 	l.free = append(l.free, slot)
+}
+
+// vacate ends what the place was taken by.
+func (l *loop) vacate(c *conn, outcome Outcome) {
+	if l.plan.Datagrams {
+		c.keepDatagram(outcome)
+		return
+	}
+	closeFd(c.fd)
+	c.fd, c.wake = -1, never
 }
 
 // served counts what else there is of a connection that was.

@@ -14,27 +14,29 @@ import (
 
 // Plan says what load to make.
 type Plan struct {
-	Port    int             // on 127.0.0.1
-	Path    string          // instead: of a Unix socket; "@name" is an abstract one
-	Clients int             // connections open at any time; in an open loop at most, 0: maxOpen
-	Rate    float64         // open loop: connections a second; 0 means closed
-	Window  time.Duration   // connections begin for so long
-	Enough  <-chan struct{} // closed when no more shall begin, though the window isn't over
-	Limit   int             // at most so many connections; 0: as many as come
-	Lines   int             // to send on each connection, each after the reply to the one before
-	Stay    bool            // instead: lines until no connection may begin any more
-	Pause   Pause           // before each line
-	HalfEnd bool            // after the last reply, shut down the sending side
-	Gap     time.Duration   // send a byte at a time, with this pause between two
-	HTTP    bool            // a line is the path of a request with a head, and so is its reply
-	Prefix  string          // of each line; a number follows
-	Silent  bool            // send Part bytes of the first line, and nothing more
-	Part    int             // see Silent
-	Busy    string          // the reply of a server that has too much to do, told apart
-	Timeout time.Duration   // for the connection, for each reply, and for the end of file after the last
-	GiveUp  time.Duration   // instead, for a reply, from when it was due
-	Source  netip.Prefix    // addresses to connect from, in turn
-	Proxy   Proxy           // sent first
+	Port      int             // on 127.0.0.1
+	Path      string          // instead: of a Unix socket; "@name" is an abstract one
+	Datagrams bool            // UDP: each connection is a datagram and its reply
+	Echo      bool            // a reply to a line is that line, with or without a pid before it
+	Clients   int             // connections open at any time; in an open loop at most, 0: maxOpen
+	Rate      float64         // open loop: connections a second; 0 means closed
+	Window    time.Duration   // connections begin for so long
+	Enough    <-chan struct{} // closed when no more shall begin, though the window isn't over
+	Limit     int             // at most so many connections; 0: as many as come
+	Lines     int             // to send on each connection, each after the reply to the one before
+	Stay      bool            // instead: lines until no connection may begin any more
+	Pause     Pause           // before each line
+	HalfEnd   bool            // after the last reply, shut down the sending side
+	Gap       time.Duration   // send a byte at a time, with this pause between two
+	HTTP      bool            // a line is the path of a request with a head, and so is its reply
+	Prefix    string          // of each line; a number follows
+	Silent    bool            // send Part bytes of the first line, and nothing more
+	Part      int             // see Silent
+	Busy      string          // the reply of a server that has too much to do, told apart
+	Timeout   time.Duration   // for the connection, for each reply, and for the end of file after the last
+	GiveUp    time.Duration   // instead, for a reply, from when it was due
+	Source    netip.Prefix    // addresses to connect from, in turn
+	Proxy     Proxy           // sent first
 }
 
 // Pause is a time between two bounds, drawn for each line; none when the upper
@@ -55,6 +57,8 @@ type Result struct {
 	Answers   int             // right replies, to each line of each connection
 	InWindow  int             // served before the window was over; of connections that stay, lines answered
 	Late      int             // served, but the end of file came more than a second after the reply
+	Overdue   int             // replies to datagrams that were over without
+	Surplus   int             // replies to datagrams that had one, or to none
 	Elapsed   time.Duration   // until the last connection ended
 	Longest   time.Duration   // from the call to connect until the connection was over
 	Latencies []time.Duration // of those served, sorted; of connections that stay, of each line
@@ -171,6 +175,8 @@ func merge(results []Result) Result {
 		whole.Answers += r.Answers
 		whole.InWindow += r.InWindow
 		whole.Late += r.Late
+		whole.Overdue += r.Overdue
+		whole.Surplus += r.Surplus
 		whole.Elapsed = max(whole.Elapsed, r.Elapsed)
 		whole.Longest = max(whole.Longest, r.Longest)
 		whole.Latencies = append(whole.Latencies, r.Latencies...)

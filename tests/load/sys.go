@@ -19,6 +19,7 @@ import (
 // address is whom to connect to, as the system reads it.
 type address struct {
 	family int
+	kind   int // of its sockets
 	bytes  []byte
 }
 
@@ -29,7 +30,10 @@ func (p Plan) address() (address, error) {
 		binary.NativeEndian.PutUint16(to, unix.AF_INET)
 		binary.BigEndian.PutUint16(to[2:], uint16(p.Port))
 		copy(to[4:], []byte{127, 0, 0, 1})
-		return address{unix.AF_INET, to}, nil
+		if p.Datagrams {
+			return address{unix.AF_INET, unix.SOCK_DGRAM, to}, nil
+		}
+		return address{unix.AF_INET, unix.SOCK_STREAM, to}, nil
 	}
 	to := binary.NativeEndian.AppendUint16(nil, unix.AF_UNIX)
 	if name, ok := strings.CutPrefix(p.Path, "@"); ok {
@@ -40,13 +44,13 @@ func (p Plan) address() (address, error) {
 	if len(to) > unix.SizeofSockaddrUnix {
 		return address{}, fmt.Errorf("path of a socket is too long: %s", p.Path)
 	}
-	return address{unix.AF_UNIX, to}, nil
+	return address{unix.AF_UNIX, unix.SOCK_STREAM, to}, nil
 }
 
 // open makes a socket, with an address of its own if there is one.
 func open(to address, source netip.Addr) (fd int, errno unix.Errno) {
 	r, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(to.family),
-		unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		uintptr(to.kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC), 0)
 	if errno != 0 {
 		return -1, errno
 	}

@@ -48,11 +48,25 @@ func (p Plan) parse(in, id []byte) (pid int, last bool, state state) {
 	if end < 0 && len(in) <= len(id)+33 {
 		return 0, false, partial
 	}
-	pid, ok := parseReply(in, id)
+	pid, ok := p.isReply(in, id)
 	if !ok || end+1 != len(in) {
 		return 0, false, wrong
 	}
 	return pid, false, right
+}
+
+// isReply returns the pid of a reply to a line, 0 where an echo has none, and
+// whether it is one.
+func (p Plan) isReply(reply, id []byte) (pid int, ok bool) {
+	if p.Echo && bytes.Equal(withoutEnd(reply), id) {
+		return 0, true
+	}
+	return parseReply(reply, id)
+}
+
+// withoutEnd cuts off the end of a line, as Tcl's sockets write it or not.
+func withoutEnd(line []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
 }
 
 // parseReply returns the pid of a reply to a line, and whether it is one:
@@ -66,8 +80,7 @@ func parseReply(reply, id []byte) (pid int, ok bool) {
 	if err != nil || pid <= 0 {
 		return 0, false
 	}
-	text := bytes.TrimSuffix(bytes.TrimSuffix(rest, []byte{'\n'}), []byte{'\r'})
-	return pid, bytes.Equal(text, id)
+	return pid, bytes.Equal(withoutEnd(rest), id)
 }
 
 // parseAnswer reads a reply with a head, whose body's first line is that of a

@@ -2,7 +2,8 @@
 // Each sends a line of its own and expects "PID LINE" back, with the pid of the
 // worker that served it, and then the end of file. With -http the line is the
 // path of a request with a head, and the first line of its reply's body is
-// "PID PATH".
+// "PID PATH". With -udp a connection is a datagram and its reply, with or without
+// the pid.
 //
 // It prints one line, a list of names and numbers: how many connections were
 // started and how each of them ended, how many of the served ones had their end
@@ -11,7 +12,8 @@
 // replied, each with the number of its replies. Then: how many replies came,
 // percentiles and the longest of their times in milliseconds (of a connection
 // as a whole, from when it was due, unless it stays), how many took longer than
-// -bound, the longest until a busy reply, and the replies of each second.
+// -bound, the longest until a busy reply, the replies of each second, and of
+// datagrams the replies that came when theirs was over, and those too many.
 //
 // The exit status is 0 when every connection is accounted for, whatever came
 // of it. SIGTERM makes it begin no more.
@@ -56,6 +58,8 @@ func readPlan() (load.Plan, bool) {
 	plan := load.Plan{Window: math.MaxInt64}
 	flag.IntVar(&plan.Port, "port", 0, "`port` to connect to")
 	flag.StringVar(&plan.Path, "unix", "", "`path` of a Unix socket to connect to instead; @name is an abstract one")
+	flag.BoolVar(&plan.Datagrams, "udp", false, "datagrams: each client sends one, and the next after its reply")
+	flag.BoolVar(&plan.Echo, "echo", false, "replies without a pid are right, too; they always are with -udp")
 	flag.IntVar(&plan.Clients, "clients", 16, "connections at a time; with a rate, at most")
 	flag.IntVar(&plan.Limit, "count", 0, "connections in all; 0: see -seconds")
 	seconds := flag.Float64("seconds", 0, "how long to begin new ones; 0: see -count")
@@ -83,7 +87,7 @@ func readPlan() (load.Plan, bool) {
 		plan.Window = duration(*seconds)
 	}
 	complete(&plan)
-	return plan, hasTarget(plan) && plan.Clients > 0 && plan.Lines > 0 && (plan.Limit > 0 || *seconds > 0) && flag.NArg() == 0
+	return plan, hasTarget(plan) && fits(plan) && plan.Clients > 0 && plan.Lines > 0 && (plan.Limit > 0 || *seconds > 0) && flag.NArg() == 0
 }
 
 // hasTarget tells whether a plan says to whom to connect, once.
@@ -94,12 +98,21 @@ func hasTarget(plan load.Plan) bool {
 	return plan.Port > 0
 }
 
+// fits tells whether datagrams can be sent so: what only a stream can do, they
+// can't.
+func fits(plan load.Plan) bool {
+	streams := plan.Path != "" || plan.Stay || plan.HalfEnd || plan.HTTP || plan.Silent || plan.Busy != "" ||
+		plan.Lines != 1 || plan.Gap > 0 || plan.Proxy.Version != 0
+	return !plan.Datagrams || !streams
+}
+
 // bound is what replies shouldn't take longer than.
 var bound time.Duration
 
 // complete fills in what follows from the rest.
 func complete(plan *load.Plan) {
 	plan.HalfEnd = plan.HalfEnd || plan.Stay
+	plan.Echo = plan.Echo || plan.Datagrams
 	plan.Busy = strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(plan.Busy)
 	if plan.Prefix == "" && plan.HTTP {
 		plan.Prefix = "id-"
@@ -127,6 +140,7 @@ func dictionary(result load.Result) string {
 	fmt.Fprintf(&b, " answers %d p50Ms %.2f p99Ms %.2f maxAnswerMs %.2f over %d", result.Answers,
 		millis(result.Latencies, 50), millis(result.Latencies, 99), millis(result.Latencies, 100), result.Over(bound))
 	fmt.Fprintf(&b, " maxBusyMs %.2f perSecond {%s}", millis(result.Shed, 100), strings.Trim(fmt.Sprint(result.PerSecond), "[]"))
+	fmt.Fprintf(&b, " overdue %d surplus %d", result.Overdue, result.Surplus)
 	return b.String()
 }
 
