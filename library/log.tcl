@@ -97,7 +97,8 @@ proc ::socketserver::log::Megabytes {bytes} {
 }
 
 # A pool as people call it, and as "ps" shows it, by its first listener: a port,
-# or the name of one that has none.
+# or the name of one that has none. There is room for "udp" and a port, not for an
+# address.
 
 proc ::socketserver::log::Called {port} {
     expr {[string is integer -strict $port] ? "port $port" : $port}
@@ -106,6 +107,9 @@ proc ::socketserver::log::Called {port} {
 proc ::socketserver::log::Title {port} {
     if {[regexp {^unix:(@?)(.+)} $port -> abstract path]} {
         return [expr {$abstract eq {} ? [file tail $path] : "@$path"}]
+    }
+    if {[regexp {^udp:(?:.*:)?(\d+)$} $port -> number]} {
+        return udp$number
     }
     return $port
 }

@@ -40,6 +40,7 @@ namespace eval ::socketserver::options {
         -proxytime    {5      Any     fixed}
         -queuetime    {0      Any     fixed}
         -rateperaddr  {0      Any     fixed}
+        -rcvbuf       {0      Any     fixed}
         -readycmd     {{}     Prefix  free}
         -reloadcmd    {{}     Any     free}
         -reopencmd    {{}     Any     free}
@@ -47,6 +48,7 @@ namespace eval ::socketserver::options {
         -skipgone     {none   Any     fixed}
         -takeover     {{}     Path    fixed}
         -timeout      {0      Seconds free}
+        -type         {tcp    Any     fixed}
         -unixgroup    {{}     Any     fixed}
         -unixmode     {{}     Any     fixed}
         -unixuser     {{}     Any     fixed}
@@ -58,8 +60,8 @@ namespace eval ::socketserver::options {
     variable listening {
         -backlog -busyreply -defer -firstbyte -head -headtime -keepalive
         -maxperaddr -maxqueue -myaddr -nodelay -parktimeout -proxyfrom
-        -proxytime -queuetime -rateperaddr -reuseport -skipgone -unixgroup
-        -unixmode -unixuser -usertimeout
+        -proxytime -queuetime -rateperaddr -rcvbuf -reuseport -skipgone -type
+        -unixgroup -unixmode -unixuser -usertimeout
     }
     variable most 1024	;# Workers of one generation.
     variable mostOpen 100000	;# Connections of an event loop at a time.

@@ -13,7 +13,7 @@ namespace eval ::socketserver::pool {
     # What a pool's status repeats of "socket status".
     variable fronts {
         parked resumed holding oldest firstByte shed gone refused expired
-        malformed probes backlog
+        malformed probes backlog datagrams
     }
     # ...and what is left of that when the port is closed.
     variable nobody {

@@ -34,7 +34,11 @@
 #define PATIENCE 15		/* Seconds for the answer. */
 #define MOST_TEXT 262144		/* Of an answer. */
 
-enum { QUEUE, RETURN, BOARD, NUM_FDS };
+/* Its first descriptors; one with UDP sockets has two more, and these. */
+
+enum { QUEUE, RETURN, BOARD, GATE, TALLY, SOCKETS };
+
+#define MOST_FDS (SS_PACKET_FDS + 1)
 
 /* What a server answers, checked as it is taken. */
 
@@ -42,8 +46,10 @@ typedef struct Offer {
     const char *path;		/* As the user wrote it, for messages. */
     SsControlHeader header;	/* Of the last packet. */
     Tcl_Obj *textPtr;		/* All of the text, owned. */
-    int fds[NUM_FDS + 1];	/* As SsPacketFds has them, one too many... */
+    int fds[MOST_FDS];		/* As SsPacketFds has them, one too many... */
     SsPacketFds came;		/* ...there. */
+    SsSocket sockets[MOST_FDS];
+    int numSockets;
     int pid, slot, generation;
     int numListeners;
     SsListener listeners[SS_LISTENERS_MOST];
@@ -297,6 +303,29 @@ Number(const char *text, char **endPtr, long least)
     return (value < least || value > INT_MAX) ? -1 : (int) value;
 }
 
+/* Whether what came are the UDP sockets of the listeners, and notes them. */
+
+static int
+ReadSockets(Offer *offerPtr)
+{
+    int i, j, fd, count = 0;
+
+    for (i = 0; i < offerPtr->numListeners; i++) {
+	for (j = 0; j < offerPtr->listeners[i].numSockets; j++) {
+	    if (SOCKETS + count >= offerPtr->came.count) {
+		return 0;
+	    }
+	    fd = offerPtr->fds[SOCKETS + count];
+	    if (!Is(fd, SO_TYPE, SOCK_DGRAM) || Is(fd, SO_DOMAIN, AF_UNIX)) {
+		return 0;
+	    }
+	    offerPtr->sockets[count++] = (SsSocket) { fd, i };
+	}
+    }
+    offerPtr->numSockets = count;
+    return offerPtr->came.count == ((count > 0) ? SOCKETS + count : GATE);
+}
+
 /* Reads what was answered.  Returns whether it can be. */
 
 static int
@@ -306,7 +335,7 @@ Read(Offer *offerPtr)
     const char *text = Tcl_GetString(offerPtr->textPtr);
     char *end = NULL;
 
-    if (offerPtr->came.count != NUM_FDS || !IsPairs(offerPtr->fds[QUEUE])
+    if (offerPtr->came.count < GATE || !IsPairs(offerPtr->fds[QUEUE])
 	    || !IsPairs(offerPtr->fds[RETURN])
 	    || numbers[0] < 0 || numbers[0] >= SS_BOARD_MOST
 	    || numbers[1] < 0 || numbers[1] > INT_MAX) {
@@ -318,7 +347,7 @@ Read(Offer *offerPtr)
     return offerPtr->pid > 0 && *end == '\n'
 	    && SsListenersRead(end + 1, offerPtr->listeners,
 		    &offerPtr->numListeners) == TCL_OK
-	    && offerPtr->numListeners > 0;
+	    && offerPtr->numListeners > 0 && ReadSockets(offerPtr);
 }
 
 /*
@@ -349,22 +378,29 @@ Known(const Offer *offerPtr)
     return isKnown ? listenerPtr : NULL;
 }
 
-/* Makes the queue known; the port owns what children need. */
+/*
+ * Makes the queue known; the port owns what children need, and copies of the UDP
+ * sockets.
+ */
 
 static SsPort *
-AddPort(Offer *offerPtr)
+AddPort(Offer *offerPtr, SsSockets *socketsPtr)
 {
     const int *fds = offerPtr->fds;
     SsPort *portPtr;
+    int i;
 
     SsForkLock();
     portPtr = SsPortAddLocked(offerPtr->listeners, offerPtr->numListeners,
-	    fds[QUEUE], fds[RETURN]);
+	    fds[QUEUE], fds[RETURN], socketsPtr);
     portPtr->server = -1;	/* No process that forked this one. */
-    SsForkKeeps(fds[QUEUE]);
-    SsForkKeeps(fds[RETURN]);
-    SsForkKeeps(fds[BOARD]);
+    for (i = 0; i < offerPtr->came.count; i++) {
+	SsForkKeeps(fds[i]);
+    }
     close(fds[BOARD]);
+    for (i = 0; i < offerPtr->numSockets; i++) {
+	close(offerPtr->sockets[i].fd);
+    }
     offerPtr->came.count = 0;
     SsForkUnlock();
     return portPtr;
@@ -377,7 +413,8 @@ Become(Tcl_Interp *interp, int fd, Offer *offerPtr)
 {
     const SsListener *firstPtr = offerPtr->listeners, *knownPtr;
     const char *program = Tcl_GetVar(interp, "argv0", TCL_GLOBAL_ONLY);
-    int board;
+    SsSockets *socketsPtr = NULL;
+    int board, error;
 
     if (!Read(offerPtr)) {
 	return NotControl(interp, offerPtr->path, "an answer that can't be");
@@ -394,10 +431,19 @@ Become(Tcl_Interp *interp, int fd, Offer *offerPtr)
 		"an answer that can't be")
 		: Fail(interp, offerPtr->path, errno);
     }
+    if (offerPtr->numSockets > 0) {
+	socketsPtr = SsSocketsMake(offerPtr->fds[GATE], offerPtr->fds[TALLY],
+		offerPtr->numSockets, offerPtr->sockets);
+	if (socketsPtr == NULL) {
+	    error = errno;
+	    SsBoardDestroy(board);
+	    return Fail(interp, offerPtr->path, error);
+	}
+    }
     SsBoardTake(board, offerPtr->slot, offerPtr->pid, offerPtr->generation,
 	    (program != NULL) ? program : "");
     SsConnectionsShowAnew();
-    SsAttachedBegin(AddPort(offerPtr), fd, board);
+    SsAttachedBegin(AddPort(offerPtr, socketsPtr), fd, board);
     Tcl_SetObjResult(interp, (firstPtr->port > 0)
 	    ? Tcl_NewIntObj(firstPtr->port)
 	    : Tcl_NewStringObj(firstPtr->name, -1));
@@ -412,7 +458,7 @@ Attach(Tcl_Interp *interp, const char *path, const char *listener)
 
     *offerPtr = (Offer) {
 	.path = path, .textPtr = Tcl_NewObj(),
-	.came = { .fds = offerPtr->fds, .most = NUM_FDS + 1 }
+	.came = { .fds = offerPtr->fds, .most = MOST_FDS }
     };
     Tcl_IncrRefCount(offerPtr->textPtr);
     if (code == TCL_OK) {

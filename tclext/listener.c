@@ -26,6 +26,13 @@ BadListener(Tcl_Interp *interp, const char *text, const char *why)
 	    why);
 }
 
+/* What stands behind "udp:", or all of it. */
+static const char *
+BehindType(const char *text)
+{
+    return (strncmp(text, "udp:", 4) == 0) ? text + 4 : text;
+}
+
 /* Why this can't be in front of a listener's colon; NULL: it can. */
 static const char *
 WhyNot(const char *text, size_t length, int hasAddress)
@@ -33,7 +40,7 @@ WhyNot(const char *text, size_t length, int hasAddress)
     if (hasAddress) {
 	return "it says -myaddr, too";
     }
-    if (length + sizeof(":65535") > SS_NAME_SIZE) {
+    if (length + sizeof("udp::65535") > SS_NAME_SIZE) {
 	return "too long";
     }
     if (length == 0 || (text[0] == '[' && (length < 3
@@ -57,7 +64,7 @@ GetPort(Tcl_Interp *interp, const char *text, SsListener *listenerPtr)
     return code;
 }
 
-/* Reads address:port or [address]:port. */
+/* Reads address:port or [address]:port, behind "udp:" perhaps. */
 static int
 GetPlace(
     Tcl_Interp *interp,
@@ -66,19 +73,20 @@ GetPlace(
     int hasAddress,		/* It has got one already. */
     SsListener *listenerPtr)
 {
-    size_t length = (size_t) (colon - text);
-    int bracket = (text[0] == '['), code;
-    const char *why = WhyNot(text, length, hasAddress);
+    const char *place = BehindType(text);
+    size_t length = (size_t) (colon - place);
+    int bracket = (place[0] == '['), code;
+    const char *why = WhyNot(place, length, hasAddress);
     Tcl_Obj *listPtr, *addressPtr;
 
     if (why != NULL) {
 	return BadListener(interp, text, why);
     }
-    memcpy(listenerPtr->name, text, length + 1);
+    strncat(listenerPtr->name, place, length + 1);
     if (GetPort(interp, colon + 1, listenerPtr) != TCL_OK) {
 	return TCL_ERROR;
     }
-    addressPtr = Tcl_NewStringObj(text + bracket, (int) length - 2 * bracket);
+    addressPtr = Tcl_NewStringObj(place + bracket, (int) length - 2 * bracket);
     listPtr = Tcl_NewListObj(1, &addressPtr);
     Tcl_IncrRefCount(listPtr);
     code = SsResolve(interp, listPtr, listenerPtr);
@@ -119,6 +127,45 @@ GetPassed(Tcl_Interp *interp, const char *text, SsListener *listenerPtr)
     return TCL_OK;
 }
 
+/*
+ * Finds out whether it is for datagrams, and checks what is said along with it.
+ * What the listener says overrides the command; among others of -type udp a
+ * Unix socket must say -type tcp.
+ */
+static int
+GetType(
+    Tcl_Interp *interp,
+    const char *text,
+    const SsWord *own,
+    const SsWord *common,
+    SsListener *listenerPtr)
+{
+    const SsWord *typePtr = SsListenerOption(own, "-type");
+    const char *behind = BehindType(text);
+    int isUdp = (behind != text);
+
+    if (isUdp && typePtr->objPtr != NULL && !typePtr->number) {
+	return BadListener(interp, text, "it says -type tcp, too");
+    }
+    if (isUdp && (strncmp(behind, "unix:", 5) == 0
+	    || strncmp(behind, "fd:", 3) == 0)) {
+	return BadListener(interp, text, "write udp: and a port, or"
+		" address:port; of what was passed fd:name -type udp");
+    }
+    if (typePtr->objPtr == NULL) {
+	typePtr = SsListenerOption(common, "-type");
+    }
+    if (!isUdp && !typePtr->number) {
+	return TCL_OK;
+    }
+    if (strncmp(text, "unix:", 5) == 0) {
+	return BadListener(interp, text, "a Unix socket has no -type udp");
+    }
+    listenerPtr->numSockets = 1;
+    strcpy(listenerPtr->name, "udp:");
+    return SsListenerCheckDatagram(interp, own);
+}
+
 /* Reads where to listen, with the listener's own options and the command's. */
 static int
 GetWhere(
@@ -128,7 +175,7 @@ GetWhere(
     const SsWord *common,
     SsListener *listenerPtr)
 {
-    const char *colon = strrchr(text, ':');
+    const char *colon = strrchr(BehindType(text), ':');
     Tcl_Obj *addressesPtr = SsListenerOption(own, "-myaddr")->objPtr;
     int isPassed = (strncmp(text, "fd:", 3) == 0), code;
 
@@ -140,7 +187,7 @@ GetWhere(
 		listenerPtr);
     }
     code = isPassed ? GetPassed(interp, text, listenerPtr)
-	    : GetPort(interp, text, listenerPtr);
+	    : GetPort(interp, BehindType(text), listenerPtr);
     if (addressesPtr == NULL && !isPassed) {
 	addressesPtr = SsListenerOption(common, "-myaddr")->objPtr;
     }
@@ -190,11 +237,13 @@ GetListener(
     }
     if (SsReadWords(interp, SS_LISTENER_USAGE, ssListenerKinds, 1,
 	    (int) count, words, options) != TCL_OK
+	    || GetType(interp, Tcl_GetString(words[0]), options, common,
+	    listenerPtr) != TCL_OK
 	    || GetWhere(interp, Tcl_GetString(words[0]), options, common,
 	    listenerPtr) != TCL_OK) {
 	return TCL_ERROR;
     }
-    SsListenerOverride(options, common);
+    SsListenerOverride(options, common, listenerPtr->numSockets > 0);
     NoteForWorkers(options, listenerPtr);
     return TCL_OK;
 }
@@ -214,8 +263,9 @@ WritePlace(Tcl_Interp *interp, SsServing *servingPtr,
 	SsSocketPathWrite(textPtr, name + 5);
 	return TCL_OK;
     }
-    Tcl_AppendPrintfToObj(textPtr, "\teach=%d\taddresses=%s",
-	    listenerPtr->each, listenerPtr->asked);
+    Tcl_AppendPrintfToObj(textPtr, "\teach=%d\taddresses=%s%s",
+	    listenerPtr->each, listenerPtr->asked,
+	    listenerPtr->numSockets ? "\ttype=udp" : "");
     if (strncmp(name, "fd:", 3) != 0) {
 	Tcl_AppendPrintfToObj(textPtr, "\tport=%d", listenerPtr->port);
 	return TCL_OK;
@@ -232,6 +282,22 @@ WritePlace(Tcl_Interp *interp, SsServing *servingPtr,
     return TCL_OK;
 }
 
+/*
+ * A UDP socket is known by its name alone, from now on, for port 0 from the
+ * answer on.
+ */
+static void
+NameDatagrams(SsListener *listenerPtr)
+{
+    size_t length = strlen(listenerPtr->name);
+
+    if (listenerPtr->port > 0) {
+	snprintf(listenerPtr->name + length, SS_NAME_SIZE - length, "%d",
+		listenerPtr->port);
+	listenerPtr->port = 0;
+    }
+}
+
 /* Asks for a listener: a line of name=value, with tabs. */
 static int
 AddListener(
@@ -246,6 +312,9 @@ AddListener(
     if (GetListener(interp, objPtr, common, options, listenerPtr) != TCL_OK
 	    || WritePlace(interp, servingPtr, listenerPtr) != TCL_OK) {
 	return TCL_ERROR;
+    }
+    if (listenerPtr->numSockets) {
+	NameDatagrams(listenerPtr);
     }
     SsListenerWrite(servingPtr->textPtr, options,
 	    strncmp(listenerPtr->name, "unix:", 5) == 0);
@@ -288,12 +357,31 @@ IsGiven(const SsWord *wordPtr)
     return wordPtr->objPtr != NULL && Tcl_GetCharLength(wordPtr->objPtr) > 0;
 }
 
+/* Sets the result of an error to whose it is. */
+static int
+AddHealth(Tcl_Interp *interp, SsServing *servingPtr, Tcl_Obj *objPtr)
+{
+    static const SsWord none[SS_WORDS_MOST];
+    SsListener listener;
+    int code;
+
+    Tcl_AppendToObj(servingPtr->textPtr, "use=health\t", -1);
+    code = AddListener(interp, servingPtr, objPtr, none, &listener);
+    if (code == TCL_OK && listener.numSockets) {
+	code = BadListener(interp, Tcl_GetString(objPtr),
+		"health is told over connections, not by UDP");
+    }
+    if (code != TCL_OK) {
+	Tcl_SetObjResult(interp, Tcl_ObjPrintf("-health: %s",
+		Tcl_GetStringResult(interp)));
+    }
+    return code;
+}
+
 static int
 AddExtras(Tcl_Interp *interp, SsServing *servingPtr, Tcl_Obj *extrasPtr)
 {
-    static const SsWord none[SS_WORDS_MOST];
     SsWord extras[SS_WORDS_MOST];
-    SsListener health;
     Tcl_Obj **words;
     Tcl_Size count;
 
@@ -304,14 +392,9 @@ AddExtras(Tcl_Interp *interp, SsServing *servingPtr, Tcl_Obj *extrasPtr)
 	    words, extras) != TCL_OK) {
 	return TCL_ERROR;
     }
-    if (IsGiven(&extras[HEALTH])) {
-	Tcl_AppendToObj(servingPtr->textPtr, "use=health\t", -1);
-	if (AddListener(interp, servingPtr, extras[HEALTH].objPtr, none,
-		&health) != TCL_OK) {
-	    Tcl_SetObjResult(interp, Tcl_ObjPrintf("-health: %s",
-		    Tcl_GetStringResult(interp)));
-	    return TCL_ERROR;
-	}
+    if (IsGiven(&extras[HEALTH]) && AddHealth(interp, servingPtr,
+	    extras[HEALTH].objPtr) != TCL_OK) {
+	return TCL_ERROR;
     }
     if (IsGiven(&extras[CONTROL])) {
 	if (AddPath(interp, servingPtr, "control", extras[CONTROL].objPtr)
@@ -342,7 +425,8 @@ SsListenersServe(Tcl_Interp *interp, const SsWord *common, int count,
     SsServing serving = {
 	.listeners = listeners, .count = count, .textPtr = Tcl_NewObj()
     };
-    int i, code = TCL_OK;
+    int i, code = SsListenerOption(common, "-type")->number
+	    ? SsListenerCheckDatagram(interp, common) : TCL_OK;
 
     Tcl_IncrRefCount(serving.textPtr);
     for (i = 0; i < count && code == TCL_OK; i++) {

@@ -2,8 +2,8 @@
  * listener.h --
  *
  *	Listeners as the user writes them: 8888, 127.0.0.1:8888, [::1]:8888,
- *	unix:/path, unix:@name, fd:name, fd:3, or a list of one of these and
- *	options that override the command's.
+ *	unix:/path, unix:@name, udp: and one of the first three, fd:name, fd:3,
+ *	or a list of one of these and options that override the command's.
  */
 
 #ifndef SS_LISTENER_H

@@ -160,6 +160,17 @@ WriteText(Tcl_Obj *textPtr, const SsWord *wordPtr)
     Tcl_AppendObjToObj(textPtr, wordPtr->objPtr);
 }
 
+/* The number tells whether it is UDP. */
+static int
+TypeKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    const char *text = Tcl_GetString(wordPtr->objPtr);
+
+    wordPtr->number = (strcmp(text, "udp") == 0);
+    return (wordPtr->number || strcmp(text, "tcp") == 0) ? TCL_OK
+	    : SsBadValue(interp, wordPtr->objPtr, kindPtr->name, "tcp or udp");
+}
+
 /* What {} leaves to the system has no number. */
 static int
 IsLeft(SsWord *wordPtr)
@@ -266,8 +277,10 @@ const SsKind ssListenerKinds[SS_LISTENER_OPTIONS + 1] = {
     { "-proxytime", 0, 0, SsSecondsKind },
     { "-queuetime", 0, 0, SsSecondsKind },
     { "-rateperaddr", 0, 0, RateKind },
+    { "-rcvbuf", 0, INT_MAX, NULL },
     { "-reuseport", 0, 0, BooleanKind },
     { "-skipgone", 0, 0, GoneKind },
+    { "-type", 0, 0, TypeKind },
     { "-unixgroup", 0, 0, AccountKind },
     { "-unixmode", 0, 0, ModeKind },
     { "-unixuser", 0, 0, AccountKind },
@@ -277,7 +290,7 @@ const SsKind ssListenerKinds[SS_LISTENER_OPTIONS + 1] = {
 
 /*
  * How the server is told a value: as the number that its kind made of it, or as
- * this.  Addresses it is told otherwise, resolved.
+ * this.  Addresses it is told otherwise, resolved, and so it is the type.
  */
 
 static const struct Writer {
@@ -289,6 +302,7 @@ static const struct Writer {
     { NetworksKind, WriteNetworks },
     { RateKind, WriteRate },
     { GoneKind, WriteText },
+    { TypeKind, NULL },
     { ModeKind, WriteMode },
     { KeepAliveKind, WriteKeepAlive },
     { NULL, WriteNumber }
@@ -348,14 +362,46 @@ SsListenerOption(const SsWord *options, const char *name)
     return &options[i];
 }
 
+/* All other options are about connections. */
+static int
+IsForDatagrams(const char *option)
+{
+    static const char *const names[] = {
+	"-myaddr", "-rcvbuf", "-reuseport", "-type", NULL
+    };
+    int i = 0;
+
+    while (names[i] != NULL && strcmp(names[i], option) != 0) {
+	i++;
+    }
+    return names[i] != NULL;
+}
+
+int
+SsListenerCheckDatagram(Tcl_Interp *interp, const SsWord *options)
+{
+    const char *option;
+    int i;
+
+    for (i = 0; i < SS_LISTENER_OPTIONS; i++) {
+	option = ssListenerKinds[i].name;
+	if (options[i].objPtr != NULL && !IsForDatagrams(option)) {
+	    return SsErrorOurs(interp, "USAGE", "%s is for connections: a UDP"
+		    " listener has none", option);
+	}
+    }
+    return TCL_OK;
+}
+
 /* What is said in the end: a listener's own options go first. */
 void
-SsListenerOverride(SsWord *options, const SsWord *common)
+SsListenerOverride(SsWord *options, const SsWord *common, int isDatagram)
 {
     int i;
 
     for (i = 0; i < SS_LISTENER_OPTIONS; i++) {
-	if (options[i].objPtr == NULL) {
+	if (options[i].objPtr == NULL && (!isDatagram
+		|| IsForDatagrams(ssListenerKinds[i].name))) {
 	    options[i] = common[i];
 	}
     }

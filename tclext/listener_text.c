@@ -6,16 +6,17 @@
 
 #include "listener_text.h"
 #include "arguments.h"
+#include "boundary.h"
 
 #include <string.h>
 
 /*
  * A line is a list of Tcl's: name, port, milliseconds for parked connections,
  * a head's end as hexadecimal digits, addresses that are bound and those that
- * were asked for.
+ * were asked for, and 1 for datagrams, else 0.
  */
 
-#define WORDS 6
+#define WORDS 7
 
 Tcl_Obj *
 SsListenerPort(const SsListener *listenerPtr)
@@ -82,6 +83,7 @@ SsListenersWrite(const SsPort *portPtr)
 	Tcl_ListObjAppendElement(NULL, linePtr, headPtr);
 	AppendText(linePtr, listenerPtr->bound);
 	AppendText(linePtr, listenerPtr->asked);
+	AppendNumber(linePtr, listenerPtr->numSockets);
 	Tcl_AppendStringsToObj(textPtr, Tcl_GetString(linePtr), "\n", NULL);
 	Tcl_DecrRefCount(linePtr);
     }
@@ -145,7 +147,10 @@ ReadListener(const char *const words[WORDS], SsListener *listenerPtr)
 	    && listenerPtr->parkTimeout >= 0
 	    && ReadHead(words[3], listenerPtr)
 	    && Copy(listenerPtr->bound, SS_ADDRESSES_SIZE, words[4])
-	    && Copy(listenerPtr->asked, SS_ADDRESSES_SIZE, words[5]);
+	    && Copy(listenerPtr->asked, SS_ADDRESSES_SIZE, words[5])
+	    && Tcl_GetInt(NULL, words[6], &listenerPtr->numSockets) == TCL_OK
+	    && listenerPtr->numSockets >= 0
+	    && listenerPtr->numSockets <= SS_PACKET_FDS;
 }
 
 static int

@@ -155,7 +155,7 @@ SsPoolAdmit(Tcl_Interp *interp, const char *name, const SsWord *words)
     Tcl_Obj *textPtr, *listenersPtr;
     SsPort *portPtr;
     SsPortUse use;
-    int fds[3], code;
+    int fds[SS_PACKET_FDS] = { 0 }, count = 3, i, code;
 
     if (BoardDescriptor(interp, &words[BOARD], &fds[2]) != TCL_OK) {
 	return TCL_ERROR;
@@ -170,13 +170,21 @@ SsPoolAdmit(Tcl_Interp *interp, const char *name, const SsWord *words)
     SsPortUseLocked(&use, portPtr);
     fds[0] = portPtr->queueFd;
     fds[1] = portPtr->returnFd;
+    if (portPtr->socketsPtr != NULL) {
+	fds[count++] = portPtr->socketsPtr->gateFd;
+	fds[count++] = portPtr->socketsPtr->tallyFd;
+	for (i = 0; i < portPtr->socketsPtr->count && count < SS_PACKET_FDS;
+		i++) {
+	    fds[count++] = portPtr->socketsPtr->all[i].fd;
+	}
+    }
     listenersPtr = SsListenersWrite(portPtr);
     SsForkUnlock();
     textPtr = Tcl_ObjPrintf("\n%d %d\n%d\n%s", words[SLOT].number,
 	    words[GENERATION].number, words[PID].number,
 	    Tcl_GetString(listenersPtr));
     Tcl_DecrRefCount(listenersPtr);
-    code = Answer(interp, words, textPtr, fds, 3);
+    code = Answer(interp, words, textPtr, fds, count);
     SsForkLock();
     SsPortDropLocked(&use);
     SsForkUnlock();

@@ -117,7 +117,10 @@ AskSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     return SsServeAsk(interp, words[0].number, name, words[1].number);
 }
 
-/* -1: the queue has ended; then it is closed, and the port may be freed. */
+/*
+ * What waits counts as one where it is datagrams.  -1: the queue has ended; then
+ * it is closed, and the port may be freed.
+ */
 static int
 QueueLengthLocked(SsPort *portPtr)
 {
@@ -125,7 +128,8 @@ QueueLengthLocked(SsPort *portPtr)
 	    || (!portPtr->serving && SsPortAtEndLocked(portPtr))) {
 	return -1;
     }
-    return SsQueueLength(portPtr->queueFd);
+    return SsQueueLength(portPtr->queueFd)
+	    + SsSocketsWaiting(portPtr->socketsPtr);
 }
 
 static int

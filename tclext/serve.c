@@ -106,13 +106,18 @@ ServiceOfLocked(int number)
 
 static SsPort *
 AddLocked(SsService *servicePtr, const SsListener *listeners, int count,
-    int queueFd, int returnFd)
+    int queueFd, int returnFd, SsSockets *socketsPtr)
 {
-    SsPort *portPtr = SsPortAddLocked(listeners, count, queueFd, returnFd);
+    SsPort *portPtr = SsPortAddLocked(listeners, count, queueFd, returnFd,
+	    socketsPtr);
 
     portPtr->servicePtr = servicePtr;
     SsForkKeeps(queueFd);
     SsForkKeeps(returnFd);
+    if (socketsPtr != NULL) {
+	SsForkKeeps(socketsPtr->gateFd);
+	SsForkKeeps(socketsPtr->tallyFd);
+    }
     return portPtr;
 }
 
@@ -121,6 +126,16 @@ CloseLocked(int fd)
 {
     SsForkKeeps(fd);
     close(fd);
+}
+
+static void
+CloseAllLocked(const SsCall *callPtr)
+{
+    int i;
+
+    for (i = 0; i < callPtr->numFds; i++) {
+	CloseLocked(callPtr->fds[i]);
+    }
 }
 
 /*
@@ -203,42 +218,100 @@ ForgetOwner(void *clientData, Tcl_Interp *interp)
 }
 
 /*
- * Notes what the server has answered: the result, and descriptors: the queue,
- * its return, the listening sockets.
+ * Reads what the server has answered of the listeners, and leaves what is
+ * beyond as the result.
  */
 
+#define WORDS 4			/* Name, port, addresses, UDP sockets. */
+
 static void
-NoteServed(Tcl_Interp *interp, const SsServing *servingPtr,
-    const SsCall *callPtr, int *numberPtr)
+NoteListeners(Tcl_Interp *interp, SsListener *listeners, int count)
 {
-    SsListener *listeners = servingPtr->listeners;
-    int i, numFds = callPtr->numFds - 2;
-    SsService *servicePtr = (SsService *) Tcl_Alloc(
-	    sizeof(SsService) + (unsigned) numFds * sizeof(int));
     Tcl_Obj **words;
     Tcl_Size numWords;
+    int i;
 
     Tcl_ListObjGetElements(NULL, Tcl_GetObjResult(interp), &numWords, &words);
-    for (i = 0; i < servingPtr->count; i++, words += 3) {
+    for (i = 0; i < count; i++, words += WORDS) {
 	snprintf(listeners[i].name, SS_NAME_SIZE, "%s",
 		Tcl_GetString(words[0]));
 	Tcl_GetIntFromObj(NULL, words[1], &listeners[i].port);
 	snprintf(listeners[i].bound, SS_ADDRESSES_SIZE, "%s",
 		Tcl_GetString(words[2]));
+	Tcl_GetIntFromObj(NULL, words[3], &listeners[i].numSockets);
     }
+    Tcl_SetObjResult(interp, Tcl_NewListObj(numWords - WORDS * count, words));
+}
+
+/* The first descriptors of an answer; UDP sockets follow, then all others. */
+
+enum { QUEUE, RETURN, GATE, TALLY, NUM_FDS };
+
+/* Notes a service and its queue, which take over the descriptors. */
+
+static void
+NoteServed(Tcl_Interp *interp, const SsServing *servingPtr,
+    const SsCall *callPtr, SsSockets *socketsPtr, int *numberPtr)
+{
+    int first = (socketsPtr != NULL) ? NUM_FDS : GATE;
+    int numFds = callPtr->numFds - first;
+    SsService *servicePtr = (SsService *) Tcl_Alloc(
+	    sizeof(SsService) + (unsigned) numFds * sizeof(int));
+
     servicePtr->id = lastId;
     servicePtr->interp = interp;
     servicePtr->isClosing = 0;
     servicePtr->numFds = numFds;
-    memcpy(servicePtr->fds, callPtr->fds + 2, (size_t) numFds * sizeof(int));
+    memcpy(servicePtr->fds, callPtr->fds + first,
+	    (size_t) numFds * sizeof(int));
     SsForkLock();
-    *numberPtr = AddLocked(servicePtr, listeners, servingPtr->count,
-	    callPtr->fds[0], callPtr->fds[1])->number;
+    *numberPtr = AddLocked(servicePtr, servingPtr->listeners,
+	    servingPtr->count, callPtr->fds[QUEUE], callPtr->fds[RETURN],
+	    socketsPtr)->number;
     SsForkUnlock();
     Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
     Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
-    Tcl_SetObjResult(interp, Tcl_NewListObj(
-	    numWords - 3 * servingPtr->count, words));
+}
+
+/* Asks the server to undo something, and leaves the interpreter's error. */
+
+static void
+Undo(Tcl_Interp *interp, const SsCall *callPtr)
+{
+    SsCall undo = { .name = callPtr->undo };
+    Tcl_InterpState state = Tcl_SaveInterpState(interp, TCL_ERROR);
+
+    memcpy(undo.numbers, callPtr->numbers, sizeof(undo.numbers));
+    SsAsk(interp, &undo);
+    Tcl_RestoreInterpState(interp, state);
+}
+
+/*
+ * Copies the UDP sockets of what is served now for its queue; NULL without an
+ * error: it has none.  After one what was served is to be undone.
+ */
+
+static int
+CopySockets(Tcl_Interp *interp, const SsServing *servingPtr,
+    const SsCall *callPtr, SsSockets **socketsPtrPtr)
+{
+    const SsListener *listeners = servingPtr->listeners;
+    SsSocket all[SS_CONTROL_FDS];
+    int i, j, count = 0;
+
+    *socketsPtrPtr = NULL;
+    for (i = 0; i < servingPtr->count; i++) {
+	for (j = 0; j < listeners[i].numSockets; j++, count++) {
+	    all[count] = (SsSocket) { callPtr->fds[NUM_FDS + count], i };
+	}
+    }
+    if (count == 0) {
+	return TCL_OK;
+    }
+    *socketsPtrPtr = SsSocketsMake(callPtr->fds[GATE], callPtr->fds[TALLY],
+	    count, all);
+    return (*socketsPtrPtr != NULL) ? TCL_OK : SsErrorPosix(interp, errno,
+	    "can't copy the sockets of %s: %m", listeners[0].name);
 }
 
 static int
@@ -249,11 +322,20 @@ Serve(Tcl_Interp *interp, SsServing *servingPtr, int *numberPtr)
 	.text = Tcl_GetString(servingPtr->textPtr), .undo = "close",
 	.sendFds = servingPtr->fds, .numSendFds = servingPtr->numFds
     };
+    SsSockets *socketsPtr;
 
     if (SsAsk(interp, &call) != TCL_OK) {
 	return TCL_ERROR;
     }
-    NoteServed(interp, servingPtr, &call, numberPtr);
+    NoteListeners(interp, servingPtr->listeners, servingPtr->count);
+    if (CopySockets(interp, servingPtr, &call, &socketsPtr) != TCL_OK) {
+	SsForkLock();
+	CloseAllLocked(&call);
+	SsForkUnlock();
+	Undo(interp, &call);
+	return TCL_ERROR;
+    }
+    NoteServed(interp, servingPtr, &call, socketsPtr, numberPtr);
     SsPassedTaken(servingPtr->fds, servingPtr->numFds);
     servingPtr->numFds = 0;
     return TCL_OK;
@@ -354,49 +436,61 @@ SsServeService(Tcl_Interp *interp, int port, const char *request)
 }
 
 /*
- * What follows from a request for the queue that is fed, with the descriptor
+ * What follows from a request for the queue that is fed, with the descriptors
  * that the answer has brought.  After TCL_ERROR the server is asked to undo it.
  */
 
-typedef int (NoteProc)(Tcl_Interp *interp, SsPort *fedPtr, int fd);
+typedef int (NoteProc)(Tcl_Interp *interp, SsPort *fedPtr,
+	const SsCall *callPtr);
 
-/* The second queue has a return of its own, the same for the server. */
+/*
+ * The second queue has a return and UDP sockets of its own, the same for the
+ * server; and a gate, which came with it.
+ */
 
 static int
-NoteRenewed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
+NoteRenewed(Tcl_Interp *interp, SsPort *fedPtr, const SsCall *callPtr)
 {
     int returnFd = fcntl(fedPtr->returnFd, F_DUPFD_CLOEXEC, 3);
     int error = errno;
+    SsSockets *socketsPtr = NULL;
     SsPort *portPtr;
 
-    if (returnFd < 0) {
-	CloseLocked(fd);
+    if (returnFd >= 0 && fedPtr->socketsPtr != NULL) {
+	socketsPtr = SsSocketsCopy(fedPtr->socketsPtr, callPtr->fds[1]);
+	error = errno;
+    }
+    if (returnFd < 0 || (fedPtr->socketsPtr != NULL && socketsPtr == NULL)) {
+	if (returnFd >= 0) {
+	    close(returnFd);
+	}
+	CloseAllLocked(callPtr);
 	return SsErrorPosix(interp, error, "can't make a second queue of"
 		" %s: %m", fedPtr->called);
     }
     portPtr = AddLocked(fedPtr->servicePtr, fedPtr->listeners,
-	    fedPtr->numListeners, fd, returnFd);
+	    fedPtr->numListeners, callPtr->fds[0], returnFd, socketsPtr);
     fedPtr->serving = 0;
     Tcl_SetObjResult(interp, Tcl_NewIntObj(portPtr->queue));
     return TCL_OK;
 }
 
 static int
-NoteClosed(Tcl_Interp *interp, SsPort *fedPtr, int fd)
+NoteClosed(Tcl_Interp *interp, SsPort *fedPtr, const SsCall *callPtr)
 {
     EndLocked(fedPtr->servicePtr);
     return TCL_OK;
 }
 
 static int
-NoteSwitched(Tcl_Interp *interp, SsPort *fedPtr, int fd)
+NoteSwitched(Tcl_Interp *interp, SsPort *fedPtr, const SsCall *callPtr)
 {
     fedPtr->servicePtr = NULL;
     return TCL_OK;
 }
 
 static int
-NoteAbandoned(Tcl_Interp *interp, SsPort *fedPtr, int fd)
+NoteAbandoned(Tcl_Interp *interp, SsPort *fedPtr, const SsCall *callPtr)
 {
     SsPort *portPtr = fedPtr->nextPtr;
 
@@ -436,25 +530,10 @@ NoteLocked(Tcl_Interp *interp, const struct Change *changePtr,
     SsPort *portPtr = SsServeFedLocked(callPtr->numbers[0]);
 
     if (portPtr != NULL && changePtr->name != NULL) {
-	return changePtr->noteProc(interp, portPtr, callPtr->fds[0]);
+	return changePtr->noteProc(interp, portPtr, callPtr);
     }
-    if (callPtr->numFds > 0) {
-	CloseLocked(callPtr->fds[0]);
-    }
+    CloseAllLocked(callPtr);
     return TCL_OK;
-}
-
-/* Asks the server to undo something, and leaves the interpreter's error. */
-
-static void
-Undo(Tcl_Interp *interp, const SsCall *callPtr)
-{
-    SsCall undo = { .name = callPtr->undo };
-    Tcl_InterpState state = Tcl_SaveInterpState(interp, TCL_ERROR);
-
-    memcpy(undo.numbers, callPtr->numbers, sizeof(undo.numbers));
-    SsAsk(interp, &undo);
-    Tcl_RestoreInterpState(interp, state);
 }
 
 int

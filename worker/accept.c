@@ -35,7 +35,7 @@ ThreadExitProc(void *clientData)
  * behind the others.
  */
 static int
-TakePlace(int queueFd)
+TakePlace(const SsPort *portPtr)
 {
     int error;
 
@@ -44,7 +44,7 @@ TakePlace(int queueFd)
 	SsPlaceInit(placePtr);
 	Tcl_CreateThreadExitHandler(ThreadExitProc, NULL);
     }
-    error = SsPlaceTake(placePtr, -1, queueFd,
+    error = SsPlaceTake(placePtr, -1, portPtr->queueFd, portPtr->socketsPtr,
 	    SsEngagements() > SsKeepCount() || SsKeepBegins());
     errno = error;
     return (error == 0) ? 0 : -1;
@@ -75,14 +75,14 @@ Told(const struct epoll_event *events, int number)
  */
 static int
 Sleep(
-    int queueFd,
+    const SsPort *portPtr,
     int timeout)		/* Milliseconds; -1: for ever. */
 {
     struct epoll_event events[SS_PLACE_EVENTS];
     sigset_t all, before;
     int error = 0, number = 0;
 
-    if (TakePlace(queueFd) != 0) {
+    if (TakePlace(portPtr) != 0) {
 	return -1;
     }
     SsAttachedWait(placePtr);
@@ -251,7 +251,7 @@ SsAccept(
 	    }
 	    timeout = (timeout > 0) ? timeout : 0;
 	}
-	queue = Sleep(portPtr->queueFd, timeout);
+	queue = Sleep(portPtr, timeout);
 	slept = 1;
 	if (queue < 0) {
 	    return SsReceiveError(interp, portPtr, SS_RECEIVE_FAILED, errno);

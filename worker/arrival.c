@@ -29,33 +29,40 @@ FormatUnix(SsArrival *arrivalPtr)
     return peer.pid <= INT_MAX;
 }
 
-/* Returns 0 when the family is none that we know. */
-static int
-FormatAddress(const SsMessage *messagePtr, SsArrival *arrivalPtr)
+int
+SsAddressFormat(int family, const uint8_t *address, uint32_t scope,
+    char text[SS_ADDRESS_SIZE])
 {
-    char *address = arrivalPtr->address;
     char interface[IF_NAMESIZE];
     size_t used;
 
-    address[0] = '\0';
-    arrivalPtr->port = messagePtr->port;
-    if (messagePtr->family == SS_FAMILY_UNIX) {
-	return FormatUnix(arrivalPtr);
+    text[0] = '\0';
+    if (family != 4 && family != 6) {
+	return family == 0;
     }
-    if (messagePtr->family != 4 && messagePtr->family != 6) {
-	return messagePtr->family == 0;
-    }
-    inet_ntop((messagePtr->family == 4) ? AF_INET : AF_INET6,
-	    messagePtr->address, address, SS_ADDRESS_SIZE);
-    if (messagePtr->family == 6 && messagePtr->scope != 0) {
-	used = strlen(address);
-	if (if_indextoname(messagePtr->scope, interface) == NULL) {
-	    snprintf(interface, sizeof(interface), "%u",
-		    (unsigned) messagePtr->scope);
+    inet_ntop((family == 4) ? AF_INET : AF_INET6, address, text,
+	    SS_ADDRESS_SIZE);
+    if (family == 6 && scope != 0) {
+	used = strlen(text);
+	if (if_indextoname(scope, interface) == NULL) {
+	    snprintf(interface, sizeof(interface), "%u", (unsigned) scope);
 	}
-	snprintf(address + used, SS_ADDRESS_SIZE - used, "%%%s", interface);
+	snprintf(text + used, SS_ADDRESS_SIZE - used, "%%%s", interface);
     }
     return 1;
+}
+
+int
+SsArrivalName(SsArrival *arrivalPtr)
+{
+    const SsMessage *headPtr = &arrivalPtr->head;
+
+    if (headPtr->family == SS_FAMILY_UNIX) {
+	return FormatUnix(arrivalPtr);
+    }
+    arrivalPtr->port = headPtr->port;
+    return SsAddressFormat(headPtr->family, headPtr->address, headPtr->scope,
+	    arrivalPtr->address);
 }
 
 /* Of a message with so many bytes behind its head. */
@@ -75,7 +82,7 @@ DecodeConnection(const char *bytes, size_t length, SsArrival *arrivalPtr)
 
     if (headPtr->tag > SS_TAG_MOST || headPtr->proxy > SS_PROXY_MOST
 	    || (headPtr->flags & ~SS_FLAGS) != 0 || length != Length(extra)
-	    || !FormatAddress(headPtr, arrivalPtr)) {
+	    || !SsArrivalName(arrivalPtr)) {
 	return 0;
     }
     if (extra > 0) {
@@ -173,7 +180,9 @@ SsArrivalClose(SsArrival *arrivalPtr)
     }
     free(arrivalPtr->extra);
     free(arrivalPtr->unread);
+    free(arrivalPtr->datagramPtr);
     arrivalPtr->fd = -1;
     arrivalPtr->extra = arrivalPtr->unread = NULL;
+    arrivalPtr->datagramPtr = NULL;
     arrivalPtr->numUnread = 0;
 }

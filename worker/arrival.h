@@ -1,7 +1,7 @@
 /*
  * A connection on its way between the server and a channel: what its message
  * said, its descriptor, and what this worker knows of it if it was served here
- * before.  Nothing here knows Tcl.
+ * before.  Or a datagram, which no message told of.  Nothing here knows Tcl.
  */
 
 #ifndef SS_ARRIVAL_H
@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 typedef struct SsArrival {
-    int fd;			/* The connection, 3 or above, close-on-exec.
+    int fd;			/* The connection, 3 or above, close-on-exec;
+				 * of a datagram a copy of its shared socket.
 				 * It belongs to whoever holds the arrival, as
 				 * what the pointers point to; -1: none. */
     SsMessage head;		/* Tag and proxy are the lengths of... */
@@ -29,6 +30,8 @@ typedef struct SsArrival {
     char *unread;		/* Bytes that were received and not read... */
     int numUnread;		/* ...and how many. */
     int pollFd;			/* An epoll that it is on, 0: on none. */
+    struct SsDatagram *datagramPtr;
+				/* Of a datagram; NULL: a connection. */
 } SsArrival;
 
 typedef enum SsReceiveStatus {
@@ -50,6 +53,19 @@ typedef enum SsReceiveStatus {
  */
 SsReceiveStatus	SsMessageDecode(const void *bytes, size_t length,
 		    SsArrival *arrivalPtr);
+
+/*
+ * Writes an IPv4 or IPv6 address, in network byte order, as text; of any other
+ * family "", and returns 0 unless that is 0, none.
+ */
+int		SsAddressFormat(int family, const uint8_t *address,
+		    uint32_t scope, char text[SS_ADDRESS_SIZE]);
+
+/*
+ * Sets address and port from the head.  Returns 0 where they can't be, or the
+ * family is none that we know.
+ */
+int		SsArrivalName(SsArrival *arrivalPtr);
 
 /* Who a Unix peer was when it connected; all 0: it isn't known. */
 typedef struct SsCredentials {

@@ -1,4 +1,5 @@
 #include "channel.h"
+#include "datagram.h"
 #include "result.h"
 
 #include <errno.h>
@@ -115,7 +116,7 @@ GetOption(void *clientData, Tcl_Interp *interp, const char *option,
 }
 
 /* Tcl and others know by the name that there is a socket behind the channel. */
-static const Tcl_ChannelType type = {
+static const Tcl_ChannelType streamType = {
     .typeName = "tcp",
     .version = TCL_CHANNEL_VERSION_5,
     .closeProc = Close,
@@ -147,31 +148,46 @@ NotStandard(Tcl_Channel channel)
 }
 
 /* Tcl's own names are "sock" and an address without leading zeros. */
-void
-SsChannelOpen(SsChannel *channelPtr, int fd,
+static void
+Open(SsChannel *channelPtr, const Tcl_ChannelType *typePtr,
+    SsDatagram *datagramPtr, int fd,
     int (*closedProc)(SsChannel *channelPtr))
 {
     static atomic_ullong last;
     char name[32];
 
     snprintf(name, sizeof(name), "sock0%llu", atomic_fetch_add(&last, 1) + 1);
-    channelPtr->fd = fd;
-    channelPtr->nonblocking = 0;
-    channelPtr->closedProc = closedProc;
-    channelPtr->channel = Tcl_CreateChannel(&type, name, channelPtr,
+    *channelPtr = (SsChannel) {
+	.fd = fd, .datagramPtr = datagramPtr, .closedProc = closedProc
+    };
+    channelPtr->channel = Tcl_CreateChannel(typePtr, name, channelPtr,
 	    TCL_READABLE | TCL_WRITABLE);
     NotStandard(channelPtr->channel);
     Tcl_SetChannelOption(NULL, channelPtr->channel, "-translation",
 	    "auto crlf");
 }
 
+void
+SsChannelOpen(SsChannel *channelPtr, int fd,
+    int (*closedProc)(SsChannel *channelPtr))
+{
+    Open(channelPtr, &streamType, NULL, fd, closedProc);
+}
+
+void
+SsDatagramOpen(SsChannel *channelPtr, SsDatagram *datagramPtr, int fd,
+    int (*closedProc)(SsChannel *channelPtr))
+{
+    Open(channelPtr, &ssDatagramType, datagramPtr, fd, closedProc);
+}
+
 SsChannel *
 SsChannelFind(Tcl_Interp *interp, const char *name)
 {
     Tcl_Channel channel = Tcl_GetChannel(interp, name, NULL);
+    const Tcl_ChannelType *typePtr = (channel != NULL)
+	    ? Tcl_GetChannelType(channel) : NULL;
 
-    if (channel == NULL || Tcl_GetChannelType(channel) != &type) {
-	return NULL;
-    }
-    return (SsChannel *) Tcl_GetChannelInstanceData(channel);
+    return (typePtr == &streamType || typePtr == &ssDatagramType)
+	    ? (SsChannel *) Tcl_GetChannelInstanceData(channel) : NULL;
 }

@@ -2,7 +2,8 @@
  * A connected stream socket as a Tcl channel.  To a script it is what Tcl's own
  * is, with two differences: its name never comes again in a process, and
  * whoever made it is told when it is closed, also after Tcl has written to it
- * in the background, when Tcl 8.6 calls no close handler.
+ * in the background, when Tcl 8.6 calls no close handler.  Or a datagram, of
+ * which datagram.h tells.
  */
 
 #ifndef SS_CHANNEL_H
@@ -18,18 +19,24 @@ typedef struct SsChannel {
     Tcl_Channel channel;
     int fd;			/* The channel's as well. */
     int nonblocking;		/* Whether a script wants it so. */
+    struct SsDatagram *datagramPtr;
+				/* NULL: a stream. */
+    int answered;		/* Whether a reply to the datagram was sent. */
 
     /*
      * Called once, when Tcl has closed the channel and written the last byte,
      * by whichever thread did it; in a forked child for its copy.  The
-     * descriptor and this structure are the procedure's from then on.  Returns
-     * 0 or an errno.
+     * descriptor, the datagram and this structure are the procedure's from then
+     * on.  Returns 0 or an errno.
      */
     int (*closedProc)(struct SsChannel *channelPtr);
 } SsChannel;
 
-/* Sets all of it.  The channel is not registered yet. */
+/* Set all of it.  The channel is not registered yet. */
 void		SsChannelOpen(SsChannel *channelPtr, int fd,
+		    int (*closedProc)(SsChannel *channelPtr));
+void		SsDatagramOpen(SsChannel *channelPtr,
+		    struct SsDatagram *datagramPtr, int fd,
 		    int (*closedProc)(SsChannel *channelPtr));
 
 /*

@@ -1,6 +1,7 @@
 #include "connection.h"
 #include "callback.h"
 #include "clock.h"
+#include "datagram.h"
 #include "fork.h"
 #include "leave.h"
 #include "limit.h"
@@ -145,6 +146,10 @@ ClosedProc(SsChannel *channelPtr)
     if (isTold && heirPtr == NULL && !connectionPtr->isGiven) {
 	SsReportEndedLocked(connectionPtr->portPtr, arrival.head.id);
     }
+    if (ours && channelPtr->answered) {
+	SsSocketsCount(connectionPtr->portPtr->socketsPtr,
+		arrival.head.listener, 0, 1);
+    }
     if (ours && heirPtr == NULL) {
 	SsPortReleaseLocked(connectionPtr->portPtr);
     }
@@ -228,6 +233,10 @@ NoteLocked(SsConnection *connectionPtr)
 	counts.taken++;
 	counts.waited += connectionPtr->waited;
     }
+    if (arrivalPtr->datagramPtr != NULL) {
+	SsSocketsCount(connectionPtr->portPtr->socketsPtr,
+		arrivalPtr->head.listener, 1, 0);
+    }
     received++;
     connectionPtr->olderPtr = newestPtr;
     *((newestPtr != NULL) ? &newestPtr->newerPtr : &oldestPtr) = connectionPtr;
@@ -252,7 +261,12 @@ SsConnectionOpen(Tcl_Interp *interp, SsPort *portPtr, SsArrival *arrivalPtr,
 	.peer = { connectionPtr->arrival.address, arrivalPtr->port,
 		SsMilliseconds(), arrivalPtr->head.listener }
     };
-    SsChannelOpen(&connectionPtr->socket, arrivalPtr->fd, ClosedProc);
+    if (arrivalPtr->datagramPtr != NULL) {
+	SsDatagramOpen(&connectionPtr->socket, arrivalPtr->datagramPtr,
+		arrivalPtr->fd, ClosedProc);
+    } else {
+	SsChannelOpen(&connectionPtr->socket, arrivalPtr->fd, ClosedProc);
+    }
     SsForkLock();
     NoteLocked(connectionPtr);
     SsForkUnlock();
@@ -338,7 +352,8 @@ SsConnectionCut(const char *name)
 
     SsForkLock();
     connectionPtr = NamedLocked(name);
-    if (connectionPtr != NULL) {
+    if (connectionPtr != NULL
+	    && connectionPtr->arrival.datagramPtr == NULL) {
 	shutdown(connectionPtr->socket.fd, SHUT_RDWR);
     }
     SsForkUnlock();
@@ -417,6 +432,16 @@ SsConnectionsShowAnew(void)
 void
 SsConnectionsForget(void)
 {
+    SsConnection *connectionPtr;
+
+    for (connectionPtr = oldestPtr; connectionPtr != NULL;
+	    connectionPtr = connectionPtr->newerPtr) {
+	if (connectionPtr->arrival.datagramPtr != NULL
+		&& Tcl_GetChannelThread(connectionPtr->socket.channel)
+		== Tcl_GetCurrentThread()) {
+	    SsDatagramInherit(&connectionPtr->socket);
+	}
+    }
     received = discarded = 0;
     counts = before = (SsBoardCounts) { 0, 0, 0 };
     oldestPtr = newestPtr = NULL;

@@ -79,7 +79,8 @@ int		SsConnectionListener(Tcl_Interp *interp, const char *name);
 
 /*
  * Ends one, whatever Tcl still writes to it, perhaps after a script has closed
- * its channel; -1: there is none of that name.
+ * its channel; -1: there is none of that name.  A datagram just stays open: its
+ * socket is everybody's.
  */
 int		SsConnectionCut(const char *name);
 

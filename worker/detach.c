@@ -21,6 +21,10 @@ Check(Tcl_Interp *interp, const char *name, const SsConnection *connectionPtr)
 	return SsErrorOurs(interp, "USAGE", "channel \"%.100s\" is no open"
 		" connection of this process, open in both directions", name);
     }
+    if (connectionPtr->arrival.datagramPtr != NULL) {
+	return SsErrorOurs(interp, "USAGE", "channel \"%.100s\" is a datagram,"
+		" which nobody takes back: close it", name);
+    }
     if (Tcl_IsChannelShared(channel)
 	    || Tcl_GetChannelThread(channel) != Tcl_GetCurrentThread()) {
 	return SsErrorOurs(interp, "SHARED", "channel \"%.100s\" is shared"

@@ -72,7 +72,7 @@ SsLoopNestedProc(void *clientData, int mask)
  * waits for is told, and the next in the order of places, too.
  */
 void
-SsWatchWant(SsWatch *watchPtr, int queueFd, int last)
+SsWatchWant(SsWatch *watchPtr, int queueFd, SsSockets *socketsPtr, int last)
 {
     SsPlace *placePtr = &watchPtr->place;
     int error;
@@ -80,10 +80,11 @@ SsWatchWant(SsWatch *watchPtr, int queueFd, int last)
     if (isOurs) {
 	watchPtr->wanted = 1;
 	watchPtr->queueFd = queueFd;
+	watchPtr->socketsPtr = socketsPtr;
 	watchPtr->last |= last;
 	return;
     }
-    error = SsPlaceTake(placePtr, -1, queueFd, last);
+    error = SsPlaceTake(placePtr, -1, queueFd, socketsPtr, last);
     if (error != 0) {
 	SsWatchFire(watchPtr, error);
     } else if (!placePtr->watched) {
@@ -155,7 +156,7 @@ SsLoopArrange(int pollFd, int timeout)
 	    continue;
 	}
 	error = SsPlaceTake(&watchPtr->place, pollFd, watchPtr->queueFd,
-		sleeps && watchPtr->last);
+		watchPtr->socketsPtr, sleeps && watchPtr->last);
 	if (sleeps) {
 	    watchPtr->last = 0;
 	}

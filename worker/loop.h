@@ -30,6 +30,7 @@ typedef struct SsWatch {
     int error;			/* ...with this. */
     int wanted;			/* Our notifier: until it fires... */
     int queueFd;		/* ...it waits for this queue... */
+    SsSockets *socketsPtr;	/* ...and its sockets (NULL: none)... */
     int last;			/* ...and goes behind the others first. */
     SsPlace place;
 } SsWatch;
@@ -45,11 +46,12 @@ void		SsWatchInit(SsWatch *watchPtr, SsWatchProc *readyProc,
 void		SsWatchClose(SsWatch *watchPtr);
 
 /*
- * Waits for the queue from now until the watch fires, or another call says
+ * Waits for the queue and its UDP sockets from now until the watch fires, or another call says
  * otherwise; with last, behind whoever waits already.  What goes wrong fires it
  * with an error.
  */
-void		SsWatchWant(SsWatch *watchPtr, int queueFd, int last);
+void		SsWatchWant(SsWatch *watchPtr, int queueFd,
+		    SsSockets *socketsPtr, int last);
 
 /* Queues the event, without anything to wait for. */
 void		SsWatchFire(SsWatch *watchPtr, int error);

@@ -19,6 +19,54 @@ SsPlaceInit(SsPlace *placePtr)
     SsForkUnlock();
 }
 
+static void
+RemoveLocked(SsPlace *placePtr)
+{
+    SsSockets *socketsPtr = placePtr->socketsPtr;
+    int i, pollFd = placePtr->pollFd;
+
+    epoll_ctl(pollFd, EPOLL_CTL_DEL, placePtr->queueFd, NULL);
+    if (socketsPtr != NULL && !placePtr->isOpen) {
+	epoll_ctl(pollFd, EPOLL_CTL_DEL, socketsPtr->gateFd, NULL);
+    }
+    for (i = 0; socketsPtr != NULL && i < socketsPtr->count; i++) {
+	epoll_ctl(pollFd, EPOLL_CTL_DEL, socketsPtr->all[i].fd, NULL);
+    }
+    placePtr->queueFd = -1;
+    placePtr->socketsPtr = NULL;
+}
+
+/* Another watch of this thread may have put it there.  Returns 0 or an errno. */
+static int
+Add(int pollFd, int fd, uint32_t events, int queueFd)
+{
+    struct epoll_event event = {
+	.events = events, .data.u64 = SS_PLACE_DATA | (uint64_t) queueFd
+    };
+
+    return (epoll_ctl(pollFd, EPOLL_CTL_ADD, fd, &event) < 0
+	    && errno != EEXIST) ? errno : 0;
+}
+
+/* After an error what was added is to be removed. */
+static int
+AddLocked(SsPlace *placePtr)
+{
+    const uint32_t exclusive = EPOLLIN | EPOLLEXCLUSIVE;
+    SsSockets *socketsPtr = placePtr->socketsPtr;
+    int i, pollFd = placePtr->pollFd, queueFd = placePtr->queueFd;
+    int error = Add(pollFd, queueFd, exclusive, queueFd);
+
+    if (socketsPtr != NULL && !placePtr->isOpen && error == 0) {
+	return Add(pollFd, socketsPtr->gateFd, EPOLLIN, queueFd);
+    }
+    for (i = 0; socketsPtr != NULL && i < socketsPtr->count && error == 0;
+	    i++) {
+	error = Add(pollFd, socketsPtr->all[i].fd, exclusive, queueFd);
+    }
+    return error;
+}
+
 void
 SsPlacesLeaveLocked(int pollFd, int queueFd)
 {
@@ -28,9 +76,7 @@ SsPlacesLeaveLocked(int pollFd, int queueFd)
 	if (placePtr->queueFd >= 0
 		&& (pollFd < 0 || pollFd == placePtr->pollFd)
 		&& (queueFd < 0 || queueFd == placePtr->queueFd)) {
-	    epoll_ctl(placePtr->pollFd, EPOLL_CTL_DEL, placePtr->queueFd,
-		    NULL);
-	    placePtr->queueFd = -1;
+	    RemoveLocked(placePtr);
 	}
     }
 }
@@ -44,15 +90,12 @@ LeaveLocked(SsPlace *placePtr)
 }
 
 int
-SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd, int last)
+SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd, SsSockets *socketsPtr,
+    int last)
 {
-    struct epoll_event event = {
-	.events = EPOLLIN | EPOLLEXCLUSIVE,
-	.data.u64 = SS_PLACE_DATA | (uint64_t) queueFd
-    };
-    int error = 0;
+    int error, isOpen = SsSocketsLook(socketsPtr);
 
-    if (!last && placePtr->queueFd == queueFd
+    if (!last && placePtr->queueFd == queueFd && placePtr->isOpen == isOpen
 	    && (pollFd < 0 || placePtr->pollFd == pollFd)) {
 	return 0;
     }
@@ -64,13 +107,15 @@ SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd, int last)
 	placePtr->pollFd = SsForEventLoop(epoll_create1(EPOLL_CLOEXEC));
 	placePtr->own = 1;
     }
-
-    /* Another watch of this thread may have put the queue there. */
-    if (placePtr->pollFd < 0 || (epoll_ctl(placePtr->pollFd, EPOLL_CTL_ADD,
-	    queueFd, &event) < 0 && errno != EEXIST)) {
-	error = errno;
-    } else {
+    error = (placePtr->pollFd < 0) ? errno : 0;
+    if (error == 0) {
 	placePtr->queueFd = queueFd;
+	placePtr->socketsPtr = socketsPtr;
+	placePtr->isOpen = isOpen;
+	error = AddLocked(placePtr);
+	if (error != 0) {
+	    RemoveLocked(placePtr);
+	}
     }
     SsForkUnlock();
     return error;
@@ -130,6 +175,7 @@ SsPlacesForget(int keep)
 
     for (placePtr = firstPtr; placePtr != NULL; placePtr = placePtr->nextPtr) {
 	placePtr->queueFd = -1;
+	placePtr->socketsPtr = NULL;
 	if (keep && placePtr->watched) {
 	    fd = epoll_create1(EPOLL_CLOEXEC);
 	    dup3(fd, placePtr->pollFd, O_CLOEXEC);

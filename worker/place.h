@@ -19,11 +19,16 @@
 #ifndef SS_PLACE_H
 #define SS_PLACE_H
 
+#include "sockets.h"
+
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 
-/* What an epoll tells of a queue: this and the queue's descriptor. */
+/*
+ * What an epoll tells of a queue and its sockets: this and the queue's
+ * descriptor.
+ */
 
 #define SS_PLACE_DATA (UINT64_C(1) << 63)
 
@@ -33,6 +38,9 @@ typedef struct SsPlace {
     int own;			/* It is closed with the place. */
     int watched;		/* Tcl's own notifier waits for it. */
     int queueFd;		/* The queue, or -1: has no place. */
+    SsSockets *socketsPtr;	/* Its sockets, which share the place... */
+    int isOpen;			/* ...if they may be taken from; else the gate
+				 * is watched, by all who wait. */
 } SsPlace;
 
 /* Makes a place known, which stays where it is until SsPlaceClose. */
@@ -40,12 +48,12 @@ void		SsPlaceInit(SsPlace *placePtr);
 void		SsPlaceClose(SsPlace *placePtr);
 
 /*
- * Takes the place at a queue, on an event loop's epoll or its own (-1), giving
- * up one at another, or keeps it; with last, goes behind all others.  Returns
- * 0 or an errno.
+ * Takes the place at a queue and its UDP sockets (NULL: none), on an event
+ * loop's epoll or its own (-1), giving up one at another, or keeps it; with
+ * last, goes behind all others.  Returns 0 or an errno.
  */
 int		SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd,
-		    int last);
+		    SsSockets *socketsPtr, int last);
 
 /*
  * Sleeps, with a place on an epoll of its own, until the queue has something,

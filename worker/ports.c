@@ -42,6 +42,9 @@ CloseDescriptors(SsPort *portPtr)
 	close(portPtr->returnFd);
     }
     portPtr->queueFd = portPtr->returnFd = -1;
+    if (portPtr->socketsPtr != NULL) {
+	SsSocketsClose(portPtr->socketsPtr);
+    }
 }
 
 /*
@@ -63,6 +66,7 @@ SsPortTidyLocked(SsPort *portPtr)
 	    && SsPortFindLocked(portPtr->number) != portPtr) {
 	*LinkTo(portPtr) = portPtr->nextPtr;
 	free(portPtr->reports);
+	free(portPtr->socketsPtr);
 	Tcl_Free((char *) portPtr);
     }
 }
@@ -93,7 +97,7 @@ NumberOf(const SsListener *listenerPtr)
  */
 SsPort *
 SsPortAddLocked(const SsListener *listeners, int numListeners, int queueFd,
-    int returnFd)
+    int returnFd, SsSockets *socketsPtr)
 {
     unsigned bytes = (unsigned) numListeners * sizeof(SsListener);
     SsPort *portPtr = (SsPort *) Tcl_Alloc(sizeof(SsPort) + bytes);
@@ -107,6 +111,7 @@ SsPortAddLocked(const SsListener *listeners, int numListeners, int queueFd,
     portPtr->queue = ++lastQueue;
     portPtr->queueFd = queueFd;
     portPtr->returnFd = returnFd;
+    portPtr->socketsPtr = socketsPtr;
     portPtr->server = SsForkCount();
     portPtr->serving = 1;
 
@@ -178,11 +183,15 @@ SsPortNamedLocked(
     return (*countPtr == 1) ? SsPortFindLocked(foundPtr->number) : NULL;
 }
 
-/* Whether a listener's name is whole without a port. */
+/*
+ * Whether a listener is known by its name alone.  That of UDP port 0 is none
+ * yet, and nobody has the same.
+ */
 static int
 IsWhole(const char *name)
 {
-    return strncmp(name, "unix:", 5) == 0 || strncmp(name, "fd:", 3) == 0;
+    return strncmp(name, "unix:", 5) == 0 || strncmp(name, "fd:", 3) == 0
+	    || strncmp(name, "udp:", 4) == 0;
 }
 
 int
@@ -190,6 +199,7 @@ SsListenerIs(const SsListener *wantedPtr, const SsListener *servedPtr)
 {
     return IsWhole(wantedPtr->name)
 	    ? strcmp(wantedPtr->name, servedPtr->name) == 0
+		    && !wantedPtr->numSockets == !servedPtr->numSockets
 	    : wantedPtr->port > 0 && wantedPtr->port == servedPtr->port;
 }
 
@@ -281,7 +291,8 @@ SsPortsForget(void)
 int
 SsPortAtEndLocked(SsPort *portPtr)
 {
-    if (!portPtr->ended && SsQueueAtEnd(portPtr->queueFd)) {
+    if (!portPtr->ended && SsQueueAtEnd(portPtr->queueFd)
+	    && !SsSocketsLeft(portPtr->socketsPtr)) {
 	SsPortEndLocked(portPtr);
 	return 1;
     }

@@ -7,10 +7,11 @@
 #ifndef SS_PORTS_H
 #define SS_PORTS_H
 
+#include "sockets.h"
+
 #include <pthread.h>
 #include <stdint.h>
 
-#define SS_LISTENERS_MOST 64	/* Of a queue. */
 #define SS_ADDRESSES_SIZE 512	/* Eight numeric addresses and commas. */
 #define SS_NAME_SIZE	  256
 #define SS_HEAD_SIZE	  64
@@ -22,13 +23,17 @@ typedef struct SsListener {
     char name[SS_NAME_SIZE];	/* As the user wrote it, 0 replaced by the
 				 * port that it got; before, what is written in
 				 * front of the port.  One that begins with
-				 * "unix:" or "fd:" is whole from the start. */
+				 * "unix:" or "fd:" is whole from the start, one
+				 * with "udp:" as soon as its port isn't 0. */
     char asked[SS_ADDRESSES_SIZE];
 				/* Where it was to listen, numeric addresses
 				 * with commas between them; "": everywhere,
 				 * IPv6 and IPv4 alike. */
     char bound[SS_ADDRESSES_SIZE];
 				/* What of that this machine has. */
+    int numSockets;		/* UDP sockets, which workers take datagrams
+				 * from; 0: it takes connections.  Not 0 before
+				 * it is known how many. */
     int each;			/* Not 0: it must have all of them. */
     int parkTimeout;		/* Milliseconds that a connection may be
 				 * parked where nothing else is said. */
@@ -50,6 +55,8 @@ typedef struct SsPort {
     int returnFd;		/* The workers' end of the way back (return.h),
 				 * this queue's own copy; -1: none, or both
 				 * are closed. */
+    SsSockets *socketsPtr;	/* Its own copies of the UDP sockets; NULL:
+				 * it has none. */
     int server;			/* The process that served it, as
 				 * SsForkCount tells. */
     struct SsService *servicePtr;
@@ -82,11 +89,11 @@ typedef struct SsPortUse {
 /* All of these want the fork lock held, but SsPortsForget. */
 
 /*
- * Makes a port known, which takes over both descriptors (-1: no return) and
- * copies the listeners.
+ * Makes a port known, which takes over both descriptors (-1: no return) and the
+ * sockets (NULL: none), and copies the listeners.
  */
 SsPort *	SsPortAddLocked(const SsListener *listeners, int numListeners,
-		    int queueFd, int returnFd);
+		    int queueFd, int returnFd, SsSockets *socketsPtr);
 
 /*
  * The port of this number, with the newest of its queues that have not ended,

@@ -97,6 +97,35 @@ ReceiveInTime(const SsPort *portPtr, SsArrival *arrivalPtr)
     return status;
 }
 
+/*
+ * Queue and UDP sockets have their turns.  Where the queue has ended, what the
+ * sockets still have is served, if nothing more can come there.
+ */
+static SsReceiveStatus
+FromSources(const SsPort *portPtr, SsArrival *arrivalPtr)
+{
+    SsSockets *socketsPtr = portPtr->socketsPtr;
+    SsReceiveStatus queueStatus, status = SS_RECEIVE_EMPTY;
+
+    if (socketsPtr == NULL) {
+	return ReceiveInTime(portPtr, arrivalPtr);
+    }
+    if (socketsPtr->turn) {
+	socketsPtr->turn = 0;
+	status = SsSocketsReceive(socketsPtr, arrivalPtr);
+    }
+    if (status != SS_RECEIVE_EMPTY) {
+	return status;
+    }
+    queueStatus = ReceiveInTime(portPtr, arrivalPtr);
+    if (queueStatus == SS_RECEIVE_EMPTY || (queueStatus == SS_RECEIVE_END
+	    && SsSocketsLeft(socketsPtr))) {
+	status = SsSocketsReceive(socketsPtr, arrivalPtr);
+    }
+    socketsPtr->turn = (queueStatus == SS_RECEIVE_GOT);
+    return (status == SS_RECEIVE_EMPTY) ? queueStatus : status;
+}
+
 static SsReceiveStatus
 FromQueue(SsPort *portPtr, SsArrival *arrivalPtr)
 {
@@ -106,7 +135,7 @@ FromQueue(SsPort *portPtr, SsArrival *arrivalPtr)
     if (portPtr->ended || (error != 0 && SsQueueAtEnd(portPtr->queueFd))) {
 	status = SS_RECEIVE_END;
     } else if (error == 0) {
-	status = ReceiveInTime(portPtr, arrivalPtr);
+	status = FromSources(portPtr, arrivalPtr);
     } else {
 	errno = error;
     }

@@ -100,7 +100,7 @@ SetupProc(
 	Tcl_SetMaxBlockTime(&delay);
     } else {
 	SsWatchWant(watchPtr, requestPtr->use.portPtr->queueFd,
-		requestPtr->isVain
+		requestPtr->use.portPtr->socketsPtr, requestPtr->isVain
 			|| (requestPtr->isNew && SsConnectionsOpen() > 0));
 	requestPtr->isNew = requestPtr->isVain = 0;
     }

@@ -46,6 +46,7 @@ type state struct {
 	Malformed     int64
 	Probes        int64
 	Backlog       int64
+	Datagrams     struct{ Received, Answered, Dropped int64 }
 	Forked, Ended int64
 	Died, Killed  int64
 	Reloads       int64

@@ -24,7 +24,7 @@ const stateJSON = `{"version":"2.0.0","pid":%d,"name":"127.0.0.1:8888","listener
 "generation":2,"wanted":3,"minworkers":2,"maxworkers":32,"workers":{"starting":0,"idle":1,"busy":2,"retiring":0,"attached":1},
 "accepted":%d,"handedOver":9,"resumed":8,"served":%d,"lost":1,"waits":2,"retries":3,"pauses":4,"parked":5,
 "holding":{"queue":1,"proxy":2,"firstbyte":3,"head":4,"closing":5},"queued":6,"oldest":0.012,"firstByte":0.003,"shed":{"queuetime":1,"maxqueue":2},
-"gone":1,"refused":{"maxperaddr":3,"rateperaddr":4},"expired":{"proxy":1,"firstbyte":2,"head":3,"parked":4},"malformed":5,"probes":6,"backlog":7,
+"gone":1,"refused":{"maxperaddr":3,"rateperaddr":4},"expired":{"proxy":1,"firstbyte":2,"head":3,"parked":4},"malformed":5,"probes":6,"backlog":7,"datagrams":{"received":21,"answered":20,"dropped":1},
 "forked":10,"ended":9,"died":8,"killed":7,"reloads":6,"failed":5}`
 
 // fake is a server that remembers what it was asked.
@@ -119,7 +119,7 @@ func TestStatus(t *testing.T) {
 	f := newFake(t, nil)
 	got := ask("-s", f.path, "status")
 	for _, line := range []string{"health           ready", "127.0.0.1:8888 on 127.0.0.1", "                 unix:/run/a.sock", "2 busy, 1 idle, 0 starting, 0 retiring, 1 attached",
-		"3 workers wanted (2 to 32)", "6 queued (the oldest for 12ms), 5 parked, 7 in the backlog", "1 queue, 2 proxy, 3 first byte, 4 head, 5 closing"} {
+		"3 workers wanted (2 to 32)", "6 queued (the oldest for 12ms), 5 parked, 7 in the backlog", "1 queue, 2 proxy, 3 first byte, 4 head, 5 closing", "21 received, 20 answered, 1 dropped by the system"} {
 		if !strings.Contains(got.out, line) {
 			t.Errorf("no %q in\n%s", line, got.out)
 		}

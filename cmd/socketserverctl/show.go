@@ -55,6 +55,8 @@ func printState(out io.Writer, s *state) error {
 	e := &s.Expired
 	line("expired", "%d proxy, %d first byte, %d head, %d parked", e.Proxy, e.FirstByte, e.Head, e.Parked)
 	line("came to nothing", "%d gone, %d malformed, %d probes", s.Gone, s.Malformed, s.Probes)
+	d := &s.Datagrams
+	line("datagrams", "%d received, %d answered, %d dropped by the system", d.Received, d.Answered, d.Dropped)
 	line("trouble", "%d times the queue was full, %d retries, %d pauses", s.Waits, s.Retries, s.Pauses)
 	return to.Flush()
 }

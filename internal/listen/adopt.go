@@ -32,9 +32,14 @@ func Adopt(options Options, fds []int) (Opened, error) {
 	if len(options.Addresses) == 0 && opened.isEverywhere(options) {
 		opened.Addresses = nil
 	}
+	if options.Datagrams {
+		if err := adoptDatagrams(options, fds, names); err != nil {
+			return Opened{}, err
+		}
+	}
 	for _, fd := range fds {
 		unix.CloseOnExec(fd)
-		if err := unix.SetNonblock(fd, true); err != nil {
+		if err := unix.SetNonblock(fd, !options.Datagrams); err != nil {
 			return Opened{}, err
 		}
 	}
@@ -46,7 +51,7 @@ var kinds = map[int]string{
 	unix.SOCK_STREAM: "stream", unix.SOCK_DGRAM: "datagram", unix.SOCK_SEQPACKET: "packet", unix.SOCK_RAW: "raw",
 }
 
-// check returns the name of a socket that listens.
+// check returns the name of a socket that listens, or that datagrams come in by.
 func check(options Options, fd int) (unix.Sockaddr, error) {
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err == unix.ENOTSOCK {
@@ -58,6 +63,9 @@ func check(options Options, fd int) (unix.Sockaddr, error) {
 	if kind != options.kind() {
 		return nil, problem{fmt.Sprintf("what was passed is a %s socket, not a %s socket",
 			kinds[kind], kinds[options.kind()]), unix.EPROTOTYPE}
+	}
+	if options.Datagrams {
+		return checkDatagrams(fd)
 	}
 	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil || listening == 0 {

@@ -20,7 +20,10 @@ type endpoint struct {
 func (e endpoint) open(options Options) (fd, port int, err error) {
 	fd, port, err = e.listen(options)
 	if err != nil {
-		where := netip.AddrPortFrom(e.address, uint16(e.port))
+		where := netip.AddrPortFrom(e.address, uint16(e.port)).String()
+		if options.Datagrams {
+			where = "udp:" + where
+		}
 		return -1, 0, fmt.Errorf("can't listen on %s: %w", where, err)
 	}
 	return fd, port, nil
@@ -36,7 +39,11 @@ func (e endpoint) listen(options Options) (fd, port int, err error) {
 	if e.address.Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err = newSocket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+	kind, protocol := unix.SOCK_STREAM, unix.IPPROTO_TCP
+	if options.Datagrams {
+		kind, protocol = unix.SOCK_DGRAM, unix.IPPROTO_UDP
+	}
+	fd, err = newSocket(family, kind, protocol)
 	if err != nil {
 		return -1, 0, err
 	}
@@ -48,9 +55,14 @@ func (e endpoint) listen(options Options) (fd, port int, err error) {
 	return fd, port, nil
 }
 
-// newSocket makes one as all are here: close-on-exec and non-blocking.
+// newSocket makes one as all are here: close-on-exec and, but for datagrams,
+// non-blocking.
 func newSocket(family, kind, protocol int) (int, error) {
-	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	flags := unix.SOCK_CLOEXEC
+	if kind != unix.SOCK_DGRAM {
+		flags |= unix.SOCK_NONBLOCK
+	}
+	fd, err := unix.Socket(family, kind|flags, protocol)
 	if err != nil {
 		return -1, err
 	}
@@ -65,8 +77,10 @@ func (e endpoint) prepare(fd int, name unix.Sockaddr, options Options) (int, err
 	if err := unix.Bind(fd, name); err != nil {
 		return 0, err
 	}
-	if err := unix.Listen(fd, options.Backlog); err != nil {
-		return 0, err
+	if !options.Datagrams {
+		if err := unix.Listen(fd, options.Backlog); err != nil {
+			return 0, err
+		}
 	}
 	bound, err := unix.Getsockname(fd)
 	if err != nil {
@@ -100,8 +114,8 @@ func (e endpoint) isHere() bool {
 }
 
 // setOptions says how the port may be shared: by IPv4, by what is left of an
-// earlier server (SO_REUSEADDR), by other servers (SO_REUSEPORT); and how its
-// connections are to be.
+// earlier server (SO_REUSEADDR, which of UDP would let a running one share it), by
+// other servers (SO_REUSEPORT); and how its connections or datagrams are to be.
 func (e endpoint) setOptions(fd int, options Options) error {
 	if e.address.Is6() {
 		only := 1
@@ -112,13 +126,18 @@ func (e endpoint) setOptions(fd int, options Options) error {
 			return err
 		}
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		return err
+	if !options.Datagrams {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return err
+		}
 	}
 	if options.ReusePort {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
 			return err
 		}
+	}
+	if options.Datagrams {
+		return prepareDatagrams(options, fd, e.address.Is6())
 	}
 	return tuneTCP(options, fd, true)
 }

@@ -28,8 +28,10 @@ type Options struct {
 	Port      int          // 0: a free one, the same for each address.
 	Backlog   int          // Of each socket.
 	ReusePort bool         // SO_REUSEPORT.
+	Datagrams bool         // UDP instead of TCP.
+	RcvBuf    int          // SO_RCVBUF in bytes, for TCP of each connection; 0: the system's.
 
-	// Of accepted connections; Unix sockets have none of it.
+	// Of accepted connections; Unix sockets and UDP have none of it.
 	Defer       bool   // TCP_DEFER_ACCEPT.
 	NoDelay     bool   // TCP_NODELAY.
 	KeepAlive   [3]int // Seconds idle, seconds between probes, how many; idle 0: SO_KEEPALIVE is off.
@@ -43,7 +45,7 @@ type Options struct {
 
 // Opened is what listens.
 type Opened struct {
-	Fds       []int        // Close-on-exec, non-blocking and the caller's.
+	Fds       []int        // Close-on-exec, non-blocking but for UDP, and the caller's.
 	Port      int          // Of all of them; 0: they have none, or not the same.
 	Addresses []netip.Addr // Of each; none: [::], or all of IPv4, or there is no port.
 	Path      string       // Of the first Unix socket.

@@ -13,6 +13,9 @@ const deferTime = 3
 // Tune has a socket that somebody else opened listen as the options say. With all,
 // what they leave off is off, whoever had switched it on.
 func Tune(options Options, fd int, all bool) error {
+	if options.Datagrams {
+		return setReceiveBuffer(fd, options.RcvBuf)
+	}
 	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	if err != nil {
 		return err
@@ -25,7 +28,7 @@ func Tune(options Options, fd int, all bool) error {
 	return unix.Listen(fd, options.Backlog)
 }
 
-// option is one of a listening socket's that Linux hands to its connections.
+// option is one of a socket's; Linux hands those of a listening one to its connections.
 type option struct {
 	text               string
 	level, name, value int
@@ -50,9 +53,16 @@ func tuneTCP(options Options, fd int, all bool) error {
 		if o.value == 0 && !all {
 			continue
 		}
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return fmt.Errorf("can't set %s to %d: %w", o.text, o.value, err)
+		if err := o.set(fd); err != nil {
+			return err
 		}
+	}
+	return setReceiveBuffer(fd, options.RcvBuf)
+}
+
+func (o option) set(fd int) error {
+	if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
+		return fmt.Errorf("can't set %s to %d: %w", o.text, o.value, err)
 	}
 	return nil
 }

@@ -112,7 +112,10 @@ func knock(options Options) error {
 }
 
 func (options *Options) kind() int {
-	if options.Packets {
+	switch {
+	case options.Datagrams:
+		return unix.SOCK_DGRAM
+	case options.Packets:
 		return unix.SOCK_SEQPACKET
 	}
 	return unix.SOCK_STREAM

@@ -1,11 +1,15 @@
 package reactor
 
-import "socketserver/internal/queue"
+import (
+	"socketserver/internal/descriptor"
+	"socketserver/internal/queue"
+)
 
 // line is a queue and what is known of the messages on it. It is first in,
 // first out: how many there are tells which.
 type line struct {
 	send, receive int
+	gate          int    // Of datagrams, see addGate; 0: there are none.
 	number        uint64 // Of the next message.
 	notes         [queue.Most]note
 }
@@ -16,12 +20,21 @@ type note struct {
 	patience uint32 // Milliseconds; 0: no bound.
 }
 
-func newLine() (*line, error) {
+// newLine makes a queue, with a gate for datagrams if there may be any.
+func newLine(datagrams bool) (*line, error) {
 	send, receive, err := queue.Pair()
 	if err != nil {
 		return nil, err
 	}
-	return &line{send: send, receive: receive}, nil
+	l := &line{send: send, receive: receive}
+	if !datagrams {
+		return l, nil
+	}
+	if err := l.addGate(); err != nil {
+		descriptor.Close(send, receive)
+		return nil, err
+	}
+	return l, nil
 }
 
 // note notes a message that was put on the queue.

@@ -27,7 +27,7 @@ type named struct {
 
 // called is what messages call it.
 func (l *named) called() string {
-	if l.Port == 0 {
+	if l.Port == 0 || l.asked.Datagrams {
 		return l.name
 	}
 	return "port " + strconv.Itoa(l.Port)
@@ -56,8 +56,9 @@ var errNotPassed = errors.New("was not passed to this process, nor has the runni
 // serve: the number that the service is to have, and what readWanted reads; the
 // sockets that were passed to the process. Answers for each listener its name, its
 // port and its addresses as a list of Tcl's, at last those of the health listener;
-// the queue's receive end, the workers' end of the return, and copies of the
-// listening sockets. Nothing is accepted before; with a predecessor, not before
+// how many sockets it has that take datagrams;
+// the queue's receive end, the workers' end of the return, gate and tally where
+// there are datagrams, and copies of the sockets. Nothing is accepted before; with a predecessor, not before
 // "ready".
 func (r *Reactor) serve(c *client, m *control.Message) reply {
 	all, err := readWanted(string(m.Text))
@@ -245,11 +246,17 @@ func (l *named) undo() {
 
 // service makes the service, which owns what was opened, but after an error.
 func (o *opening) service() (s *service, workers int, err error) {
-	line, err := newLine()
+	counted, err := newTally(o.all)
 	if err != nil {
 		return nil, -1, err
 	}
+	line, err := newLine(counted != nil)
+	if err != nil {
+		counted.Close()
+		return nil, -1, err
+	}
 	s = o.reactor.newService(o.handle, line)
+	s.tally = counted
 	s.owner = o.client
 	workers, err = s.openReturn()
 	if err != nil {
@@ -283,7 +290,8 @@ func (o *opening) pool(s *service) {
 	}
 }
 
-// describe is what "serve" answers of the listeners.
+// describe is what "serve" answers of the listeners. Of those that take datagrams
+// it says how many sockets they have, and no port: that is TCP's.
 func (s *service) describe() []byte {
 	var all []byte
 	for _, l := range s.named {
@@ -291,7 +299,11 @@ func (s *service) describe() []byte {
 		for _, address := range l.Addresses {
 			addresses = append(addresses, address.String())
 		}
-		all = fmt.Appendf(all, "%s {%s}\n", s.quote(l.name, l.Port), strings.Join(addresses, ","))
+		port, sockets := l.Port, 0
+		if l.asked.Datagrams {
+			port, sockets = 0, len(l.Fds)
+		}
+		all = fmt.Appendf(all, "%s {%s} %d\n", s.quote(l.name, port), strings.Join(addresses, ","), sockets)
 	}
 	if p := s.pool; p != nil && p.health != nil {
 		all = fmt.Appendf(all, "%s {}\n", s.quote(p.checked.name, p.checked.Port))
@@ -303,12 +315,19 @@ func (s *service) quote(name string, port int) string {
 	return control.Words(name, strconv.Itoa(port))
 }
 
-// copies are copies of the queue's receive end and of the listening sockets, with
-// the workers' end of the return between, which is closed after an error.
+// copies are copies of the queue's receive end and of the sockets, those that take
+// datagrams first, with the workers' end of the return between, which is closed
+// after an error.
 func (s *service) copies(workers int) ([]int, error) {
 	receive, err := copyOf(s.queue.receive)
 	all := []int{receive, workers}
 	var sockets []int
+	if s.hasDatagrams() {
+		sockets = append(sockets, s.queue.gate, s.tally.Fd())
+	}
+	for _, u := range s.sockets {
+		sockets = append(sockets, u.fd)
+	}
 	for _, l := range s.listeners {
 		sockets = append(sockets, l.fd)
 	}
@@ -318,17 +337,27 @@ func (s *service) copies(workers int) ([]int, error) {
 	if p := s.pool; p != nil && p.health != nil {
 		sockets = append(sockets, p.checked.Fds...)
 	}
-	for _, socket := range sockets {
-		if err != nil {
-			break
-		}
-		var fd int
-		fd, err = copyOf(socket)
-		all = append(all, fd)
+	var copies []int
+	if err == nil {
+		copies, err = copyAll(sockets)
 	}
 	if err != nil {
 		descriptor.Close(all...)
 		return nil, fmt.Errorf("can't copy a socket: %w", err)
+	}
+	return append(all, copies...), nil
+}
+
+// copyAll copies all, or none.
+func copyAll(fds []int) ([]int, error) {
+	var all []int
+	for _, fd := range fds {
+		copied, err := copyOf(fd)
+		if err != nil {
+			descriptor.Close(all...)
+			return nil, err
+		}
+		all = append(all, copied)
 	}
 	return all, nil
 }

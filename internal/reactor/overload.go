@@ -124,6 +124,10 @@ func (s *service) endLine(l **line) {
 		return
 	}
 	s.reactor.sys.close(ended.send)
+	if ended.gate > 0 {
+		s.reactor.sys.close(ended.gate)
+		ended.gate = 0
+	}
 	s.ending = append(s.ending, ended)
 	s.endLines()
 	s.expectNext(0)

@@ -130,7 +130,8 @@ func (r *Reactor) closeRequest(_ *client, m *control.Message) reply {
 	return reply{}
 }
 
-// renew makes a second queue and answers its receive end.
+// renew makes a second queue and answers its receive end, and its gate where there
+// are datagrams.
 func (s *service) renewRequest(*control.Message) reply {
 	if s.state == failed {
 		return s.failedAlready()
@@ -139,17 +140,21 @@ func (s *service) renewRequest(*control.Message) reply {
 		return failure("RENEWED", fmt.Errorf(
 			"%s has a second queue already: switch to it or abandon it first", s.called))
 	}
-	next, err := newLine()
+	next, err := newLine(s.hasDatagrams())
 	if err != nil {
 		return failure("SERVER", err)
 	}
-	receive, err := copyOf(next.receive)
+	ends := []int{next.receive}
+	if next.gate > 0 {
+		ends = append(ends, next.gate)
+	}
+	copies, err := copyAll(ends)
 	if err != nil {
 		s.endLine(&next)
 		return failure("SERVER", err)
 	}
 	s.next = next
-	return reply{Message: control.Message{Fds: []int{receive}}}
+	return reply{Message: control.Message{Fds: copies}}
 }
 
 // switch sends to the second queue from now on; the first ends.

@@ -7,6 +7,7 @@ import (
 	"socketserver/internal/limit"
 	"socketserver/internal/listen"
 	"socketserver/internal/queue"
+	"socketserver/internal/tally"
 )
 
 // state is what a service is doing.
@@ -29,15 +30,20 @@ type service struct {
 	begun   bool      // It accepts, or did.
 	heir    *operator // The successor to whom all travels that no worker has.
 
-	named     []named           // Its listeners.
-	listeners []*listener       // Their sockets; none any more once they are closed.
-	queue     *line             // Nil once it has ended.
-	next      *line             // A second queue, or nil.
-	ending    []*line           // Ended ones, of which something may have to be shed.
-	back      *back             // What workers send back.
-	mayWait   int               // How many may be pending while more is accepted.
-	holding   [admit.Stages]int // How many are held.
-	limits    *limit.Table
+	named     []named      // Its listeners.
+	listeners []*listener  // Their sockets; none any more once they are closed.
+	sockets   []*udp       // The same of those that take datagrams.
+	tally     *tally.Tally // Counts datagrams; nil: no listener takes any.
+
+	received, answered uint64            // Datagrams, when the queue ended.
+	dropped            uint64            // By sockets that are closed.
+	queue              *line             // Nil once it has ended.
+	next               *line             // A second queue, or nil.
+	ending             []*line           // Ended ones, of which something may have to be shed.
+	back               *back             // What workers send back.
+	mayWait            int               // How many may be pending while more is accepted.
+	holding            [admit.Stages]int // How many are held.
+	limits             *limit.Table
 
 	limitBytes int // That the memory limit was raised for.
 
@@ -85,6 +91,10 @@ func (s *service) addListener(l named) {
 		s.mayWait = max(s.mayWait, maxPending, rules.MaxQueue)
 	}
 	for _, fd := range l.Fds {
+		if l.asked.Datagrams {
+			s.addSocket(fd, len(s.named)-1)
+			continue
+		}
 		s.listeners = append(s.listeners, newListener(s, fd, len(s.named)-1, l.asked.Backlog))
 	}
 }
@@ -107,6 +117,16 @@ func (s *service) begin() {
 			return
 		}
 	}
+	for _, u := range s.sockets {
+		if named := &s.named[u.number]; named.Shared {
+			s.tune(named, u.fd)
+		}
+		if errno := u.await(); errno != 0 {
+			s.fail(errno)
+			return
+		}
+	}
+	s.queue.openGate()
 	for _, l := range s.listeners {
 		l.ready(0)
 		if s.state != serving {
@@ -124,6 +144,11 @@ func (s *service) tune(l *named, fd int) {
 	if err := listen.Tune(l.asked, fd, !l.passed); err != nil && s.pool != nil {
 		s.pool.log("warning", "%s: %s", l.called(), err)
 	}
+}
+
+// listens tells whether its sockets are open.
+func (s *service) listens() bool {
+	return len(s.listeners)+len(s.sockets) > 0
 }
 
 // accepting tells whether the listeners may take more.
@@ -188,7 +213,7 @@ func (s *service) loseHeld() {
 
 // shutListeners closes what listens, and removes paths that are this service's.
 func (s *service) shutListeners() {
-	if len(s.listeners) == 0 {
+	if !s.listens() {
 		return
 	}
 	for i := range s.named {
@@ -200,7 +225,10 @@ func (s *service) shutListeners() {
 		named := &s.named[l.number]
 		l.shut(!named.Shared && !s.isOthers(named))
 	}
-	s.listeners = nil
+	for _, u := range s.sockets {
+		u.shut(!s.isOthers(&s.named[u.number]))
+	}
+	s.listeners, s.sockets = nil, nil
 	for i := range s.named {
 		s.named[i].Fds = nil // Their numbers are others' now.
 	}
@@ -225,6 +253,7 @@ func (s *service) finish() {
 		s.reactor.deadlines.clear(d)
 	}
 	s.closeQueue()
+	s.countedLast()
 	s.countNoMore()
 }
 
@@ -246,6 +275,7 @@ func (s *service) closeNext() {
 func (s *service) switchQueue() {
 	s.closeQueue()
 	s.queue, s.next = s.next, nil
+	s.queue.openGate()
 	s.retiring, s.full = 0, false
 	s.nudger.nudges, s.nudger.since = 0, 0
 	s.reactor.deadlines.clear(&s.nudger.next)

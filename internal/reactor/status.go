@@ -39,19 +39,20 @@ func (c *counts) sent(a *arrival) *uint64 {
 // status answers what was counted, and what waits now, as a dict of Tcl's.
 func (s *service) statusRequest(*control.Message) reply {
 	c, h := &s.counts, &s.holding
+	received, answered, dropped := s.datagrams()
 	held := s.pending.length() + h[admit.StageProxy] + h[admit.StageFirstByte] + h[admit.StageHead]
 	return text("accepted %d handedOver %d held %d lost %d waits %d retries %d pauses %d"+
 		" parked %d resumed %d holding {queue %d proxy %d firstbyte %d head %d closing %d}"+
 		" oldest %.6f firstByte %.6f shed {queuetime %d maxqueue %d} gone %d"+
 		" refused {maxperaddr %d rateperaddr %d} expired {proxy %d firstbyte %d head %d parked %d}"+
-		" malformed %d probes %d backlog %d",
+		" malformed %d probes %d backlog %d datagrams {received %d answered %d dropped %d}",
 		c.Accepted, c.HandedOver, held, c.Lost, c.Waits, c.Retries, c.Pauses,
 		h[admit.StageParked], c.Resumed,
 		s.pending.length(), h[admit.StageProxy], h[admit.StageFirstByte], h[admit.StageHead], h[admit.StageClosing],
 		s.oldestWait(), c.meanFirstByte(), c.Shed[tooLong], c.Shed[tooMany], c.Gone,
 		c.Refused[limit.ByConnections], c.Refused[limit.ByRate],
 		c.Expired[admit.StageProxy], c.Expired[admit.StageFirstByte], c.Expired[admit.StageHead], c.Expired[admit.StageParked],
-		c.Malformed, c.Probes, s.backlog())
+		c.Malformed, c.Probes, s.backlog(), received, answered, dropped)
 }
 
 // oldestWait is for how many seconds the oldest on the queue has waited.

@@ -35,7 +35,7 @@ func (o *operator) takeover(m *control.Message) {
 		o.refuse("NOTOWNER", fmt.Sprintf("only user %d may take over", unix.Geteuid()))
 	case p.successor != nil:
 		o.refuse("BUSY", fmt.Sprintf("process %d takes over already", p.successor.pid))
-	case p.service.state != serving || len(p.service.listeners) == 0:
+	case p.service.state != serving || !p.service.listens():
 		o.refuse("STOPPING", "the running server stops already")
 	default:
 		o.giveListeners(m)

@@ -24,6 +24,9 @@ type system struct {
 	// queued tells how many messages, but for nudges, a queue's receive end has.
 	queued func(fd int) int
 
+	// queuedBytes tells how long they are, nudges too.
+	queuedBytes func(fd int) int
+
 	// room tells whether a descriptor is free, by copying one for a moment.
 	room func(fd int) unix.Errno
 
@@ -64,7 +67,7 @@ func newSystem(poll int) (system, error) {
 	}
 	c.base = uint64(now.Nano())
 	return system{
-		accept: c.accept, send: queue.NewSender().Send, queued: c.queued, room: room, hush: hush, close: rawClose,
+		accept: c.accept, send: queue.NewSender().Send, queued: c.queued, queuedBytes: c.queuedBytes, room: room, hush: hush, close: rawClose,
 		interest: c.interest, wait: c.wait,
 		now: func() uint64 { return c.base + uint64(time.Since(c.started)) },
 	}, nil
@@ -114,12 +117,16 @@ func fromNetwork(number uint16) uint16 {
 }
 
 func (c *calls) queued(fd int) int {
+	return queue.Count(c.queuedBytes(fd))
+}
+
+func (c *calls) queuedBytes(fd int) int {
 	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCINQ,
 		uintptr(unsafe.Pointer(&c.bytes)))
 	if errno != 0 {
 		return 0
 	}
-	return queue.Count(int(c.bytes))
+	return int(c.bytes)
 }
 
 func room(fd int) unix.Errno {

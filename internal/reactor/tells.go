@@ -134,6 +134,7 @@ func (p *pool) appendStates(j jsonText, workers []standing.Worker) (_ jsonText, 
 // appendCounts appends what the service has counted, and what waits now.
 func (s *service) appendCounts(j jsonText) jsonText {
 	c, h := &s.counts, &s.holding
+	received, answered, dropped := s.datagrams()
 	return j.count("accepted", c.Accepted).
 		count("handedOver", c.HandedOver).
 		count("resumed", c.Resumed).
@@ -165,7 +166,11 @@ func (s *service) appendCounts(j jsonText) jsonText {
 		count("parked", c.Expired[admit.StageParked]).close('}').
 		count("malformed", c.Malformed).
 		count("probes", c.Probes).
-		number("backlog", s.backlog())
+		number("backlog", s.backlog()).
+		name("datagrams").open('{').
+		count("received", received).
+		count("answered", answered).
+		count("dropped", dropped).close('}')
 }
 
 // queuedNow is how many connections wait for a worker, of all generations.

@@ -17,6 +17,9 @@ import (
 // defaultBacklog is cut by the system to what it allows.
 const defaultBacklog = 4096
 
+// mostRcvBuf is what the system can double.
+const mostRcvBuf = math.MaxInt32 / 2
+
 // What a line of "serve" is there for.
 const (
 	useQueue    = "queue" // A listener of the queue's.
@@ -63,10 +66,16 @@ func readWanted(text string) ([]wanted, error) {
 		if w.use == useControl {
 			w.Mode, w.Packets = controlMode, true
 		}
+		if w.Datagrams && (w.use != useQueue || w.Path != "") {
+			return nil, errDatagrams
+		}
 		all = append(all, w)
 	}
 	return all, nil
 }
+
+// errDatagrams answers what needs connections.
+var errDatagrams = errors.New("type udp is for listeners with a port alone: health and control need connections")
 
 // errField answers what the commands wouldn't send.
 var errField = errors.New("not a value of it")
@@ -79,6 +88,8 @@ var readers = map[string]func(*wanted, string) error{
 	"addresses":   (*wanted).readAddresses,
 	"port":        func(w *wanted, v string) error { return readNumber(&w.Port, v, 10, 0, math.MaxInt32) },
 	"backlog":     (*wanted).readBacklog,
+	"type":        (*wanted).readType,
+	"rcvbuf":      func(w *wanted, v string) error { return readNumber(&w.RcvBuf, v, 10, 0, mostRcvBuf) },
 	"reuseport":   func(w *wanted, v string) error { return readSwitch(&w.ReusePort, v) },
 	"each":        func(w *wanted, v string) error { return readSwitch(&w.Each, v) },
 	"defer":       func(w *wanted, v string) error { return readSwitch(&w.Defer, v) },
@@ -111,6 +122,15 @@ func (w *wanted) readUse(value string) error {
 	w.use = value
 	switch value {
 	case useQueue, useControl, useHealth, useTakeover:
+		return nil
+	}
+	return errField
+}
+
+func (w *wanted) readType(value string) error {
+	w.Datagrams = value == "udp"
+	switch value {
+	case "tcp", "udp":
 		return nil
 	}
 	return errField
