@@ -282,7 +282,7 @@ func TestConnectionReachesTheQueue(t *testing.T) {
 
 func TestMessagesSayByWhichListener(t *testing.T) {
 	s := begin(t).serveAll(asks("one:", 0, 8, "127.0.0.1") + asks("", 0, 8, "127.0.0.2,127.0.0.3"))
-	want := fmt.Sprintf("one:%d %d {127.0.0.1}\n%d %d {127.0.0.2,127.0.0.3}\n",
+	want := fmt.Sprintf("one:%d %d {127.0.0.1} 0\n%d %d {127.0.0.2,127.0.0.3} 0\n",
 		s.ports[0], s.ports[0], s.ports[1], s.ports[1])
 	if s.listeners != want {
 		t.Errorf("got %q, want %q", s.listeners, want)

@@ -130,7 +130,7 @@ func TestStatusNames(t *testing.T) {
 	got := slices.Sorted(maps.Keys(p.status(t)))
 	want := strings.Fields("version pid name listeners healthListener control health state generation wanted" +
 		" minworkers maxworkers workers accepted handedOver resumed served lost waits retries pauses parked holding" +
-		" queued oldest firstByte shed gone refused expired malformed probes backlog" +
+		" queued oldest firstByte shed gone refused expired malformed probes backlog datagrams" +
 		" forked ended died killed reloads failed")
 	slices.Sort(want)
 	if !slices.Equal(got, want) {

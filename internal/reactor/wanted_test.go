@@ -45,11 +45,30 @@ func TestReadWanted(t *testing.T) {
 	}
 }
 
+func TestReadWantedDatagrams(t *testing.T) {
+	all, err := readWanted("type=udp\tname=udp:127.0.0.1:\taddresses=127.0.0.1\tport=0\trcvbuf=100000\n" +
+		"type=udp\tname=fd:a\tfds=1\n" + "type=tcp\tname=\tport=80\trcvbuf=0\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := all[0]; !w.Datagrams || w.RcvBuf != 100000 || w.nameOf(53) != "udp:127.0.0.1:53" {
+		t.Errorf("%+v", w)
+	}
+	if w := all[1]; !w.Datagrams || w.RcvBuf != 0 || w.nameOf(53) != "fd:a" {
+		t.Errorf("%+v", w)
+	}
+	if w := all[2]; w.Datagrams || w.nameOf(80) != "80" {
+		t.Errorf("%+v", w)
+	}
+}
+
 func TestReadWantedRejects(t *testing.T) {
 	for _, field := range []string{
 		"use=", "use=other", "mode=8", "mode=1000", "mode=-1", "uid=x", "uid=-2", "gid=4294967295",
 		"fds=-1", "fds=65", "nodelay=2", "keepalive=1,2", "keepalive=0,1,1", "keepalive=1,1,32768",
 		"usertimeout=-1", "time=", "nothing=1", "port=",
+		"type=", "type=sctp", "rcvbuf=-1", "rcvbuf=1073741824", "rcvbuf=x", "type=udp\tpath=/run/a",
+		"use=health\ttype=udp", "type=udp\tuse=control", "use=takeover\ttype=udp",
 	} {
 		if all, err := readWanted(field + "\n"); err == nil {
 			t.Errorf("%s: %+v", field, all)
@@ -71,7 +90,7 @@ func TestUnixListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer descriptor.Close(workers)
-	if got, want := string(s.describe()), "unix:"+strings.ReplaceAll(path, " ", `\ `)+" 0 {}\n"; len(got) < len(want) || got[:len(want)] != want {
+	if got, want := string(s.describe()), "unix:"+strings.ReplaceAll(path, " ", `\ `)+" 0 {} 0\n"; len(got) < len(want) || got[:len(want)] != want {
 		t.Errorf("%q instead of %q", got, want)
 	}
 	s.begin()
