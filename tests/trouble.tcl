@@ -9,8 +9,8 @@
 source [file join [file dirname [info script]] support.tcl]
 
 namespace eval ::trouble {
-    namespace export serve load startLoad endLoad verdict inject follow calmDown
-    namespace export starve feed ticks field errors settle clean stateOf
+    namespace export serve load startLoad endLoad verdict inject hinder follow
+    namespace export calmDown starve feed ticks field errors settle clean stateOf
     namespace export signals asleep signalAll awaitEnd tables acceptThread
 
     variable program [file join $env(SOCKETSERVER_BUILD) load]
@@ -207,15 +207,20 @@ proc ::trouble::verdict {counts} {
     return $counts
 }
 
-# ::trouble::inject, ::trouble::follow, ::trouble::calmDown --
+# ::trouble::inject, ::trouble::hinder, ::trouble::follow, ::trouble::calmDown --
 #
-#	Makes a system call of a process fail, as strace's "when" says; follows
-#	one of its first thread; ends that and returns how often it failed or
-#	was made.
+#	Makes a system call of a process fail, as strace's "when" says; or wait
+#	before it begins; follows one of its first thread; ends that and returns
+#	how often it failed or was made.
 
 proc ::trouble::inject {pid call errno when} {
     Trace $pid {\(INJECTED\)} -f -e trace=$call \
 	-e inject=$call:error=$errno:when=$when
+}
+
+proc ::trouble::hinder {pid call microseconds} {
+    Trace $pid "$call\\(" -f -e trace=$call \
+	-e inject=$call:delay_enter=$microseconds
 }
 
 proc ::trouble::follow {pid call} {
