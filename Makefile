@@ -46,6 +46,7 @@ tclenv = TCLLIBPATH="{$(abspath $(BUILD))} $$TCLLIBPATH" \
 manpages = doc/socketserver.n doc/socketserver_pool.n
 programpages = doc/socketserverctl.1
 examples = $(sort $(wildcard examples/*.tcl))
+ways = $(sort $(wildcard examples/ways/*))
 units = $(sort $(wildcard examples/systemd/*))
 tclfiles := $(sort $(notdir $(wildcard library/*.tcl)))
 sources := $(sort $(filter-out %_test.go,$(wildcard \
@@ -153,7 +154,7 @@ bench: build ## the benchmarks; BENCH=name for one
 	fi
 
 install: build ## PREFIX= for another place than Tcl's own, DESTDIR= to stage
-	$(INSTALL) -d '$(pkgdir)' '$(manndir)' '$(man1dir)' '$(exampledir)/systemd' \
+	$(INSTALL) -d '$(pkgdir)' '$(manndir)' '$(man1dir)' '$(exampledir)/systemd' '$(exampledir)/ways' \
 	    '$(DESTDIR)$(bindir)' '$(bashdir)' '$(zshdir)' '$(fishdir)'
 	$(INSTALL) -m 755 '$(BUILD)/libsocketserver.so' '$(pkgdir)'
 	$(INSTALL) -m 644 $(addprefix '$(BUILD)'/,pkgIndex.tcl $(tclfiles)) '$(pkgdir)'
@@ -165,6 +166,7 @@ install: build ## PREFIX= for another place than Tcl's own, DESTDIR= to stage
 	$(INSTALL) -m 644 $(programpages) '$(man1dir)'
 	$(INSTALL) -m 644 $(examples) '$(exampledir)'
 	$(INSTALL) -m 644 $(units) '$(exampledir)/systemd'
+	$(INSTALL) -m 644 $(ways) '$(exampledir)/ways'
 
 uninstall: ## what install put there
 	rm -rf '$(pkgdir)' '$(exampledir)'
