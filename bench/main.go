@@ -50,12 +50,13 @@ func readOptions() options {
 	flag.StringVar(&o.env.Tclsh, "tclsh", "tclsh", "the Tcl `shell`")
 	flag.StringVar(&o.env.Package, "package", "../build", "the `folder` of the extension's pkgIndex.tcl")
 	flag.StringVar(&o.env.Contestants, "contestants", "contestants", "the `folder` of the contestants")
+	flag.StringVar(&o.env.Ways, "ways", "../examples/ways", "the `folder` of the servers of the scenario ways")
 	flag.StringVar(&o.env.Build, "build", "build", "the `folder` of what was compiled of them")
 	flag.StringVar(&o.results, "results", "results", "the `folder` for results")
 	flag.StringVar(&o.doc, "doc", "../doc", "the `folder` for performance.md and its plots")
 	flag.IntVar(&o.rounds, "rounds", 0, "how many `rounds` instead of what each scenario has")
 	flag.DurationVar(&o.window, "window", 0, "how long a `time` to load instead of what each scenario has")
-	flag.DurationVar(&o.limit, "limit", 45*time.Minute, "give up after this `time`")
+	flag.DurationVar(&o.limit, "limit", time.Hour, "give up after this `time`")
 	flag.BoolVar(&o.reportOnly, "report", false, "measure nothing, write the report of the last whole run again")
 	flag.Usage = usage
 	flag.Parse()
@@ -90,7 +91,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	if err := absolute(&o.env.Package, &o.env.Contestants, &o.env.Build); err != nil {
+	if err := absolute(&o.env.Package, &o.env.Contestants, &o.env.Ways, &o.env.Build); err != nil {
 		return err
 	}
 	if err := server.Adopt(); err != nil {

@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,7 +59,7 @@ func hostile(ctx context.Context, r run) (criterion.Row, error) {
 	if err := asks("tcp4", s.tcp()); err != nil {
 		return got, err
 	}
-	before := descriptors(srv)
+	before := server.Descriptors(srv.Pid())
 	if _, err := r.attackers(ctx, s.control(), r.messages/10); err != nil {
 		return got, err
 	}
@@ -89,40 +87,15 @@ func mega(kilobytes int) float64 {
 	return float64(kilobytes) / 1024
 }
 
-// descriptors counts what a server has open: its own, and those of the thread that
-// accepts, which has a table to itself.
-func descriptors(srv *server.Server) int {
-	folder := fmt.Sprintf("/proc/%d", srv.Pid())
-	own := opened(folder)
-	tasks, _ := filepath.Glob(folder + "/task/*")
-	for _, task := range tasks {
-		if other := opened(task); !slices.Equal(other, own) {
-			return len(own) + len(other)
-		}
-	}
-	return len(own)
-}
-
-// opened lists what a process or thread has open.
-func opened(folder string) []string {
-	var targets []string
-	links, _ := filepath.Glob(folder + "/fd/*")
-	for _, link := range links {
-		target, _ := os.Readlink(link)
-		targets = append(targets, filepath.Base(link)+" "+target)
-	}
-	return targets
-}
-
 // settled waits until a server has no more open than before, but not for ever.
 func settled(srv *server.Server, before int) int {
 	for range 200 {
-		if descriptors(srv) <= before {
+		if server.Descriptors(srv.Pid()) <= before {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return descriptors(srv)
+	return server.Descriptors(srv.Pid())
 }
 
 // silence connects operators that say nothing; those that are let go stay so.

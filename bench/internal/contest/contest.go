@@ -24,6 +24,7 @@ type Env struct {
 	Tclsh       string // the Tcl shell
 	Package     string // the folder of the extension's pkgIndex.tcl
 	Contestants string // the folder of the contestants' sources
+	Ways        string // the folder of the servers in the scenario ways
 	Build       string // the folder of what was compiled of them
 }
 

@@ -126,6 +126,7 @@ var fieldsByName = map[string]struct {
 	"pss":        {result.PSS, megabytes},
 	"idle pss":   {result.IdlePSS, megabytes},
 	"seconds":    {result.Seconds, func(s float64) string { return fmt.Sprintf("%.1f", s) }},
+	"slow":       {result.SlowSeconds, func(s float64) string { return fmt.Sprintf("%.1f", s) }},
 	"client cpu": {result.ClientCPU, significant},
 	"kernel":     {result.Part(server.WorkKernel), significant},
 	"Tcl":        {result.Part(server.WorkTcl), significant},

@@ -257,6 +257,9 @@ func writePlots(dir string, sets Sets) error {
 	if err := plotThroughput(dir, sets[scenario.Throughput]); err != nil {
 		return err
 	}
+	if err := plotWays(dir, sets[scenario.Ways]); err != nil {
+		return err
+	}
 	for _, workers := range []int{2, 64} {
 		if err := plotLatency(dir, sets[scenario.OpenLoop], workers); err != nil {
 			return err

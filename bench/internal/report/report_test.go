@@ -121,7 +121,7 @@ func TestWrite(t *testing.T) {
 	if err := Write(dir, sets); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"performance.md", "plots/throughput.svg", "plots/latency-2.svg"} {
+	for _, name := range []string{"performance.md", "plots/throughput.svg", "plots/latency-2.svg", "plots/ways.svg"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

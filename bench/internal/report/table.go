@@ -41,6 +41,9 @@ var (
 	idlePSSColumn  = column{"idle PSS MB", func(r result.Row) string { return megabytes(r.Median(result.IdlePSS)) }}
 	pssColumn      = column{"PSS MB", func(r result.Row) string { return megabytes(r.Median(result.PSS)) }}
 	secondsColumn  = column{"seconds", func(r result.Row) string { return fmt.Sprintf("%.2f", r.Median(result.Seconds)) }}
+	lengthyColumn  = column{"lengthy action, s", func(r result.Row) string { return twoDigits(r.Median(result.Seconds)) }}
+	slowColumn     = column{"slow connection, s", func(r result.Row) string { return twoDigits(r.Median(result.SlowSeconds)) }}
+	slowWaitColumn = column{"longest wait of a slow one, s", func(r result.Row) string { return slowWait(r) }}
 	millisColumn   = column{"ms", func(r result.Row) string { return significant(r.Median(result.Seconds) * 1000) }}
 	failedColumn   = column{"failed", func(r result.Row) string { return failures(r) }}
 	startedColumn  = column{"connections", func(r result.Row) string { return thousands(float64(r.Started())) }}
@@ -66,6 +69,8 @@ func columns(name string) []column {
 		return []column{workersColumn, secondsColumn, failedColumn}
 	case scenario.Slow:
 		return []column{workersColumn, noteColumn, secondsColumn, failedColumn}
+	case scenario.Ways:
+		return []column{workersColumn, lengthyColumn, slowColumn, slowWaitColumn, failedColumn}
 	case scenario.Forks:
 		return []column{workersColumn, startedColumn, failedColumn, rateColumn, p50Column, p99Column, p999Column}
 	case scenario.Profile:
@@ -126,8 +131,11 @@ func cells(set result.Set, cols []column) [][]string {
 
 // firstColumn names what a scenario's rows are.
 func firstColumn(name string) string {
-	if name == scenario.Require {
+	switch name {
+	case scenario.Require:
 		return "package"
+	case scenario.Ways:
+		return "way to serve"
 	}
 	return "contestant"
 }
@@ -169,6 +177,22 @@ func failures(row result.Row) string {
 	}
 	sort.Strings(parts)
 	return strings.Join(parts, ", ")
+}
+
+// slowWait is a dash where nobody can be slow; elsewhere nobody may have waited.
+func slowWait(r result.Row) string {
+	if r.Median(result.SlowSeconds) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", r.Median(result.SlowWait))
+}
+
+// twoDigits writes seconds, and those that were not measured as a dash.
+func twoDigits(s float64) string {
+	if s == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", s)
 }
 
 func countOrDash(n int) string {

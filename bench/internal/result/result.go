@@ -31,10 +31,12 @@ type Measure struct {
 	P50         float64                 `json:"p50ms,omitempty"`
 	P99         float64                 `json:"p99ms,omitempty"`
 	P999        float64                 `json:"p999ms,omitempty"`
-	Quantiles   []float64               `json:"quantilesMs,omitempty"` // at Points
-	IdlePSS     float64                 `json:"idlePssKiB,omitempty"`  // per worker, before the first connection
-	PSS         float64                 `json:"pssKiB,omitempty"`      // per worker, after the load
-	Seconds     float64                 `json:"seconds,omitempty"`     // until the last connection was over
+	Quantiles   []float64               `json:"quantilesMs,omitempty"`     // at Points
+	IdlePSS     float64                 `json:"idlePssKiB,omitempty"`      // per worker, before the first connection
+	PSS         float64                 `json:"pssKiB,omitempty"`          // per worker, after the load
+	Seconds     float64                 `json:"seconds,omitempty"`         // until the last connection was over
+	SlowSeconds float64                 `json:"slowSeconds,omitempty"`     // the same where clients are slow
+	SlowWait    float64                 `json:"slowWaitSeconds,omitempty"` // at most, from such a one's last byte
 	ClientCPU   float64                 `json:"clientCpuMicrosPerConn,omitempty"`
 	ClientShare float64                 `json:"clientCpuShare,omitempty"` // of the CPUs it has threads for
 	Started     int                     `json:"started,omitempty"`
@@ -65,19 +67,21 @@ type Field func(Measure) float64
 
 // The fields that tables and goals speak of.
 var (
-	ConnPerSec Field = func(m Measure) float64 { return m.ConnPerSec }
-	CPUMicros  Field = func(m Measure) float64 { return m.CPUMicros }
-	PerCPUSec  Field = func(m Measure) float64 { return 1e6 / m.CPUMicros }
-	FirstCPU   Field = func(m Measure) float64 { return m.FirstCPU }
-	OthersCPU  Field = func(m Measure) float64 { return m.CPUMicros - m.FirstCPU }
-	Switches   Field = func(m Measure) float64 { return m.Switches }
-	P50        Field = func(m Measure) float64 { return m.P50 }
-	P99        Field = func(m Measure) float64 { return m.P99 }
-	P999       Field = func(m Measure) float64 { return m.P999 }
-	IdlePSS    Field = func(m Measure) float64 { return m.IdlePSS }
-	PSS        Field = func(m Measure) float64 { return m.PSS }
-	Seconds    Field = func(m Measure) float64 { return m.Seconds }
-	ClientCPU  Field = func(m Measure) float64 { return m.ClientCPU }
+	ConnPerSec  Field = func(m Measure) float64 { return m.ConnPerSec }
+	CPUMicros   Field = func(m Measure) float64 { return m.CPUMicros }
+	PerCPUSec   Field = func(m Measure) float64 { return 1e6 / m.CPUMicros }
+	FirstCPU    Field = func(m Measure) float64 { return m.FirstCPU }
+	OthersCPU   Field = func(m Measure) float64 { return m.CPUMicros - m.FirstCPU }
+	Switches    Field = func(m Measure) float64 { return m.Switches }
+	P50         Field = func(m Measure) float64 { return m.P50 }
+	P99         Field = func(m Measure) float64 { return m.P99 }
+	P999        Field = func(m Measure) float64 { return m.P999 }
+	IdlePSS     Field = func(m Measure) float64 { return m.IdlePSS }
+	PSS         Field = func(m Measure) float64 { return m.PSS }
+	Seconds     Field = func(m Measure) float64 { return m.Seconds }
+	SlowSeconds Field = func(m Measure) float64 { return m.SlowSeconds }
+	SlowWait    Field = func(m Measure) float64 { return m.SlowWait }
+	ClientCPU   Field = func(m Measure) float64 { return m.ClientCPU }
 )
 
 // Part is the field of what a part of the server costs per connection.

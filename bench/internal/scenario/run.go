@@ -65,10 +65,14 @@ func (r *Runner) Run(ctx context.Context, s Scenario) (result.Set, error) {
 
 // measure takes one measurement.
 func (r *Runner) measure(ctx context.Context, s Scenario, c Case) (result.Measure, error) {
-	if s.Name == Require {
+	switch s.Name {
+	case Require:
 		return r.require(ctx, c.Contestant)
+	case Ways:
+		return r.way(ctx, s, c)
+	default:
+		return r.Trial(ctx, s, c)
 	}
-	return r.Trial(ctx, s, c)
 }
 
 // tell says what a measurement gave.
@@ -93,6 +97,8 @@ func (r *Runner) tell(s Scenario, round int, c Case, m result.Measure, err error
 		gave = "could not run: " + err.Error()
 	case m.ConnPerSec > 0:
 		gave = fmt.Sprintf("%.0f %s/s, p99 %.2f ms", m.ConnPerSec, unit, m.P99)
+	case m.SlowSeconds > 0:
+		gave = fmt.Sprintf("%.4g s, slow %.4g s", m.Seconds, m.SlowSeconds)
 	default:
 		gave = fmt.Sprintf("%.4g s", m.Seconds)
 	}

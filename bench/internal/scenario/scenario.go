@@ -23,6 +23,7 @@ const (
 	Memory     = "memory"
 	Profile    = "profile"
 	Require    = "require"
+	Ways       = "ways"
 )
 
 // Case is one contestant in one setting.
@@ -134,6 +135,10 @@ var All = []Scenario{
 		Name: Memory, Title: "Memory per worker", Rounds: 3, Window: 300 * time.Millisecond,
 		Warm: true, Cases: memory(),
 		Plan: ClosedLoop,
+	},
+	{
+		Name: Ways, Title: "All ways to serve: 20 clients whose requests take 5 s, and 20 slow ones", Rounds: 1,
+		Window: 5 * time.Second, Cases: ways(),
 	},
 	{
 		Name: Require, Title: "Time of package require", Rounds: 21,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -147,6 +148,43 @@ func switches(path string) int {
 		return 0
 	}
 	return labelled(text, "voluntary_ctxt_switches:") + labelled(text, "nonvoluntary_ctxt_switches:")
+}
+
+// Waits returns how often the threads of a process have waited; 0 when it has ended.
+func Waits(pid int) int {
+	sum := 0
+	tasks, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/[0-9]*/status")
+	for _, path := range tasks {
+		if text, err := os.ReadFile(path); err == nil {
+			sum += labelled(text, "voluntary_ctxt_switches:")
+		}
+	}
+	return sum
+}
+
+// Descriptors counts what a process has open: its own, and those of a thread that
+// has a table to itself, as the one that accepts has. 0 when it has ended.
+func Descriptors(pid int) int {
+	folder := "/proc/" + strconv.Itoa(pid)
+	own := opened(folder)
+	tasks, _ := filepath.Glob(folder + "/task/*")
+	for _, task := range tasks {
+		if other := opened(task); !slices.Equal(other, own) {
+			return len(own) + len(other)
+		}
+	}
+	return len(own)
+}
+
+// opened lists what a process or thread has open.
+func opened(folder string) []string {
+	var targets []string
+	links, _ := filepath.Glob(folder + "/fd/*")
+	for _, link := range links {
+		target, _ := os.Readlink(link)
+		targets = append(targets, filepath.Base(link)+" "+target)
+	}
+	return targets
 }
 
 // PSS returns the proportional set size of a process, in KiB; 0 when it has

@@ -3,7 +3,7 @@
 //
 // A contestant runs in a session of its own; whatever it forks stays in it,
 // and that is how its processes are found. It prints the port it listens on,
-// "port N" or the number alone, when it is ready.
+// "port N", "listening on N" or the number alone, when it is ready.
 package server
 
 import (
@@ -99,7 +99,8 @@ func (s *Server) awaitPort(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("ended before it listened%s", s.Complaint())
 	}
-	port, err := strconv.Atoi(strings.TrimPrefix(strings.TrimSpace(line), "port "))
+	number := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "port "), "listening on ")
+	port, err := strconv.Atoi(number)
 	if err != nil {
 		return fmt.Errorf("printed %q instead of its port%s", line, s.Complaint())
 	}
