@@ -51,9 +51,14 @@ proc ::socketserver::log::Print {level message} {
     catch {
         chan puts -nonewline stderr [format "%s.%03d %d %s: %s\n" $time \
                 [expr {$now % 1000}] [pid] $level \
-                [string map {\n "\n    "} [regsub -all \
-                {[\u0000-\u0009\u000b-\u001f\u007f-\u009f]} $message { }]]]
+                [string map {\n "\n    "} [Plain $message]]]
     }
+}
+
+# Text without control characters, but for line ends.
+
+proc ::socketserver::log::Plain {text} {
+    regsub -all {[\u0000-\u0009\u000b-\u001f\u007f-\u009f]} $text { }
 }
 
 # A stack that begins with what we say of an error instead of with the error's

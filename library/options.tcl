@@ -12,6 +12,7 @@ namespace eval ::socketserver::options {
         -control      {{}     Path    fixed}
         -defer        {0      Any     fixed}
         -drain        {0      Seconds free}
+        -exec         {{}     Argv    fixed}
         -exitcmd      {{}     Any     free}
         -firstbyte    {0      Any     fixed}
         -firststart   {60     Seconds free}
@@ -156,6 +157,10 @@ proc ::socketserver::options::Agree {options} {
         Usage "-keep needs -loop accept: from an event loop a handler gives\
                 connections back with \"::socketserver::socket park\""
     }
+    if {${-exec} ne {} && (${-keep} || ${-loop} eq "event")} {
+        Usage "-exec needs -loop accept and no -keep: a program has a\
+                connection from its start to its end"
+    }
     if {${-group} ne {} && ${-user} eq {}} {
         Usage "-group needs -user"
     }
@@ -225,6 +230,15 @@ proc ::socketserver::options::Extras {options} {
 # A value of a kind, or an error. Where {} is the default it may be given.
 
 proc ::socketserver::options::CheckAny {name value} {
+    return $value
+}
+
+proc ::socketserver::options::CheckArgv {name value} {
+    if {![string is list $value]
+            || $value ne {} && [lindex $value 0] eq {}} {
+        Usage "bad value \"$value\" for $name: must be a list of a program\
+                and its arguments"
+    }
     return $value
 }
 

@@ -28,7 +28,7 @@ namespace eval ::socketserver::pool {
 }
 
 # ?option value ...? listener handlerProc ?listener handlerProc ...?: listens
-# and starts workers. The pool, a command.
+# and starts workers; with -exec listeners alone. The pool, a command.
 
 proc ::socketserver::pool::start {args} {
     variable counter
@@ -37,31 +37,53 @@ proc ::socketserver::pool::start {args} {
         lassign [Words "::socketserver::pool start" $args] pairs served
         set options [::socketserver::options::Read \
                 [::socketserver::options::Default] $pairs]
-        foreach {listener handler} $served {
-            CheckHandler $handler $options
+        if {[dict get $options -exec] ne {}} {
+            ::socketserver::program::Check [dict get $options -exec]
+        } else {
+            foreach {listener handler} $served {
+                CheckHandler $handler $options
+            }
         }
         if {[dict get $options -user] ne {}} {
             ::socketserver::Process account [dict get $options -user] \
                     [dict get $options -group]
         }
         lassign [Listen $served $options] listeners health
+        if {[dict get $options -exec] ne {}} {
+            ::socketserver::program::CheckListeners $listeners
+        }
         ::socketserver::Pool create ::socketserver::pool[incr counter] \
                 $listeners $health $options
     }
 }
 
 # The options, and the listeners with their handlers, among a command's words.
+# Where there is a program, it is the handler of all.
 
 proc ::socketserver::pool::Words {command words} {
     set last [expr {[llength $words] - 2}]
     for {set i 0} {$i < $last} {incr i 2} {
         if {![string match {-[a-z]*} [lindex $words $i]]} break
+        if {[lindex $words $i] in {-exe -exec}
+                && [lindex $words $i+1] ne {}} {
+            set program [lindex $words $i+1]
+            set last [expr {[llength $words] - 1}]
+        }
     }
     set served [lrange $words $i end]
+    if {[info exists program]} {
+        set expected "-exec {program ?arg ...?} ?option value ...?\
+                listener ?listener ...?"
+        set served [concat {*}[lmap listener $served {
+            list $listener $program
+        }]]
+    } else {
+        set expected "?option value ...? listener handlerProc\
+                ?listener handlerProc ...?"
+    }
     if {[llength $served] % 2 || [llength $served] == 0} {
-        ::socketserver::options::Usage "wrong # args: should be\
-                \"$command ?option value ...? listener handlerProc\
-                ?listener handlerProc ...?\""
+        ::socketserver::options::Usage \
+                "wrong # args: should be \"$command $expected\""
     }
     list [lrange $words 0 $i-1] $served
 }
@@ -250,6 +272,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # seen	lines for the next snapshot
     # afterwards	what to do when the step is over
     # standing	dict: phase generation wanted minworkers maxworkers
+    # errors		where programs write errors to, a descriptor; or {}
     # timer		calls Step again
     # counts	dict: forked ended died killed reloads failed attached, and of
     #		the workers that have ended: served, taken, waited ns
@@ -266,7 +289,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     variable options listeners port health service notify owner supervisor \
             board slots children reopening queues fed seen afterwards standing \
             timer counts accepted front samples whyNot lastError last over \
-            asked successor failure
+            asked successor failure errors
 
     constructor {givenListeners givenHealth givenOptions} {
         set listeners $givenListeners
@@ -287,6 +310,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         set timer {}
         set seen {}
         set afterwards {}
+        set errors {}
         set children {}
         set whyNot {}
         set samples {}
@@ -298,6 +322,9 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         }
         set slots [my Slots]
         set notify [my Notify]
+        if {[dict get $options -exec] ne {}} {
+            set errors [::socketserver::Process hear [my Callback Say]]
+        }
         set board [::socketserver::Board create \
                 [expr {$slots + $::socketserver::pool::spare}]]
         set supervisor [::socketserver::Supervise new [my Config]]
@@ -489,6 +516,14 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 
     method Heard {message} {
         my Tell warning $message
+    }
+
+    # Programs have said something on stderr.
+
+    method Say {lines} {
+        foreach line $lines {
+            my Tell warning [::socketserver::log::Plain $line]
+        }
     }
 
     # Says something as the options want it, when the step is over.

@@ -142,7 +142,7 @@
                     handlers [lmap listener $listeners {
                         dict get $listener handler
                     }] port $port listener [my Name] \
-                    queue $queue board $board slot $slot \
+                    queue $queue board $board slot $slot errors $errors \
                     generation $generation]]
         } pid problem]} {
             my Tell error "no worker: $pid" $problem
@@ -409,6 +409,10 @@
 
     method Release {} {
         ::socketserver::Timer cancel $timer
+        if {$errors ne {}} {
+            my Say [::socketserver::Process unhear $errors]
+            set errors {}
+        }
         foreach {what how} {
             service {::socketserver::Queue done}
             board {::socketserver::Board destroy}

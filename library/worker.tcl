@@ -32,6 +32,8 @@ namespace eval ::socketserver::worker {
 #	port listener queue	where connections come from: the first listener's
 #				port, if it has one, and name
 #	board slot generation	where to show what it does
+#	errors			where programs write errors to, a descriptor; {}
+#				without -exec
 
 proc ::socketserver::worker::Run {given} {
     variable options [dict get $given options]
@@ -175,7 +177,7 @@ proc ::socketserver::worker::Prepare {} {
         }
         Script -initcmd
         set handlers [lmap handler $handlers {
-            list $handler [Words $handler]
+            Callable $handler
         }]
     } on error {message problem} {
         Tell error "worker [pid] can't begin: $message" $problem
@@ -184,6 +186,20 @@ proc ::socketserver::worker::Prepare {} {
     }
     Show idle
     return 1
+}
+
+# A handler as it is called, and how many words it takes. A program is called by
+# a command of ours.
+
+proc ::socketserver::worker::Callable {handler} {
+    variable options
+    variable settings
+
+    if {[dict get $options -exec] ne {}} {
+        return [list [list ::socketserver::program::Serve $handler \
+                [dict get $settings errors]] 3]
+    }
+    list $handler [Words $handler]
 }
 
 # Has the supervisor see what this worker is at.

@@ -47,6 +47,8 @@ extern const SsSubcommand ssBoardSubcommands[];
  *						writes to it, after its channel
  *						was closed perhaps.  Whether it
  *						was there.
+ *	exec channel argv fd			A program has it, and writes
+ *						errors there; until its end.
  *	lingering -> n				How many Tcl writes to in the
  *						background.
  *	listener channel -> n			By which it came.
@@ -59,6 +61,9 @@ extern const SsSubcommand ssConnectionSubcommands[];
  *	run argv -> pid				Another program, with standard
  *						channels and environment.
  *	watch pid cmdPrefix			Called with a dict at its end.
+ *	hear cmdPrefix -> fd			What children's programs write
+ *						there: called with lines.
+ *	unhear fd -> lines			The last ones.
  *	spawn cmdPrefix -> pid			Forks; the child does that.
  *	kill pid signal				Its group, if it leads one.
  *	title text -> text			What ps shows of this thread;

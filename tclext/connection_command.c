@@ -8,7 +8,10 @@
 #include "arguments.h"
 #include "connection.h"
 #include "keep.h"
+#include "program.h"
 #include "result.h"
+
+#include <limits.h>
 
 static int
 ClosingSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
@@ -25,6 +28,13 @@ CutSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsResultNumber(interp,
 	    SsConnectionCut(Tcl_GetString(words[0].objPtr)) == 0);
+}
+
+static int
+ExecSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsProgramServe(interp, Tcl_GetString(words[0].objPtr),
+	    words[1].objPtr, words[2].number);
 }
 
 static int
@@ -57,13 +67,16 @@ ListenerSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 }
 
 static const SsKind kinds[] = {
+    { "argv", 1, 0, SsPrefixKind },
     { "cmdPrefix", 1, 0, SsPrefixKind },
+    { "fd", 3, INT_MAX, NULL },
     { NULL, 0, 0, NULL }
 };
 
 const SsSubcommand ssConnectionSubcommands[] = {
     { "closing", ClosingSubcommand, "channel cmdPrefix", kinds },
     { "cut", CutSubcommand, "channel", kinds },
+    { "exec", ExecSubcommand, "channel argv fd", kinds },
     { "keep", KeepSubcommand, "channel", kinds },
     { "kept", KeptSubcommand, "", kinds },
     { "lingering", LingeringSubcommand, "", kinds },

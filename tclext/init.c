@@ -13,6 +13,7 @@
 #include "fork.h"
 #include "leave.h"
 #include "limit.h"
+#include "lines.h"
 #include "notifier.h"
 #include "ports.h"
 #include "result.h"
@@ -71,6 +72,7 @@ InChild(void)
     SsNotifierForked();
     SsConnectionsForget();
     SsAttachedForget();
+    SsLinesForget();
     SsBoardForget();
     SsLeaveForget();
     SsStartForget();

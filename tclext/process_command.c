@@ -10,6 +10,7 @@
 #include "group.h"
 #include "identity.h"
 #include "limit.h"
+#include "lines.h"
 #include "process.h"
 #include "result.h"
 #include "run.h"
@@ -42,6 +43,18 @@ static int
 RunSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsRun(interp, words[0].objPtr);
+}
+
+static int
+HearSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsLinesOpen(interp, words[0].objPtr);
+}
+
+static int
+UnhearSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsLinesClose(interp, words[0].number);
 }
 
 static int
@@ -128,6 +141,7 @@ ArgvKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 static const SsKind kinds[] = {
     { "argv", 0, 0, ArgvKind },
     { "cmdPrefix", 1, 0, SsPrefixKind },
+    { "fd", 3, INT_MAX, NULL },
     { "limit", 1, INT_MAX, NULL },
     { "ms", 0, INT_MAX, NULL },
     { "pid", 1, INT_MAX, NULL },
@@ -138,6 +152,7 @@ static const SsKind kinds[] = {
 const SsSubcommand ssProcessSubcommands[] = {
     { "account", IdentitySubcommand, "user group", kinds },
     { "clock", ClockSubcommand, "", kinds },
+    { "hear", HearSubcommand, "cmdPrefix", kinds },
     { "identity", IdentitySubcommand, "user group", kinds },
     { "kill", KillSubcommand, "pid signal", kinds },
     { "limit", LimitSubcommand, "", kinds },
@@ -147,6 +162,7 @@ const SsSubcommand ssProcessSubcommands[] = {
     { "signal", SignalSubcommand, "pid signal", kinds },
     { "spawn", SsSpawn, "cmdPrefix", kinds },
     { "title", TitleSubcommand, "text", kinds },
+    { "unhear", UnhearSubcommand, "fd", kinds },
     { "watch", WatchSubcommand, "pid cmdPrefix", kinds },
     { NULL, NULL, NULL, NULL }
 };

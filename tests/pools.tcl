@@ -107,7 +107,8 @@ proc ::pools::serveWith {args} {
 	set port [lindex [chan configure $server -sockname] 2]
 	close $server
 	after 0 [list say $port]
-	::socketserver::serve {*}$poolOptions $port $handler
+	::socketserver::serve {*}$poolOptions $port \
+		{*}[expr {[dict exists $poolOptions -exec] ? "" : [list $handler]}]
 	say returned
 	exit 0
     }
