@@ -379,8 +379,8 @@ Known(const Offer *offerPtr)
 }
 
 /*
- * Makes the queue known; the port owns what children need, and copies of the UDP
- * sockets.
+ * Makes the queue known; the port owns what children need, and copies of the
+ * UDP sockets.
  */
 
 static SsPort *

@@ -118,8 +118,8 @@ AskSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 }
 
 /*
- * What waits counts as one where it is datagrams.  -1: the queue has ended; then
- * it is closed, and the port may be freed.
+ * Datagrams that wait count as one.  -1: the queue has ended; then it is
+ * closed, and the port may be freed.
  */
 static int
 QueueLengthLocked(SsPort *portPtr)

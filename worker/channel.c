@@ -1,5 +1,4 @@
 #include "channel.h"
-#include "datagram.h"
 #include "result.h"
 
 #include <errno.h>
@@ -147,16 +146,22 @@ NotStandard(Tcl_Channel channel)
     }
 }
 
+static const Tcl_ChannelType *_Atomic otherTypePtr = NULL;
+				/* Of those that are no streams. */
+
 /* Tcl's own names are "sock" and an address without leading zeros. */
-static void
-Open(SsChannel *channelPtr, const Tcl_ChannelType *typePtr,
-    SsDatagram *datagramPtr, int fd,
+void
+SsChannelOpenAs(SsChannel *channelPtr, const Tcl_ChannelType *typePtr,
+    struct SsDatagram *datagramPtr, int fd,
     int (*closedProc)(SsChannel *channelPtr))
 {
     static atomic_ullong last;
     char name[32];
 
     snprintf(name, sizeof(name), "sock0%llu", atomic_fetch_add(&last, 1) + 1);
+    if (typePtr != &streamType) {
+	otherTypePtr = typePtr;
+    }
     *channelPtr = (SsChannel) {
 	.fd = fd, .datagramPtr = datagramPtr, .closedProc = closedProc
     };
@@ -171,14 +176,7 @@ void
 SsChannelOpen(SsChannel *channelPtr, int fd,
     int (*closedProc)(SsChannel *channelPtr))
 {
-    Open(channelPtr, &streamType, NULL, fd, closedProc);
-}
-
-void
-SsDatagramOpen(SsChannel *channelPtr, SsDatagram *datagramPtr, int fd,
-    int (*closedProc)(SsChannel *channelPtr))
-{
-    Open(channelPtr, &ssDatagramType, datagramPtr, fd, closedProc);
+    SsChannelOpenAs(channelPtr, &streamType, NULL, fd, closedProc);
 }
 
 SsChannel *
@@ -188,6 +186,7 @@ SsChannelFind(Tcl_Interp *interp, const char *name)
     const Tcl_ChannelType *typePtr = (channel != NULL)
 	    ? Tcl_GetChannelType(channel) : NULL;
 
-    return (typePtr == &streamType || typePtr == &ssDatagramType)
+    return (typePtr != NULL
+	    && (typePtr == &streamType || typePtr == otherTypePtr))
 	    ? (SsChannel *) Tcl_GetChannelInstanceData(channel) : NULL;
 }

@@ -32,10 +32,14 @@ typedef struct SsChannel {
     int (*closedProc)(struct SsChannel *channelPtr);
 } SsChannel;
 
-/* Set all of it.  The channel is not registered yet. */
+/*
+ * Set all of it.  The channel is not registered yet.  SsChannelOpenAs makes one
+ * of another type, of which there is one in a process.
+ */
 void		SsChannelOpen(SsChannel *channelPtr, int fd,
 		    int (*closedProc)(SsChannel *channelPtr));
-void		SsDatagramOpen(SsChannel *channelPtr,
+void		SsChannelOpenAs(SsChannel *channelPtr,
+		    const Tcl_ChannelType *typePtr,
 		    struct SsDatagram *datagramPtr, int fd,
 		    int (*closedProc)(SsChannel *channelPtr));
 

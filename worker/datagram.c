@@ -513,7 +513,7 @@ GetOption(void *clientData, Tcl_Interp *interp, const char *option,
 	    : Tcl_BadChannelOption(interp, option, "peername sockname");
 }
 
-const Tcl_ChannelType ssDatagramType = {
+static const Tcl_ChannelType type = {
     .typeName = "udp",
     .version = TCL_CHANNEL_VERSION_5,
     .closeProc = Close,
@@ -531,4 +531,11 @@ SsDatagramInherit(SsChannel *channelPtr)
 {
     channelPtr->datagramPtr->inherited
 	    = Tcl_OutputBuffered(channelPtr->channel);
+}
+
+void
+SsDatagramOpen(SsChannel *channelPtr, SsDatagram *datagramPtr, int fd,
+    int (*closedProc)(SsChannel *channelPtr))
+{
+    SsChannelOpenAs(channelPtr, &type, datagramPtr, fd, closedProc);
 }

@@ -27,8 +27,10 @@ typedef struct SsDatagram SsDatagram;
  */
 SsReceiveStatus	SsDatagramReceive(int socketFd, SsArrival *arrivalPtr);
 
-/* For SsDatagramOpen, which makes the channel. */
-extern const Tcl_ChannelType ssDatagramType;
+/* As SsChannelOpen. */
+void		SsDatagramOpen(SsChannel *channelPtr,
+		    SsDatagram *datagramPtr, int fd,
+		    int (*closedProc)(SsChannel *channelPtr));
 
 /*
  * In a forked child, safe between fork and exec, for a channel of the thread

@@ -46,9 +46,9 @@ void		SsWatchInit(SsWatch *watchPtr, SsWatchProc *readyProc,
 void		SsWatchClose(SsWatch *watchPtr);
 
 /*
- * Waits for the queue and its UDP sockets from now until the watch fires, or another call says
- * otherwise; with last, behind whoever waits already.  What goes wrong fires it
- * with an error.
+ * Waits for the queue and its UDP sockets (NULL: none) from now until the watch
+ * fires, or another call says otherwise; with last, behind whoever waits
+ * already.  What goes wrong fires it with an error.
  */
 void		SsWatchWant(SsWatch *watchPtr, int queueFd,
 		    SsSockets *socketsPtr, int last);

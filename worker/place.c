@@ -36,7 +36,7 @@ RemoveLocked(SsPlace *placePtr)
     placePtr->socketsPtr = NULL;
 }
 
-/* Another watch of this thread may have put it there.  Returns 0 or an errno. */
+/* Another watch of this thread may have put it there.  0 or an errno. */
 static int
 Add(int pollFd, int fd, uint32_t events, int queueFd)
 {

@@ -280,6 +280,10 @@ SsProgramServe(Tcl_Interp *interp, const char *channel, Tcl_Obj *wordsPtr,
 	return SsErrorOurs(interp, "USAGE", "channel \"%.100s\" is no open"
 		" connection of this process", channel);
     }
+    if (connectionPtr->arrival.datagramPtr != NULL) {
+	return SsErrorOurs(interp, "USAGE", "channel \"%.100s\" is a datagram:"
+		" a program can't read that to its end", channel);
+    }
     if (Tcl_ListObjGetElements(interp, wordsPtr, &count, &words) != TCL_OK) {
 	return TCL_ERROR;
     }

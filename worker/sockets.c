@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What is shorter, or might become so, would end the process when it is read. */
+/* What is too short, or may become so, would end the process that reads. */
 static int
 MapTally(SsSockets *socketsPtr, int fd)
 {

@@ -1,7 +1,7 @@
 /*
  * The UDP sockets of a queue, which its workers share and take datagrams from
- * themselves.  A gate, an eventfd, keeps them from it until the queue is the one
- * that is fed: once it is readable it stays so.
+ * themselves.  A gate, an eventfd, keeps them from it until the queue is the
+ * one that is fed: once it is readable it stays so.
  */
 
 #ifndef SS_SOCKETS_H
@@ -45,8 +45,8 @@ typedef struct SsSockets {
 } SsSockets;
 
 /*
- * Copies the sockets, which have no descriptors of their own yet, and takes over
- * both descriptors; NULL with errno, when all is as it was.
+ * Copies the sockets and takes over both descriptors; NULL with errno, when all
+ * is as it was.
  */
 SsSockets *	SsSocketsMake(int gateFd, int tallyFd, int count,
 		    const SsSocket *all);
