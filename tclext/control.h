@@ -14,9 +14,12 @@
 
 #include <tcl.h>
 
-/* Queue, return, listening sockets: also of a health listener and the path. */
+/*
+ * Queue, return, gate, tally, the path's socket, and those of the listeners and a
+ * health listener.
+ */
 
-#define SS_CONTROL_FDS (3 + (SS_LISTENERS_MOST + 1) * SS_MAX_ADDRESSES)
+#define SS_CONTROL_FDS (5 + (SS_LISTENERS_MOST + 1) * SS_MAX_ADDRESSES)
 
 /*
  * A request.  internal/reactor/requests.go says what may be asked and what the

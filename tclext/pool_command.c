@@ -145,6 +145,31 @@ SsPoolCommanded(Tcl_Interp *interp, const char *name, const SsWord *words)
 	    Tcl_GetString(words[TEXT].objPtr)), NULL, 0);
 }
 
+/* Puts what UDP needs behind what there is; 0: an error, there is no room. */
+static int
+PutSocketsLocked(Tcl_Interp *interp, const SsPort *portPtr,
+    int fds[SS_PACKET_FDS], int count)
+{
+    const SsSockets *socketsPtr = portPtr->socketsPtr;
+    int i, most = SS_PACKET_FDS - count - 2;
+
+    if (socketsPtr == NULL) {
+	return count;
+    }
+    if (socketsPtr->count > most) {
+	SsErrorOurs(interp, "USAGE", "%s has %d UDP sockets: a process can"
+		" attach where there are %d at most, one for each address",
+		portPtr->called, socketsPtr->count, most);
+	return 0;
+    }
+    fds[count++] = socketsPtr->gateFd;
+    fds[count++] = socketsPtr->tallyFd;
+    for (i = 0; i < socketsPtr->count; i++) {
+	fds[count++] = socketsPtr->all[i].fd;
+    }
+    return count;
+}
+
 /*
  * The queue stays open until it is sent, whoever closes the port meanwhile.
  */
@@ -155,7 +180,7 @@ SsPoolAdmit(Tcl_Interp *interp, const char *name, const SsWord *words)
     Tcl_Obj *textPtr, *listenersPtr;
     SsPort *portPtr;
     SsPortUse use;
-    int fds[SS_PACKET_FDS] = { 0 }, count = 3, i, code;
+    int fds[SS_PACKET_FDS] = { 0 }, count, code;
 
     if (BoardDescriptor(interp, &words[BOARD], &fds[2]) != TCL_OK) {
 	return TCL_ERROR;
@@ -167,17 +192,14 @@ SsPoolAdmit(Tcl_Interp *interp, const char *name, const SsWord *words)
 	return SsErrorOurs(interp, "NOTSERVER", "%.100s is not served any"
 		" more", Tcl_GetString(words[PORT].objPtr));
     }
-    SsPortUseLocked(&use, portPtr);
     fds[0] = portPtr->queueFd;
     fds[1] = portPtr->returnFd;
-    if (portPtr->socketsPtr != NULL) {
-	fds[count++] = portPtr->socketsPtr->gateFd;
-	fds[count++] = portPtr->socketsPtr->tallyFd;
-	for (i = 0; i < portPtr->socketsPtr->count && count < SS_PACKET_FDS;
-		i++) {
-	    fds[count++] = portPtr->socketsPtr->all[i].fd;
-	}
+    count = PutSocketsLocked(interp, portPtr, fds, 3);
+    if (count == 0) {
+	SsForkUnlock();
+	return TCL_ERROR;
     }
+    SsPortUseLocked(&use, portPtr);
     listenersPtr = SsListenersWrite(portPtr);
     SsForkUnlock();
     textPtr = Tcl_ObjPrintf("\n%d %d\n%d\n%s", words[SLOT].number,

@@ -33,8 +33,9 @@ typedef struct SsService {
     int isClosing;		/* Nobody wants to hear of it any more. */
     int numFds;
     int fds[];			/* Copies of the listening sockets, for "ss"
-				 * and "lsof" to show; on the list of those
-				 * that a child closes. */
+				 * and "lsof" to show, but of UDP, which the
+				 * queue has; on the list of those that a child
+				 * closes. */
 } SsService;
 
 static int lastId = 0;
@@ -247,13 +248,17 @@ NoteListeners(Tcl_Interp *interp, SsListener *listeners, int count)
 
 enum { QUEUE, RETURN, GATE, TALLY, NUM_FDS };
 
-/* Notes a service and its queue, which take over the descriptors. */
+/*
+ * Notes a service and its queue, which take over the descriptors; of the UDP
+ * sockets the queue has its own.
+ */
 
 static void
-NoteServed(Tcl_Interp *interp, const SsServing *servingPtr,
+NoteServedLocked(Tcl_Interp *interp, const SsServing *servingPtr,
     const SsCall *callPtr, SsSockets *socketsPtr, int *numberPtr)
 {
-    int first = (socketsPtr != NULL) ? NUM_FDS : GATE;
+    int copied = (socketsPtr != NULL) ? socketsPtr->count : 0;
+    int first = (socketsPtr != NULL) ? NUM_FDS + copied : GATE;
     int numFds = callPtr->numFds - first;
     SsService *servicePtr = (SsService *) Tcl_Alloc(
 	    sizeof(SsService) + (unsigned) numFds * sizeof(int));
@@ -264,11 +269,12 @@ NoteServed(Tcl_Interp *interp, const SsServing *servingPtr,
     servicePtr->numFds = numFds;
     memcpy(servicePtr->fds, callPtr->fds + first,
 	    (size_t) numFds * sizeof(int));
-    SsForkLock();
+    while (copied > 0) {
+	CloseLocked(callPtr->fds[NUM_FDS + --copied]);
+    }
     *numberPtr = AddLocked(servicePtr, servingPtr->listeners,
 	    servingPtr->count, callPtr->fds[QUEUE], callPtr->fds[RETURN],
 	    socketsPtr)->number;
-    SsForkUnlock();
     Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
     Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
 }
@@ -323,25 +329,30 @@ Serve(Tcl_Interp *interp, SsServing *servingPtr, int *numberPtr)
 	.sendFds = servingPtr->fds, .numSendFds = servingPtr->numFds
     };
     SsSockets *socketsPtr;
+    int code;
 
     if (SsAsk(interp, &call) != TCL_OK) {
 	return TCL_ERROR;
     }
     NoteListeners(interp, servingPtr->listeners, servingPtr->count);
-    if (CopySockets(interp, servingPtr, &call, &socketsPtr) != TCL_OK) {
-	SsForkLock();
+    SsForkLock();		/* A child has all of it or nothing. */
+    code = CopySockets(interp, servingPtr, &call, &socketsPtr);
+    if (code == TCL_OK) {
+	NoteServedLocked(interp, servingPtr, &call, socketsPtr, numberPtr);
+    } else {
 	CloseAllLocked(&call);
-	SsForkUnlock();
+    }
+    SsForkUnlock();
+    if (code != TCL_OK) {
 	Undo(interp, &call);
 	return TCL_ERROR;
     }
-    NoteServed(interp, servingPtr, &call, socketsPtr, numberPtr);
     SsPassedTaken(servingPtr->fds, servingPtr->numFds);
     servingPtr->numFds = 0;
     return TCL_OK;
 }
 
-/* A copy of a listening socket is closed with its service, by nobody else. */
+/* A copy of a socket is closed with its service, or queue, by nobody else. */
 
 static int
 HasLocked(int fd)
@@ -356,6 +367,7 @@ HasLocked(int fd)
 	for (i = 0; servicePtr != NULL && i < servicePtr->numFds; i++) {
 	    has |= (servicePtr->fds[i] == fd);
 	}
+	has |= SsSocketsHas(portPtr->socketsPtr, fd);
     }
     return has;
 }

@@ -106,12 +106,14 @@ SsSocketsClose(SsSockets *socketsPtr)
     socketsPtr->tallyPtr = NULL;
 }
 
+/* One that somebody has shut down is readable, and has nothing. */
 static int
 IsReadable(int fd)
 {
-    struct pollfd look = { .fd = fd, .events = POLLIN };
+    struct pollfd look = { .fd = fd, .events = POLLIN | POLLRDHUP };
 
-    return poll(&look, 1, 0) == 1 && (look.revents & POLLIN);
+    return poll(&look, 1, 0) == 1
+	    && (look.revents & (POLLIN | POLLRDHUP)) == POLLIN;
 }
 
 int
@@ -184,6 +186,17 @@ SsSocketsLeft(SsSockets *socketsPtr)
 	}
     }
     return left;
+}
+
+int
+SsSocketsHas(const SsSockets *socketsPtr, int fd)
+{
+    int i, has = 0;
+
+    for (i = 0; socketsPtr != NULL && i < socketsPtr->count; i++) {
+	has |= (socketsPtr->all[i].fd == fd);
+    }
+    return has;
 }
 
 void

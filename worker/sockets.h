@@ -75,6 +75,9 @@ int		SsSocketsWaiting(SsSockets *socketsPtr);
  */
 int		SsSocketsLeft(SsSockets *socketsPtr);
 
+/* Whether a descriptor is one of its copies. */
+int		SsSocketsHas(const SsSockets *socketsPtr, int fd);
+
 /* Counts, for a listener. */
 void		SsSocketsCount(SsSockets *socketsPtr, int listener,
 		    int received, int answered);
