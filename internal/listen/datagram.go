@@ -50,11 +50,21 @@ func checkDatagrams(fd int) (unix.Sockaddr, error) {
 	return name, nil
 }
 
-// adoptDatagrams has sockets that were checked be as those that Listen opens.
+// adoptDatagrams has sockets that were checked be as those that Listen opens: what
+// waits for datagrams would be woken for ever by errors that nobody reads.
 func adoptDatagrams(options Options, fds []int, names []unix.Sockaddr) error {
 	for i, fd := range fds {
 		_, is6 := names[i].(*unix.SockaddrInet6)
 		if err := prepareDatagrams(options, fd, is6); err != nil {
+			return err
+		}
+		if err := (option{"IP_RECVERR", unix.IPPROTO_IP, unix.IP_RECVERR, 0}).set(fd); err != nil {
+			return err
+		}
+		if !is6 {
+			continue
+		}
+		if err := (option{"IPV6_RECVERR", unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 0}).set(fd); err != nil {
 			return err
 		}
 	}

@@ -168,6 +168,7 @@ func TestAdoptDatagrams(t *testing.T) {
 	dual := foreign(t, unix.AF_INET6, &unix.SockaddrInet6{})
 	for fd, hosts := range map[int][2]string{only: {"127.0.0.1", "127.0.0.1"}, dual: {"127.0.0.3", "::ffff:127.0.0.3"}} {
 		options := Options{Datagrams: true, RcvBuf: 5000}
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
 		o, err := Adopt(options, []int{fd})
 		if err != nil || !slices.Equal(o.Fds, []int{fd}) || !o.Shared || o.Port != portOf(t, fd) {
 			t.Fatalf("%+v, %v", o, err)
@@ -176,6 +177,9 @@ func TestAdoptDatagrams(t *testing.T) {
 		flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 		if onExec&unix.FD_CLOEXEC == 0 || flags&unix.O_NONBLOCK != 0 {
 			t.Errorf("%#x, %#x", onExec, flags)
+		}
+		if tells, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR); tells != 0 {
+			t.Errorf("errors are queued, %v", err)
 		}
 		if has, err := receiveBuffer(fd); has != 5000 {
 			t.Errorf("a buffer of %d, %v", has, err)

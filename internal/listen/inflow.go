@@ -32,12 +32,13 @@ func Drops(fd int) (uint64, error) {
 }
 
 // Waiting tells, without receiving, whether a datagram is there, maybe an empty one.
+// A socket that was shut down has none.
 func Waiting(fd int) bool {
-	looked := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	looked := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}
 	for {
 		n, err := unix.Poll(looked, 0)
 		if err != unix.EINTR {
-			return n > 0 && looked[0].Revents&unix.POLLIN != 0
+			return n > 0 && looked[0].Revents&(unix.POLLIN|unix.POLLRDHUP) == unix.POLLIN
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (s *service) hasDatagrams() bool {
 
 // await has the epoll tell of one datagram more.
 func (u *udp) await() unix.Errno {
-	const events = unix.EPOLLIN | unix.EPOLLONESHOT
+	const events = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT
 	r := u.service.reactor
 	if r.isWatched(u.fd) {
 		r.rewatch(u.fd, events)
@@ -47,8 +47,13 @@ func (u *udp) await() unix.Errno {
 	return r.watch(u.fd, u, events)
 }
 
-// ready: one has come, and a worker was woken for it.
-func (u *udp) ready(uint32) {
+// ready: one has come, and a worker was woken for it. Where somebody has shut the
+// socket down nothing comes any more, and its workers would be woken without end.
+func (u *udp) ready(events uint32) {
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 {
+		u.service.fail(unix.EINVAL)
+		return
+	}
 	u.nudges = 0
 	u.lookIn(nudgePause)
 }

@@ -120,6 +120,23 @@ func TestCloseKeepsWhatHasCome(t *testing.T) {
 	}
 }
 
+// Who has the socket can shut it down; then waiting for datagrams never ends.
+func TestSocketThatIsShutDownEndsTheService(t *testing.T) {
+	for _, how := range []int{unix.SHUT_RD, unix.SHUT_RDWR} {
+		a := begin(t)
+		_, m, _ := serveDatagrams(a)
+		_ = unix.Shutdown(m.Fds[fdSocket], how) // An error, but it is shut down.
+		look := []unix.PollFd{{Fd: int32(m.Fds[fdQueue])}}
+		n, err := unix.Poll(look, int(long.Milliseconds()))
+		if n != 1 || look[0].Revents&unix.POLLHUP == 0 {
+			t.Errorf("%d, %v: the queue goes on", n, err)
+		}
+		if listen.Waiting(m.Fds[fdSocket]) {
+			t.Error("a datagram is said to wait")
+		}
+	}
+}
+
 func TestDatagramsAreCounted(t *testing.T) {
 	a := begin(t)
 	handle, m, _ := serveDatagrams(a)
