@@ -154,6 +154,21 @@ ListSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     return TCL_OK;
 }
 
+/* Takes what came to UDP sockets that are closed. */
+static int
+DiscardDatagrams(SsSockets *socketsPtr)
+{
+    SsArrival arrival;
+    int count = 0;
+
+    while (SsSocketsLeft(socketsPtr)
+	    && SsSocketsReceive(socketsPtr, &arrival) == SS_RECEIVE_GOT) {
+	SsArrivalClose(&arrival);
+	count++;
+    }
+    return count;
+}
+
 /*
  * Closes what is queued.  A descriptor for which there is no room the system
  * closes itself.
@@ -175,6 +190,7 @@ DiscardLocked(
     } while (status != SS_RECEIVE_EMPTY && status != SS_RECEIVE_END
 	    && status != SS_RECEIVE_FAILED);
     if (status == SS_RECEIVE_END) {
+	count += DiscardDatagrams(portPtr->socketsPtr);
 	SsPortEndLocked(portPtr);
     }
     return count;
