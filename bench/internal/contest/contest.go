@@ -12,11 +12,13 @@ import (
 
 // Jobs that a contestant may be asked to do.
 const (
-	Line    = "line"    // answer one line, close
-	Lines   = "lines"   // answer lines until the client has no more, close
-	Lengthy = "lengthy" // answer one line after five seconds, close
-	Events  = "events"  // as Line, but read from the event loop
-	Talk    = "talk"    // as Lines, but read from the event loop
+	Line     = "line"     // answer one line, close
+	Lines    = "lines"    // answer lines until the client has no more, close
+	Lengthy  = "lengthy"  // answer one line after five seconds, close
+	Events   = "events"   // as Line, but read from the event loop
+	Talk     = "talk"     // as Lines, but read from the event loop
+	Program  = "program"  // start cat, which sends back what comes
+	Datagram = "datagram" // answer the line in a datagram
 )
 
 // Env says where things are.
@@ -57,8 +59,8 @@ const (
 
 // All lists the contestants in the order of the tables.
 var All = []Contestant{
-	{Name: OursEvent, Title: "socketserver, event loop", Workers: sizes, command: ours("ours-event.tcl")},
-	{Name: OursAccept, Title: "socketserver, accept loop", Workers: sizes, command: ours("ours-accept.tcl")},
+	{Name: OursEvent, Title: "socketserver, event loop", Workers: sizes, command: ours("event")},
+	{Name: OursAccept, Title: "socketserver, accept loop", Workers: sizes, command: ours("accept")},
 	{Name: Polled, Title: "polled hand-over", Workers: sizes, command: polled},
 	{Name: CBroker, Title: "plain C, hand-over", Workers: sizes, command: compiled("broker")},
 	{Name: CPrefork, Title: "plain C, shared accept", Workers: sizes, command: compiled("prefork")},
@@ -106,13 +108,18 @@ func tcl(script string) func(Env, string, int) ([]string, error) {
 	}
 }
 
-// ours is a Tcl script that needs the extension.
-func ours(script string) func(Env, string, int) ([]string, error) {
+// ours is a Tcl script that needs the extension. Programs and datagrams are
+// served by a pool, which is told the loop.
+func ours(loop string) func(Env, string, int) ([]string, error) {
 	return func(env Env, job string, workers int) ([]string, error) {
 		if err := Built(env); err != nil {
 			return nil, err
 		}
-		return tcl(script)(env, job, workers)
+		if job == Program || job == Datagram {
+			args, err := tcl("ours-pool.tcl")(env, job, workers)
+			return append(args, loop), err
+		}
+		return tcl("ours-"+loop+".tcl")(env, job, workers)
 	}
 }
 
@@ -145,10 +152,13 @@ func polled(env Env, job string, workers int) ([]string, error) {
 // tcpserver looks nothing up, listens on a free port and prints it; its limits
 // are raised above what the benchmark asks for.
 func tcpserver(env Env, job string, _ int) ([]string, error) {
-	return []string{
+	program := []string{filepath.Join(env.Contestants, "tcpserver", "echo.sh"), job}
+	if job == Program {
+		program = []string{"cat"}
+	}
+	return append([]string{
 		"tcpserver", "-1", "-q", "-H", "-R", "-l", "0", "-b", "1024", "-c", "1000", "127.0.0.1", "0",
-		filepath.Join(env.Contestants, "tcpserver", "echo.sh"), job,
-	}, nil
+	}, program...), nil
 }
 
 // maxNode is the most workers that Node.js is started with: each takes tens of

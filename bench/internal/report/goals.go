@@ -80,6 +80,8 @@ var ratios = []ratio{
 		who{contest.OursEvent, 256}, who{contest.OursEvent, 2}, 0, 1.3},
 	{"lines per CPU second on connections that stay open, one worker against one Tcl process", scenario.StayOpen,
 		result.PerCPUSec, who{contest.OursEvent, 1}, who{contest.TclSingle, 0}, 1.6, 0},
+	{"`cat` for each connection, conn/s against tcpserver, 16 workers", scenario.Programs, result.ConnPerSec,
+		who{contest.OursAccept, scenario.Clients}, who{contest.Tcpserver, 0}, 0.9, 0},
 }
 
 // bound is a goal on one case alone.

@@ -73,6 +73,29 @@ func TestStayOpen(t *testing.T) {
 	}
 }
 
+// TestDatagrams has the table speak of what was counted.
+func TestDatagrams(t *testing.T) {
+	head := strings.Join(Cells(result.Set{Scenario: scenario.Datagrams})[0], "|")
+	if want := "contestant|workers|datagrams/s|spread|CPU us/datagram|switches/datagram|p50 ms|p99 ms|failed"; head != want {
+		t.Errorf("got %s", head)
+	}
+}
+
+// TestPrograms has the workers' side of the goal be the case that is measured.
+func TestPrograms(t *testing.T) {
+	s, _ := scenario.ByName(scenario.Programs)
+	set := result.Set{Scenario: s.Name}
+	for i, c := range s.Cases {
+		set.Rows = append(set.Rows, result.Row{Contestant: c.Contestant, Workers: c.Workers, Measures: []result.Measure{
+			{ConnPerSec: []float64{850, 1000}[i], Started: 1, Served: 1},
+		}})
+	}
+	goal := slices.IndexFunc(ratios, func(r ratio) bool { return r.scenario == scenario.Programs })
+	if g := ratios[goal].judge(Sets{s.Name: set}); g.Verdict != Missed || g.Measured != "0.85 x" {
+		t.Errorf("got %+v", g)
+	}
+}
+
 func TestForksGoal(t *testing.T) {
 	row := result.Row{Contestant: contest.OursEvent, Workers: 8, Measures: []result.Measure{
 		{Started: 100, Served: 98, Failures: map[string]int{"reset": 2}},

@@ -63,14 +63,19 @@ func columns(name string) []column {
 	case scenario.KeptOpen:
 		return []column{workersColumn, linesColumn, rateColumn, spreadColumn, linesPerSec, cpuColumn, switchColumn, failedColumn}
 	case scenario.StayOpen:
-		return []column{workersColumn, clientsColumn, perLine(rateColumn), spreadColumn, perLine(cpuColumn),
-			perLine(switchColumn), p50Column, p99Column, failedColumn}
+		return []column{workersColumn, clientsColumn, per("line", rateColumn), spreadColumn, per("line", cpuColumn),
+			per("line", switchColumn), p50Column, p99Column, failedColumn}
 	case scenario.Lengthy:
 		return []column{workersColumn, secondsColumn, failedColumn}
 	case scenario.Slow:
 		return []column{workersColumn, noteColumn, secondsColumn, failedColumn}
 	case scenario.Ways:
 		return []column{workersColumn, lengthyColumn, slowColumn, slowWaitColumn, failedColumn}
+	case scenario.Programs: // no switches: those of a program that a worker reaped are in no account of the server's
+		return []column{workersColumn, rateColumn, spreadColumn, cpuColumn, p50Column, p99Column, failedColumn}
+	case scenario.Datagrams:
+		return []column{workersColumn, per("datagram", rateColumn), spreadColumn, per("datagram", cpuColumn),
+			per("datagram", switchColumn), p50Column, p99Column, failedColumn}
 	case scenario.Forks:
 		return []column{workersColumn, startedColumn, failedColumn, rateColumn, p50Column, p99Column, p999Column}
 	case scenario.Profile:
@@ -90,9 +95,9 @@ func partColumn(title string, part server.Part) column {
 	return column{title, func(r result.Row) string { return significant(r.Median(result.Part(part))) }}
 }
 
-// perLine is a column where what was counted are lines.
-func perLine(c column) column {
-	return column{strings.NewReplacer("conn/s", "lines/s", "/conn", "/line").Replace(c.title), c.cell}
+// per is a column where what was counted are no connections.
+func per(what string, c column) column {
+	return column{strings.NewReplacer("conn/s", what+"s/s", "/conn", "/"+what).Replace(c.title), c.cell}
 }
 
 // Cells returns a scenario's table, its head first. A row that could not run

@@ -88,8 +88,11 @@ func (r *Runner) tell(s Scenario, round int, c Case, m result.Measure, err error
 		name = fmt.Sprintf("%s, %d clients", name, c.Clients)
 	}
 	unit := "conn"
-	if c.Job == contest.Talk {
+	switch c.Job {
+	case contest.Talk:
 		unit = "lines"
+	case contest.Datagram:
+		unit = "datagrams"
 	}
 	var gave string
 	switch {

@@ -24,6 +24,8 @@ const (
 	Profile    = "profile"
 	Require    = "require"
 	Ways       = "ways"
+	Programs   = "programs"
+	Datagrams  = "datagrams"
 )
 
 // Case is one contestant in one setting.
@@ -141,6 +143,19 @@ var All = []Scenario{
 		Window: 5 * time.Second, Cases: ways(),
 	},
 	{
+		Name: Programs, Title: "A program for each connection, 16 clients", Rounds: 9, Window: 2 * time.Second,
+		Warm: true, Cases: []Case{
+			{Contestant: contest.OursAccept, Title: "socketserver, `-exec cat`", Workers: Clients, Job: contest.Program},
+			{Contestant: contest.Tcpserver, Title: "tcpserver, `cat`", Job: contest.Program},
+		},
+		Plan: func(Case) load.Plan { return load.Plan{Clients: Clients, Echo: true, HalfEnd: true} },
+	},
+	{
+		Name: Datagrams, Title: "As many datagrams as it can, 16 clients", Rounds: 5, Window: time.Second,
+		Warm: true, Cases: datagramCases(),
+		Plan: func(Case) load.Plan { return load.Plan{Clients: Clients, Datagrams: true} },
+	},
+	{
 		Name: Require, Title: "Time of package require", Rounds: 21,
 		Cases: []Case{
 			{Contestant: "socketserver", Title: "socketserver"},
@@ -213,6 +228,17 @@ func stayOpen() []Case {
 				workers = 0
 			}
 			cases = append(cases, Case{Contestant: name, Workers: workers, Clients: size.clients, Job: contest.Talk})
+		}
+	}
+	return cases
+}
+
+// datagramCases has both loops with few workers and with many.
+func datagramCases() []Case {
+	var cases []Case
+	for _, name := range []string{contest.OursEvent, contest.OursAccept} {
+		for _, workers := range []int{2, 8, 64} {
+			cases = append(cases, Case{Contestant: name, Workers: workers, Job: contest.Datagram})
 		}
 	}
 	return cases
