@@ -432,10 +432,12 @@ Become(Tcl_Interp *interp, int fd, Offer *offerPtr)
 		: Fail(interp, offerPtr->path, errno);
     }
     if (offerPtr->numSockets > 0) {
+	SsForkLock();
 	socketsPtr = SsSocketsMake(offerPtr->fds[GATE], offerPtr->fds[TALLY],
 		offerPtr->numSockets, offerPtr->sockets);
+	error = errno;
+	SsForkUnlock();
 	if (socketsPtr == NULL) {
-	    error = errno;
 	    SsBoardDestroy(board);
 	    return Fail(interp, offerPtr->path, error);
 	}

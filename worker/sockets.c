@@ -133,14 +133,15 @@ SsSocketsReceive(SsSockets *socketsPtr, SsArrival *arrivalPtr)
 {
     SsReceiveStatus status = SS_RECEIVE_EMPTY;
     const SsSocket *socketPtr;
-    int i;
+    int i, next;
 
     if (!SsSocketsLook(socketsPtr)) {
 	return SS_RECEIVE_EMPTY;
     }
     for (i = 0; i < socketsPtr->count && status == SS_RECEIVE_EMPTY; i++) {
-	socketPtr = &socketsPtr->all[socketsPtr->next];
-	socketsPtr->next = (socketsPtr->next + 1) % socketsPtr->count;
+	next = socketsPtr->next;
+	socketPtr = &socketsPtr->all[next];
+	socketsPtr->next = (next + 1) % socketsPtr->count;
 	status = SsDatagramReceive(socketPtr->fd, arrivalPtr);
 	if (status == SS_RECEIVE_GOT) {
 	    arrivalPtr->head.listener = (uint16_t) socketPtr->listener;

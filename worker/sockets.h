@@ -37,9 +37,9 @@ typedef struct SsSockets {
     int gateFd;
     int tallyFd;
     SsTally *tallyPtr;		/* By listener. */
-    int isOpen;			/* The gate was seen open. */
-    int turn;			/* They are looked at before the queue... */
-    int next;			/* ...this one first. */
+    atomic_int isOpen;		/* The gate was seen open. */
+    atomic_int turn;		/* They are looked at before the queue... */
+    atomic_int next;		/* ...this one first. */
     int count;
     SsSocket all[];
 } SsSockets;
