@@ -1,4 +1,5 @@
 #include "run.h"
+#include "argv.h"
 #include "fork.h"
 #include "limit.h"
 #include "result.h"
@@ -122,32 +123,21 @@ Start(char *const argv[], pid_t *pidPtr)
 int
 SsRun(Tcl_Interp *interp, Tcl_Obj *wordsPtr)
 {
-    Tcl_Obj **words;
-    Tcl_Size i, count;
-    Tcl_DString *texts;
-    char **argv;
+    SsArgv argv;
     pid_t pid;
     int error;
 
-    if (Tcl_ListObjGetElements(interp, wordsPtr, &count, &words) != TCL_OK) {
+    if (SsArgvMake(interp, wordsPtr, &argv) != TCL_OK) {
 	return TCL_ERROR;
     }
-    argv = (char **) Tcl_Alloc((unsigned) (count + 1) * sizeof(char *));
-    texts = (Tcl_DString *) Tcl_Alloc((unsigned) count * sizeof(Tcl_DString));
-    for (i = 0; i < count; i++) {
-	argv[i] = Tcl_UtfToExternalDString(NULL, Tcl_GetString(words[i]), -1,
-		&texts[i]);
-    }
-    argv[count] = NULL;
-    error = Start(argv, &pid);
-    for (i = 0; i < count; i++) {
-	Tcl_DStringFree(&texts[i]);
-    }
-    Tcl_Free((char *) texts);
-    Tcl_Free((char *) argv);
+    error = Start(argv.words, &pid);
     if (error != 0) {
-	return SsErrorPosix(interp, error, "can't run \"%.200s\": %m",
-		Tcl_GetString(words[0]));
+	SsErrorPosix(interp, error, "can't run \"%.200s\": %m",
+		argv.words[0]);
+    }
+    SsArgvFree(&argv);
+    if (error != 0) {
+	return TCL_ERROR;
     }
     Tcl_SetObjResult(interp, Tcl_NewIntObj((int) pid));
     return TCL_OK;

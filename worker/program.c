@@ -1,4 +1,5 @@
 #include "program.h"
+#include "argv.h"
 #include "connection.h"
 #include "result.h"
 #include "signals.h"
@@ -270,10 +271,7 @@ SsProgramServe(Tcl_Interp *interp, const char *channel, Tcl_Obj *wordsPtr,
     int errorFd)
 {
     const SsConnection *connectionPtr = SsConnectionFind(interp, channel);
-    Tcl_Size i, count;
-    Tcl_Obj **words;
-    Tcl_DString *texts;
-    char **argv;
+    SsArgv argv;
     int code;
 
     if (connectionPtr == NULL) {
@@ -284,21 +282,10 @@ SsProgramServe(Tcl_Interp *interp, const char *channel, Tcl_Obj *wordsPtr,
 	return SsErrorOurs(interp, "USAGE", "channel \"%.100s\" is a datagram:"
 		" a program can't read that to its end", channel);
     }
-    if (Tcl_ListObjGetElements(interp, wordsPtr, &count, &words) != TCL_OK) {
+    if (SsArgvMake(interp, wordsPtr, &argv) != TCL_OK) {
 	return TCL_ERROR;
     }
-    argv = (char **) Tcl_Alloc((unsigned) (count + 1) * sizeof(char *));
-    texts = (Tcl_DString *) Tcl_Alloc((unsigned) count * sizeof(Tcl_DString));
-    for (i = 0; i < count; i++) {
-	argv[i] = Tcl_UtfToExternalDString(NULL, Tcl_GetString(words[i]), -1,
-		&texts[i]);
-    }
-    argv[count] = NULL;
-    code = Run(interp, connectionPtr, argv, errorFd);
-    for (i = 0; i < count; i++) {
-	Tcl_DStringFree(&texts[i]);
-    }
-    Tcl_Free((char *) texts);
-    Tcl_Free((char *) argv);
+    code = Run(interp, connectionPtr, argv.words, errorFd);
+    SsArgvFree(&argv);
     return code;
 }
