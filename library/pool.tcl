@@ -494,7 +494,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
             set addresses [join [dict get $listener addresses] {, }]
             if {$addresses ne {}} {
                 append text " on $addresses"
-            } elseif {[string is integer -strict $itsPort]} {
+            } elseif {[regexp {^(?:udp:)?\d+$} $itsPort]} {
                 append text " on all addresses"
             }
             set text
