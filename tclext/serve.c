@@ -5,6 +5,7 @@
  */
 
 #include "serve.h"
+#include "answer.h"
 #include "control.h"
 #include "fork.h"
 #include "listener_text.h"
@@ -17,7 +18,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -219,36 +219,6 @@ ForgetOwner(void *clientData, Tcl_Interp *interp)
 }
 
 /*
- * Reads what the server has answered of the listeners, and leaves what is
- * beyond as the result.
- */
-
-#define WORDS 4			/* Name, port, addresses, UDP sockets. */
-
-static void
-NoteListeners(Tcl_Interp *interp, SsListener *listeners, int count)
-{
-    Tcl_Obj **words;
-    Tcl_Size numWords;
-    int i;
-
-    Tcl_ListObjGetElements(NULL, Tcl_GetObjResult(interp), &numWords, &words);
-    for (i = 0; i < count; i++, words += WORDS) {
-	snprintf(listeners[i].name, SS_NAME_SIZE, "%s",
-		Tcl_GetString(words[0]));
-	Tcl_GetIntFromObj(NULL, words[1], &listeners[i].port);
-	snprintf(listeners[i].bound, SS_ADDRESSES_SIZE, "%s",
-		Tcl_GetString(words[2]));
-	Tcl_GetIntFromObj(NULL, words[3], &listeners[i].numSockets);
-    }
-    Tcl_SetObjResult(interp, Tcl_NewListObj(numWords - WORDS * count, words));
-}
-
-/* The first descriptors of an answer; UDP sockets follow, then all others. */
-
-enum { QUEUE, RETURN, GATE, TALLY, NUM_FDS };
-
-/*
  * Notes a service and its queue, which take over the descriptors; of the UDP
  * sockets the queue has its own.
  */
@@ -258,7 +228,8 @@ NoteServedLocked(Tcl_Interp *interp, const SsServing *servingPtr,
     const SsCall *callPtr, SsSockets *socketsPtr, int *numberPtr)
 {
     int copied = (socketsPtr != NULL) ? socketsPtr->count : 0;
-    int first = (socketsPtr != NULL) ? NUM_FDS + copied : GATE;
+    int first = (socketsPtr != NULL) ? SS_ANSWER_SOCKETS + copied
+	    : SS_ANSWER_GATE;
     int numFds = callPtr->numFds - first;
     SsService *servicePtr = (SsService *) Tcl_Alloc(
 	    sizeof(SsService) + (unsigned) numFds * sizeof(int));
@@ -270,11 +241,11 @@ NoteServedLocked(Tcl_Interp *interp, const SsServing *servingPtr,
     memcpy(servicePtr->fds, callPtr->fds + first,
 	    (size_t) numFds * sizeof(int));
     while (copied > 0) {
-	CloseLocked(callPtr->fds[NUM_FDS + --copied]);
+	CloseLocked(callPtr->fds[SS_ANSWER_SOCKETS + --copied]);
     }
     *numberPtr = AddLocked(servicePtr, servingPtr->listeners,
-	    servingPtr->count, callPtr->fds[QUEUE], callPtr->fds[RETURN],
-	    socketsPtr)->number;
+	    servingPtr->count, callPtr->fds[SS_ANSWER_QUEUE],
+	    callPtr->fds[SS_ANSWER_RETURN], socketsPtr)->number;
     Tcl_DontCallWhenDeleted(interp, ForgetOwner, NULL);
     Tcl_CallWhenDeleted(interp, ForgetOwner, NULL);
 }
@@ -292,34 +263,6 @@ Undo(Tcl_Interp *interp, const SsCall *callPtr)
     Tcl_RestoreInterpState(interp, state);
 }
 
-/*
- * Copies the UDP sockets of what is served now for its queue; NULL without an
- * error: it has none.  After one what was served is to be undone.
- */
-
-static int
-CopySockets(Tcl_Interp *interp, const SsServing *servingPtr,
-    const SsCall *callPtr, SsSockets **socketsPtrPtr)
-{
-    const SsListener *listeners = servingPtr->listeners;
-    SsSocket all[SS_CONTROL_FDS];
-    int i, j, count = 0;
-
-    *socketsPtrPtr = NULL;
-    for (i = 0; i < servingPtr->count; i++) {
-	for (j = 0; j < listeners[i].numSockets; j++, count++) {
-	    all[count] = (SsSocket) { callPtr->fds[NUM_FDS + count], i };
-	}
-    }
-    if (count == 0) {
-	return TCL_OK;
-    }
-    *socketsPtrPtr = SsSocketsMake(callPtr->fds[GATE], callPtr->fds[TALLY],
-	    count, all);
-    return (*socketsPtrPtr != NULL) ? TCL_OK : SsErrorPosix(interp, errno,
-	    "can't copy the sockets of %s: %m", listeners[0].name);
-}
-
 static int
 Serve(Tcl_Interp *interp, SsServing *servingPtr, int *numberPtr)
 {
@@ -334,9 +277,10 @@ Serve(Tcl_Interp *interp, SsServing *servingPtr, int *numberPtr)
     if (SsAsk(interp, &call) != TCL_OK) {
 	return TCL_ERROR;
     }
-    NoteListeners(interp, servingPtr->listeners, servingPtr->count);
+    SsAnswerListeners(interp, servingPtr->listeners, servingPtr->count);
     SsForkLock();		/* A child has all of it or nothing. */
-    code = CopySockets(interp, servingPtr, &call, &socketsPtr);
+    code = SsAnswerSocketsLocked(interp, servingPtr->listeners,
+	    servingPtr->count, &call, &socketsPtr);
     if (code == TCL_OK) {
 	NoteServedLocked(interp, servingPtr, &call, socketsPtr, numberPtr);
     } else {
