@@ -90,7 +90,7 @@
             foreach key {started since age} {
                 dict set entry $key [expr {[dict get $entry $key] / 1000.0}]
             }
-            dict remove $entry dismissed note
+            dict remove $entry dismissed trouble
         }
     }
 

@@ -482,9 +482,9 @@
     # Tells how a worker ended, and what it did then.
 
     method Obituary {entry reason how clean} {
-        set note [dict get $entry note]
-        if {$note ne {}} {
-            set whyNot $note
+        set trouble [dict get $entry trouble]
+        if {$trouble ne {}} {
+            set whyNot $trouble
         } elseif {[dict get $entry state] eq "starting"} {
             set whyNot "the latest [::socketserver::log::End $how]"
         }
@@ -496,8 +496,8 @@
         }
         set text "[::socketserver::log::Worker $port $entry]:\
                 [::socketserver::log::End $how][my Because $reason]"
-        if {$note ne {}} {
-            append text ": $note"
+        if {$trouble ne {}} {
+            append text ": $trouble"
         }
         append text " ([dict get $entry served] served[::socketserver::log::Used $how])"
         my Tell $level $text

@@ -204,10 +204,10 @@ proc ::socketserver::worker::Callable {handler} {
 
 # Has the supervisor see what this worker is at.
 
-proc ::socketserver::worker::Show {state {note {}} {dismissed 0}} {
+proc ::socketserver::worker::Show {state {trouble {}} {dismissed 0}} {
     variable settings
     ::socketserver::Board set [dict get $settings board] \
-            [dict get $settings slot] $state $note $dismissed
+            [dict get $settings slot] $state $trouble $dismissed
 }
 
 # How many words a handler takes: a procedure that has room for one more

@@ -42,7 +42,9 @@
 
 typedef struct Slot {
     uint32_t sequence;		/* Its lowest bit: the copy to read. */
+    uint32_t ask;		/* The server's to write. */
     SsBoardEntry copies[2];
+    SsBoardTimes times;
 } __attribute__((aligned(64))) Slot;
 
 /* What the board's maker knows of a slot: nobody else can write it. */
@@ -72,6 +74,14 @@ static int lastNumber = 0;
 static Slot *ownSlotPtr = NULL;	/* This process's, or NULL. */
 
 static const SsBoardEntry noEntry;
+
+/* What the counts of a histogram are up to, nanoseconds; the last has no end. */
+
+static const uint64_t bounds[SS_HISTOGRAM_SIZE - 1] = {
+    500000, 1000000, 2500000, 5000000, 10000000, 25000000, 50000000,
+    100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000,
+    10000000000, 30000000000
+};
 
 /*
  * A memory file for so many slots, which stays as long as it is: without that,
@@ -351,8 +361,19 @@ SsBoardHasOwn(void)
     return has;
 }
 
+volatile uint32_t *
+SsBoardAskWord(void)
+{
+    volatile uint32_t *wordPtr;
+
+    SsForkLock();
+    wordPtr = (ownSlotPtr != NULL) ? &ownSlotPtr->ask : NULL;
+    SsForkUnlock();
+    return wordPtr;
+}
+
 int
-SsBoardSet(int board, int slot, SsBoardState state, const char *note,
+SsBoardSet(int board, int slot, SsBoardState state, const char *trouble,
     int dismissed)
 {
     Slot *slotPtr = &Find(board)->slots[slot];
@@ -367,16 +388,31 @@ SsBoardSet(int board, int slot, SsBoardState state, const char *note,
 	    entry.state = state;
 	    if (entry.connections == 0) {
 		entry.since = SsMilliseconds();
+		entry.note[0] = '\0';
 	    }
 	}
-	if (note != NULL) {
-	    CopyText(entry.note, note, sizeof(entry.note));
+	if (trouble != NULL) {
+	    CopyText(entry.trouble, trouble, sizeof(entry.trouble));
 	}
 	entry.dismissed |= dismissed;
 	Write(slotPtr, &entry);
     }
     SsForkUnlock();
     return isOwn ? 0 : -1;
+}
+
+void
+SsBoardNote(const char *note)
+{
+    SsBoardEntry entry;
+
+    SsForkLock();
+    if (ownSlotPtr != NULL) {
+	entry = ownSlotPtr->copies[ownSlotPtr->sequence % 2];
+	CopyText(entry.note, note, sizeof(entry.note));
+	Write(ownSlotPtr, &entry);
+    }
+    SsForkUnlock();
 }
 
 void
@@ -454,6 +490,7 @@ Check(
     entryPtr->listener = Within(0, entryPtr->listener, UINT16_MAX);
     CheckText(entryPtr->peer, sizeof(entryPtr->peer));
     CheckText(entryPtr->handler, sizeof(entryPtr->handler));
+    CheckText(entryPtr->trouble, sizeof(entryPtr->trouble));
     CheckText(entryPtr->note, sizeof(entryPtr->note));
 }
 
@@ -502,7 +539,7 @@ SsBoardKillLate(int board, int slot, int64_t limit)
 
 void
 SsBoardShowLocked(int connections, const SsBoardCounts *countsPtr,
-    const SsBoardPeer *oldestPtr)
+    const SsBoardPeer *oldestPtr, int64_t now)
 {
     static const SsBoardPeer none = { .address = "" };
     SsBoardEntry entry;
@@ -516,7 +553,10 @@ SsBoardShowLocked(int connections, const SsBoardCounts *countsPtr,
     if (entry.state != SS_BOARD_RETIRING) {
 	entry.state = (oldestPtr != NULL) ? SS_BOARD_BUSY : SS_BOARD_IDLE;
     }
-    entry.since = (oldestPtr != NULL) ? oldestPtr->since : SsMilliseconds();
+    entry.since = (oldestPtr != NULL) ? oldestPtr->since : now;
+    if (connections == 0 || entry.connections == 0) {
+	entry.note[0] = '\0';
+    }
     if (oldestPtr == NULL) {
 	oldestPtr = &none;
     }
@@ -528,6 +568,38 @@ SsBoardShowLocked(int connections, const SsBoardCounts *countsPtr,
     entry.listener = oldestPtr->listener;
     CopyText(entry.peer, oldestPtr->address, sizeof(entry.peer));
     Write(ownSlotPtr, &entry);
+}
+
+/*
+ * Atomic additions: who is still about to count when its slot is another's takes
+ * nothing away from it.
+ */
+static void
+Count(SsHistogram *histogramPtr, uint64_t time)
+{
+    int i = 0;
+
+    while (i < SS_HISTOGRAM_SIZE - 1 && time > bounds[i]) {
+	i++;
+    }
+    __atomic_fetch_add(&histogramPtr->counts[i], 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&histogramPtr->sum, time, __ATOMIC_RELAXED);
+}
+
+void
+SsBoardWaitedLocked(uint64_t time)
+{
+    if (ownSlotPtr != NULL) {
+	Count(&ownSlotPtr->times.waits, time);
+    }
+}
+
+void
+SsBoardHandledLocked(uint64_t time)
+{
+    if (ownSlotPtr != NULL) {
+	Count(&ownSlotPtr->times.handled, time);
+    }
 }
 
 void

@@ -17,7 +17,9 @@
 				 * that attach themselves. */
 #define SS_ADDRESS_SIZE	 64	/* An IPv6 address, '%', an interface, NUL. */
 #define SS_HANDLER_SIZE	 65	/* 64 bytes of a handler's text, NUL. */
-#define SS_NOTE_SIZE	 256
+#define SS_TROUBLE_SIZE	 256
+#define SS_NOTE_SIZE	 129	/* 128 bytes of the application's, NUL. */
+#define SS_HISTOGRAM_SIZE 16
 
 typedef enum SsBoardState {
     SS_BOARD_FREE,		/* Nobody's slot. */
@@ -47,8 +49,32 @@ typedef struct SsBoardEntry {
     char peer[SS_ADDRESS_SIZE];	/* ...and "": none is open. */
     char handler[SS_HANDLER_SIZE];
 				/* Who serves: the beginning of it. */
-    char note[SS_NOTE_SIZE];	/* Why it could not begin. */
+    char trouble[SS_TROUBLE_SIZE];
+				/* Why it could not begin. */
+    char note[SS_NOTE_SIZE];	/* What it is at, in the application's words;
+				 * gone with what it was said of. */
 } SsBoardEntry;
+
+/*
+ * How often something took how long: up to .5, 1, 2.5, 5, 10, 25, 50, 100, 250,
+ * 500 ms, 1, 2.5, 5, 10, 30 s, and longer; and nanoseconds, summed.
+ */
+
+typedef struct SsHistogram {
+    uint64_t counts[SS_HISTOGRAM_SIZE];
+    uint64_t sum;
+} SsHistogram;
+
+/*
+ * Of a slot, whoever has had it: as long as there is the board this only grows,
+ * so that what a worker has counted is there when it was killed.
+ */
+
+typedef struct SsBoardTimes {
+    SsHistogram waits;		/* Ready for a worker -> taken. */
+    SsHistogram handled;	/* Taken -> closed, or given back: each time
+				 * that "served" counts one. */
+} SsBoardTimes;
 
 /* What is counted, as in an entry. */
 
@@ -108,7 +134,20 @@ int		SsBoardHasOwn(void);
 
 /* Sets what isn't 0 of its own slot.  Returns 0; -1: it isn't its own. */
 int		SsBoardSet(int board, int slot, SsBoardState state,
-		    const char *note, int dismissed);
+		    const char *trouble, int dismissed);
+
+/*
+ * What this process is at, UTF-8, in its slot, if it has one.  It goes when that
+ * ends: a state, or the last open connection.
+ */
+void		SsBoardNote(const char *note);
+
+/*
+ * Its own slot's word by which the server asks: number << 1 | raise.  It waits
+ * there by FUTEX_WAIT; what stands there when it takes the slot is none of its
+ * business.  Valid until it leaves the slot; NULL: it has none.
+ */
+volatile uint32_t *SsBoardAskWord(void);
 
 /* Its own slot says from now on that it takes no more, if it has one. */
 void		SsBoardRetireLocked(void);
@@ -128,12 +167,16 @@ int		SsBoardKillLate(int board, int slot, int64_t limit);
 
 /*
  * Shows this process's connections in its slot, if it has one: how many are
- * open, what is counted of them, and the oldest open one (NULL: none).  The
- * fork lock is held.
+ * open, what is counted of them, and the oldest open one (NULL: none), at a
+ * time.  The fork lock is held.
  */
 void		SsBoardShowLocked(int connections,
 		    const SsBoardCounts *countsPtr,
-		    const SsBoardPeer *oldestPtr);
+		    const SsBoardPeer *oldestPtr, int64_t now);
+
+/* Counts how long a connection waited, or was served: nanoseconds. */
+void		SsBoardWaitedLocked(uint64_t time);
+void		SsBoardHandledLocked(uint64_t time);
 
 /* In a forked child: the slot is the parent's.  Safe between fork and exec. */
 void		SsBoardForget(void);

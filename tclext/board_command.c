@@ -86,10 +86,10 @@ TakeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 static int
 SetSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    const char *note = Tcl_GetString(words[3].objPtr);
+    const char *trouble = Tcl_GetString(words[3].objPtr);
 
     return (SsBoardSet(words[0].number, words[1].number,
-	    SS_BOARD_STARTING + words[2].number, note[0] ? note : NULL,
+	    SS_BOARD_STARTING + words[2].number, trouble[0] ? trouble : NULL,
 	    words[4].number) == 0) ? TCL_OK : SsErrorOurs(interp, "NOTOWNER",
 	    "slot %d is not this process's: take it first", words[1].number);
 }
@@ -140,6 +140,7 @@ ReadSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     }
     SsPutNumber(dictPtr, "connections", entry.connections);
     SsPutNumber(dictPtr, "dismissed", entry.dismissed);
+    SsPutText(dictPtr, "trouble", entry.trouble);
     SsPutText(dictPtr, "note", entry.note);
     Tcl_SetObjResult(interp, dictPtr);
     return TCL_OK;
@@ -200,7 +201,7 @@ const SsSubcommand ssBoardSubcommands[] = {
     { "lines", LinesSubcommand, "id", kinds },
     { "read", ReadSubcommand, "id slot", kinds },
     { "release", ReleaseSubcommand, "id slot", kinds },
-    { "set", SetSubcommand, "id slot state note dismissed", kinds },
+    { "set", SetSubcommand, "id slot state trouble dismissed", kinds },
     { "take", TakeSubcommand, "id slot generation handler", kinds },
     { NULL, NULL, NULL, NULL }
 };

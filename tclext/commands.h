@@ -25,7 +25,7 @@ extern const SsSubcommand ssSocketSubcommands[];
  *	destroy id
  *	assign id slot pid generation		In the server: whose it is.
  *	take id slot generation handler		In the worker.
- *	set id slot state note dismissed	In the worker: its state, why it
+ *	set id slot state trouble dismissed	In the worker: its state, why it
  *						can't begin, 1 when it was asked
  *						to retire; {} and 0 change
  *						nothing.

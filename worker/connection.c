@@ -61,7 +61,8 @@ SsConnectionsPrepare(void)
 }
 
 static void
-ShowLocked(void)
+ShowLocked(
+    uint64_t now)		/* SsNanoseconds. */
 {
     SsBoardCounts since = {
 	counts.served - before.served, counts.taken - before.taken,
@@ -69,7 +70,8 @@ ShowLocked(void)
     };
 
     SsBoardShowLocked((int) (received - counts.served), &since,
-	    (oldestPtr != NULL) ? &oldestPtr->peer : NULL);
+	    (oldestPtr != NULL) ? &oldestPtr->peer : NULL,
+	    (int64_t) (now / 1000000));
 }
 
 static SsConnection *
@@ -112,8 +114,11 @@ UnlinkLocked(SsConnection *connectionPtr)
 static int
 TellLocked(SsConnection *connectionPtr)
 {
+    uint64_t now = SsNanoseconds();
+
     counts.served++;
-    ShowLocked();
+    SsBoardHandledLocked(now - connectionPtr->begun);
+    ShowLocked(now);
     if (connectionPtr->closedPtr == NULL) {
 	return 0;
     }
@@ -226,12 +231,15 @@ NoteLocked(SsConnection *connectionPtr)
     SsArrival *arrivalPtr = &connectionPtr->arrival;
     uint64_t now = SsNanoseconds();
 
+    connectionPtr->begun = now;
+    connectionPtr->peer.since = (int64_t) (now / 1000000);
     if (!arrivalPtr->kept) {
 	SsPortHoldLocked(connectionPtr->portPtr);
 	connectionPtr->waited = (arrivalPtr->head.ready > now) ? 0
 		: now - arrivalPtr->head.ready;
 	counts.taken++;
 	counts.waited += connectionPtr->waited;
+	SsBoardWaitedLocked(connectionPtr->waited);
     }
     if (arrivalPtr->datagramPtr != NULL) {
 	SsSocketsCount(connectionPtr->portPtr->socketsPtr,
@@ -241,7 +249,7 @@ NoteLocked(SsConnection *connectionPtr)
     connectionPtr->olderPtr = newestPtr;
     *((newestPtr != NULL) ? &newestPtr->newerPtr : &oldestPtr) = connectionPtr;
     newestPtr = connectionPtr;
-    ShowLocked();
+    ShowLocked(now);
 }
 
 int
@@ -258,8 +266,9 @@ SsConnectionOpen(Tcl_Interp *interp, SsPort *portPtr, SsArrival *arrivalPtr,
     *connectionPtr = (SsConnection) {
 	.header.proc = ClosedEventProc, .process = SsForkCount(),
 	.arrival = *arrivalPtr, .portPtr = portPtr,
-	.peer = { connectionPtr->arrival.address, arrivalPtr->port,
-		SsMilliseconds(), arrivalPtr->head.listener }
+	.peer = { .address = connectionPtr->arrival.address,
+		.port = arrivalPtr->port,
+		.listener = arrivalPtr->head.listener }
     };
     if (arrivalPtr->datagramPtr != NULL) {
 	SsDatagramOpen(&connectionPtr->socket, arrivalPtr->datagramPtr,
@@ -425,7 +434,7 @@ SsConnectionsShowAnew(void)
 {
     SsForkLock();
     before = counts;
-    ShowLocked();
+    ShowLocked(SsNanoseconds());
     SsForkUnlock();
 }
 

@@ -24,7 +24,10 @@ typedef struct SsConnection {
 				/* This process's open ones, in the order in
 				 * which they came. */
     SsArrival arrival;		/* As it came, nothing of it unread. */
-    uint64_t waited;		/* How long for a worker: nanoseconds. */
+    uint64_t begun;		/* When it was taken, or its handler is called
+				 * once more... */
+    uint64_t waited;		/* ...and how long it was ready for a worker
+				 * before: nanoseconds. */
     SsPort *portPtr;		/* Where it came from, held as long as it is
 				 * open; nothing to a forked child. */
     SsBoardPeer peer;

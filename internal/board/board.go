@@ -47,7 +47,8 @@ type Entry struct {
 	Peer        string
 	PeerPort    int // ...and from whom; 0, "" and 0: none is open.
 	Handler     string
-	Note        string // Why it could not begin.
+	Trouble     string // Why it could not begin.
+	Note        string // What it is at, in the application's words.
 }
 
 // entry is an SsBoardEntry.
@@ -58,29 +59,41 @@ type entry struct {
 	dismissed, listener, peerPort       int32
 	peer                                [64]byte
 	handler                             [65]byte
-	note                                [256]byte
+	trouble                             [256]byte
+	note                                [129]byte
 }
 
 // slot is a Slot of board.c, on cache lines of its own.
 type slot struct {
 	sequence uint32 // Its lowest bit: the copy to read.
+	ask      uint32
 	copies   [2]entry
-	_        [slotSize - 8 - 2*unsafe.Sizeof(entry{})]byte
+	times    Times
+	_        [slotSize - 8 - 2*unsafe.Sizeof(entry{}) - unsafe.Sizeof(Times{})]byte
 }
 
-const slotSize = 960
+const slotSize = 1472
 
-// Board is a scoreboard that is mapped to be read. One goroutine may use it at a
-// time.
+// Board is a scoreboard that is mapped. One goroutine may use it at a time.
 type Board struct {
 	memory []byte
 	slots  []slot
+	asks   bool  // The memory can be written.
 	copy   entry // The slot that is being read.
 	fence  atomic.Uint32
 }
 
-// Map maps a board. The descriptor stays the caller's, who may close it.
+// Map maps a board to be read. The descriptor stays the caller's, who may close it.
 func Map(fd int) (*Board, error) {
+	return mapped(fd, unix.PROT_READ)
+}
+
+// MapToAsk is Map for who asks workers, too.
+func MapToAsk(fd int) (*Board, error) {
+	return mapped(fd, unix.PROT_READ|unix.PROT_WRITE)
+}
+
+func mapped(fd, protection int) (*Board, error) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return nil, fmt.Errorf("can't read the scoreboard: %w", err)
@@ -88,12 +101,15 @@ func Map(fd int) (*Board, error) {
 	if err := check(fd, stat.Size); err != nil {
 		return nil, err
 	}
-	memory, err := unix.Mmap(fd, 0, int(stat.Size), unix.PROT_READ, unix.MAP_SHARED)
+	memory, err := unix.Mmap(fd, 0, int(stat.Size), protection, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("can't read the scoreboard: %w", err)
 	}
 	count := len(memory) / slotSize
-	return &Board{memory: memory, slots: unsafe.Slice((*slot)(unsafe.Pointer(&memory[0])), count)}, nil
+	return &Board{
+		memory: memory, slots: unsafe.Slice((*slot)(unsafe.Pointer(&memory[0])), count),
+		asks: protection&unix.PROT_WRITE != 0,
+	}, nil
 }
 
 // check makes sure that a board has a size that can be, and keeps it: to read what
@@ -159,6 +175,7 @@ func (e *entry) checked() Entry {
 		PeerPort:    int(within(int64(e.peerPort), mostPort)),
 		Peer:        text(e.peer[:]),
 		Handler:     text(e.handler[:]),
+		Trouble:     text(e.trouble[:]),
 		Note:        text(e.note[:]),
 	}
 }

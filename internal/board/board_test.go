@@ -54,9 +54,10 @@ func TestRead(t *testing.T) {
 		taken: 8, waited: 9, listener: 10, peerPort: 70000}
 	copy(e.peer[:], "unix")
 	copy(e.handler[:], "\x1bhandle \xc2\x85\xc3\xa4\xff")
-	copy(e.note[:], "gone wrong\x00hidden")
+	copy(e.trouble[:], "gone wrong\x00hidden")
+	copy(e.note[:], "GET /\x7f")
 	put(t, fd, 2, e)
-	want := Entry{100, 2, supervise.Busy, 4, 5, 6, 7, 8, 9, 10, "unix", 70000, " handle   ä", "gone wrong"}
+	want := Entry{100, 2, supervise.Busy, 4, 5, 6, 7, 8, 9, 10, "unix", 70000, " handle   ä", "gone wrong", "GET / "}
 	if got, used := b.Read(2); !used || got != want {
 		t.Errorf("%+v, %v", got, used)
 	}
@@ -82,14 +83,17 @@ func TestWhatCannotBe(t *testing.T) {
 	}
 	high := entry{state: 5, connections: 1<<31 - 1, since: 1<<63 - 1, served: 1<<63 - 1, taken: 1<<63 - 1,
 		waited: 1<<63 - 1, listener: 1<<31 - 1, peerPort: 1<<31 - 1}
+	for i := range high.trouble {
+		high.trouble[i] = 'x'
+	}
 	for i := range high.note {
-		high.note[i] = 'x'
+		high.note[i] = 'y'
 	}
 	put(t, fd, 0, high)
 	got, used := b.Read(0)
 	if !used || got.State != supervise.Starting || got.Connections != mostConnections || got.Since > now() ||
 		got.Served != mostServed || got.Taken != mostServed || got.Waited != mostWaited ||
-		got.Listener != mostListener || got.PeerPort != mostPort || len(got.Note) != len(high.note)-1 {
+		got.Listener != mostListener || got.PeerPort != mostPort || len(got.Trouble) != len(high.trouble)-1 || len(got.Note) != len(high.note)-1 {
 		t.Errorf("%+v, %v", got, used)
 	}
 }

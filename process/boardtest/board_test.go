@@ -1,6 +1,7 @@
 package boardtest
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -105,7 +106,7 @@ func same(t *testing.T, number, slot int, mapped *board.Board) bool {
 		Connections: inC.Connections, Started: inC.Started, Since: got.Since,
 		Served: int64(inC.Served), Taken: int64(inC.Taken), Waited: int64(inC.Waited),
 		Listener: inC.Listener, Peer: whole(inC.Peer), PeerPort: inC.PeerPort,
-		Handler: whole(inC.Handler), Note: whole(inC.Note),
+		Handler: whole(inC.Handler), Trouble: whole(inC.Trouble), Note: whole(inC.Note),
 	}
 	if used != usedC || got != want {
 		t.Errorf("slot %d: %v\n%+v in Go\n%+v in C\n%v", slot, used, got, want, usedC)
@@ -119,4 +120,73 @@ func same(t *testing.T, number, slot int, mapped *board.Board) bool {
 // whole is text without what is no character.
 func whole(text string) string {
 	return strings.ToValidUTF8(text, "")
+}
+
+func TestTimes(t *testing.T) {
+	number, _, mapped := newBoard(t)
+	Time(1, 1) // Nobody's.
+	Take(number, 2)
+	var want board.Times
+	for i, bound := range board.Bounds {
+		ns := uint64(math.Round(bound * 1e9))
+		Time(ns, ns+1)
+		want.Waits.Counts[i]++
+		want.Handled.Counts[i+1]++
+		want.Waits.Sum += ns
+		want.Handled.Sum += ns + 1
+	}
+	Take(number, 3)
+	Take(number, 2) // What was counted there stays.
+	Time(0, 1<<40)
+	want.Waits.Counts[0]++
+	want.Handled.Counts[len(board.Bounds)]++
+	want.Handled.Sum += 1 << 40
+	if got := mapped.Times(2); got != want {
+		t.Errorf("%+v\n%+v", got, want)
+	}
+	if got := mapped.Times(3); got != (board.Times{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestNote(t *testing.T) {
+	number, _, mapped := newBoard(t)
+	Note("nobody's")
+	Take(number, 1)
+	for _, c := range []struct{ note, want string }{
+		{"GET /ä", "GET /ä"}, {"two\nlines\x1b", "two lines "}, {strings.Repeat("x", 200), strings.Repeat("x", 128)},
+		{strings.Repeat("x", 127) + "ä", strings.Repeat("x", 127)}, {"", ""},
+	} {
+		Note(c.note)
+		got, _ := mapped.Read(1)
+		if inC, _ := Read(number, 1); got.Note != c.want || inC.Note != c.want {
+			t.Errorf("%q: %q in Go, %q in C", c.note, got.Note, inC.Note)
+		}
+	}
+	Note("it goes with the slot")
+	Take(number, 1)
+	if got, _ := mapped.Read(1); got.Note != "" {
+		t.Errorf("%q", got.Note)
+	}
+}
+
+func TestAsk(t *testing.T) {
+	number, fd, mapped := newBoard(t)
+	asking, err := board.MapToAsk(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(asking.Close)
+	if word, has := AskWord(); has || mapped.Ask(1, true) != 0 {
+		t.Error(word, has)
+	}
+	Take(number, 1)
+	for question := uint32(1); question < 4; question++ {
+		raise := question == 2
+		asked := asking.Ask(1, raise)
+		word, has := AskWord()
+		if asked != question || !has || word>>1 != question || word&1 == 1 != raise {
+			t.Errorf("%d: %d, %#x", question, asked, word)
+		}
+	}
 }
