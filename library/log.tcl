@@ -135,11 +135,12 @@ proc ::socketserver::log::Worker {port entry} {
     dict with entry {
         set text "worker $pid of [Called $port]"
         set for [Seconds $age]
+        set doing [expr {$note eq {} ? {} : ", \"$note\""}]
         if {$connections > 0} {
-            append text ", busy with [Peer $peer $peerPort], handler\
+            append text ", busy with [Peer $peer $peerPort]$doing, handler\
                     \"$handler\", for $for"
         } elseif {$state eq "starting"} {
-            append text ", not ready after $for"
+            append text "$doing, not ready after $for"
         }
     }
     return $text

@@ -446,7 +446,7 @@ CopyEntry(Slot *slotPtr, SsBoardEntry *entryPtr)
     }
 }
 
-/* It goes into logs and to terminals. */
+/* It goes into logs and to terminals.  Tcl has a NUL of two bytes. */
 static void
 CheckText(char *text, size_t size)
 {
@@ -456,7 +456,8 @@ CheckText(char *text, size_t size)
     for (; *bytes != '\0'; bytes++) {
 	if (*bytes < ' ' || *bytes == 0x7f) {
 	    *bytes = ' ';
-	} else if (*bytes == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0) {
+	} else if ((*bytes == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0)
+		|| (*bytes == 0xc0 && bytes[1] == 0x80)) {
 	    bytes[0] = bytes[1] = ' ';
 	}
     }

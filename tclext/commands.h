@@ -2,9 +2,8 @@
  * commands.h --
  *
  *	The package's commands, which init.c makes.  The man page says what
- *	"socket", "fork" and "attach" do.  The others are private, what the
- *	package's
- *	Tcl files are made of: their names begin with a capital letter.
+ *	"socket", "fork", "attach" and "note" do.  The others are private, what
+ *	the package's Tcl files are made of: their names begin with a capital letter.
  *
  *	An error's errorCode is {POSIX ...} or {SOCKETSERVER ...}.
  */
@@ -154,6 +153,9 @@ extern const SsSubcommand ssTimerSubcommands[];
 
 /* attach path ?-port listener?: a port, or the name of one without. */
 Tcl_ObjCmdProc SsAttachObjCmd;
+
+/* note text: what this worker is at. */
+Tcl_ObjCmdProc SsNoteObjCmd;
 
 /* fork: 0 in the child, the child's pid in the parent. */
 Tcl_ObjCmdProc SsForkObjCmd;

@@ -124,6 +124,7 @@ static const Command commands[] = {
     { "::socketserver::socket", SsSubcommandObjCmd, ssSocketSubcommands },
     { "::socketserver::attach", SsAttachObjCmd, NULL },
     { "::socketserver::fork", SsForkObjCmd, NULL },
+    { "::socketserver::note", SsNoteObjCmd, NULL },
     { "::socketserver::Board", SsSubcommandObjCmd, ssBoardSubcommands },
     { "::socketserver::Connection", SsSubcommandObjCmd,
 	ssConnectionSubcommands },

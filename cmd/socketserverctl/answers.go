@@ -72,6 +72,7 @@ type worker struct {
 	PeerPort    int64
 	Handler     string
 	Listener    string
+	Note        string
 }
 
 // client is whom the worker serves.

@@ -109,10 +109,11 @@ func table(shown []row) []string {
 
 	text.Reset()
 	to = tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(to, "STATE\tLISTENER\tCLIENT\tHANDLER")
+	fmt.Fprintln(to, "STATE\tLISTENER\tCLIENT\tNOTE\tHANDLER")
 	for i := range shown {
 		r := &shown[i]
-		fmt.Fprintf(to, "%s\t%s\t%s\t%s\n", name(r.stateText()), name(r.Listener), name(r.client()), name(r.Handler))
+		fmt.Fprintf(to, "%s\t%s\t%s\t%s\t%s\n", name(r.stateText()), name(r.Listener), name(r.client()), name(r.Note),
+			name(r.Handler))
 	}
 	_ = to.Flush()
 	right := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")

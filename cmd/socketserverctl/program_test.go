@@ -88,8 +88,8 @@ func workersJSON(n, served int) string {
 	workers := make([]string, n)
 	for i := range workers {
 		workers[i] = fmt.Sprintf(`{"pid":%d,"slot":%d,"generation":2,"state":"busy","attached":%t,"connections":1,"served":%d,
-"age":%d.5,"peer":"127.0.0.1","peerPort":%d,"handler":"Handle","listener":"8888"}`,
-			map[bool]int{true: os.Getpid(), false: 1<<30 + i}[i == 0], i, i == 1, served*i, 10*i, 1000+i)
+"age":%d.5,"peer":"127.0.0.1","peerPort":%d,"handler":"Handle","listener":"8888","note":"GET /%d"}`,
+			map[bool]int{true: os.Getpid(), false: 1<<30 + i}[i == 0], i, i == 1, served*i, 10*i, 1000+i, i)
 	}
 	return "[" + strings.Join(workers, ",\n") + "]"
 }
@@ -136,7 +136,7 @@ func TestWorkers(t *testing.T) {
 	f := newFake(t, nil)
 	got := ask("-s", f.path, "workers")
 	lines := strings.Split(got.out, "\n")
-	if got.code != 0 || len(lines) != 5 || !strings.Contains(lines[2], "busy (attached)") || !strings.Contains(lines[3], "127.0.0.1:1002  8888      Handle") {
+	if got.code != 0 || len(lines) != 5 || !strings.Contains(lines[2], "busy (attached)") || !strings.Contains(lines[3], "127.0.0.1:1002  GET /2  8888      Handle") {
 		t.Errorf("%+v", got)
 	}
 	f = newFake(t, map[string]control.Message{"workers": {Text: []byte("[]")}})

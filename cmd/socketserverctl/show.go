@@ -90,11 +90,11 @@ func printWorkers(out io.Writer, workers []worker) error {
 		return err
 	}
 	to := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(to, "PID\tSLOT\tGEN\tSTATE\tCONN\tSERVED\tAGE\tCLIENT\tLISTENER\tHANDLER")
+	fmt.Fprintln(to, "PID\tSLOT\tGEN\tSTATE\tCONN\tSERVED\tAGE\tCLIENT\tNOTE\tLISTENER\tHANDLER")
 	for i := range workers {
 		w := &workers[i]
-		fmt.Fprintf(to, "%d\t%d\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t%s\n", w.Pid, w.Slot, w.Generation, name(w.stateText()),
-			w.Connections, w.Served, span(w.Age), name(w.client()), name(w.Listener), name(w.Handler))
+		fmt.Fprintf(to, "%d\t%d\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n", w.Pid, w.Slot, w.Generation, name(w.stateText()),
+			w.Connections, w.Served, span(w.Age), name(w.client()), name(w.Note), name(w.Listener), name(w.Handler))
 	}
 	return to.Flush()
 }

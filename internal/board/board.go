@@ -192,7 +192,8 @@ func now() int64 {
 }
 
 // text takes what stands before the NUL. It goes to terminals and into JSON: what
-// controls becomes blanks, and what is no character is left out.
+// controls becomes blanks, Tcl's NUL of two bytes, too; what is no character is
+// left out.
 func text(field []byte) string {
 	field = field[:len(field)-1]
 	if end := bytes.IndexByte(field, 0); end >= 0 {
@@ -202,7 +203,8 @@ func text(field []byte) string {
 		switch {
 		case c < ' ' || c == 0x7f:
 			field[i] = ' '
-		case c == 0xc2 && i+1 < len(field) && field[i+1] >= 0x80 && field[i+1] < 0xa0:
+		case i+1 == len(field):
+		case c == 0xc2 && field[i+1] >= 0x80 && field[i+1] < 0xa0, c == 0xc0 && field[i+1] == 0x80:
 			field[i], field[i+1] = ' ', ' '
 		}
 	}

@@ -2,6 +2,7 @@ package board
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -144,5 +145,53 @@ func TestMapOutlivesItsDescriptor(t *testing.T) {
 	b.Close()
 	if _, used := b.Read(0); used || b.Slots() != 0 {
 		t.Error("it is read after its end")
+	}
+}
+
+func TestTimes(t *testing.T) {
+	fd := newMemory(t, 2*slotSize, seals)
+	b, err := Map(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	s := slot{}
+	s.times.Waits.Counts[3], s.times.Waits.Sum = 4, 5
+	s.times.Handled.Counts[15], s.times.Handled.Sum = 1<<64-1, 1<<64-1 // What can't be.
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&s)), slotSize)
+	if _, err := unix.Pwrite(fd, bytes, slotSize); err != nil {
+		t.Fatal(err)
+	}
+	var want Times
+	want.Waits.Counts[3], want.Waits.Sum = 4, 5
+	want.Handled.Counts[15], want.Handled.Sum = mostServed, mostWaited
+	for number, want := range map[int]Times{-1: {}, 0: {}, 1: want, 2: {}} {
+		if got := b.Times(number); got != want {
+			t.Errorf("%d: %+v", number, got)
+		}
+	}
+	if !slices.IsSorted(Bounds[:]) {
+		t.Error(Bounds)
+	}
+}
+
+// TestAsk: whatever a worker has made of the word, a question has a number that is
+// not the one before, and not 0.
+func TestAsk(t *testing.T) {
+	leaktest.Check(t)
+	fd := newMemory(t, 2*slotSize, seals)
+	b, err := MapToAsk(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for word, want := range map[uint32]uint32{0: 1, 1: 1, 2: 2, 1<<32 - 3: 1<<31 - 1, 1<<32 - 1: 1} {
+		b.slots[1].ask = word
+		if got := b.Ask(1, true); got != want || b.slots[1].ask != want<<1|1 {
+			t.Errorf("%#x: %d, %#x", word, got, b.slots[1].ask)
+		}
+	}
+	if b.Ask(-1, false) != 0 || b.Ask(2, false) != 0 || b.slots[0].ask != 0 {
+		t.Error("nobody was asked")
 	}
 }

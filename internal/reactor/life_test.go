@@ -242,7 +242,7 @@ func someBoard(t *testing.T) int {
 	t.Helper()
 	fd, err := unix.MemfdCreate("board", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err == nil {
-		err = unix.Ftruncate(fd, 4*960)
+		err = unix.Ftruncate(fd, 4*boardSlot)
 	}
 	if err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)

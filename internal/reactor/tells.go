@@ -210,6 +210,7 @@ func (p *pool) appendWorker(j jsonText, w *standing.Worker) jsonText {
 		number("peerPort", entry.PeerPort).
 		text("handler", entry.Handler).
 		text("listener", p.listenerOf(&entry)).
+		text("note", entry.Note).
 		close('}')
 }
 

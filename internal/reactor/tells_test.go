@@ -30,7 +30,7 @@ type pooled struct {
 
 const (
 	boardSlots = 4
-	boardSlot  = 960 // Its size.
+	boardSlot  = 1472 // Its size.
 )
 
 func newPooled(t *testing.T, rules string) *pooled {
@@ -69,7 +69,8 @@ type boardEntry struct {
 	Dismissed, Listener, PeerPort       int32
 	Peer                                [64]byte
 	Handler                             [65]byte
-	Note                                [256]byte
+	Trouble                             [256]byte
+	Note                                [129]byte
 }
 
 // says has a worker write its entry; states count from 1.
@@ -211,10 +212,11 @@ func TestWorkers(t *testing.T) {
 	entry := boardEntry{State: 3, Pid: 101, Generation: 77, Connections: 2, Served: 6, Since: p.clock() - 1500, PeerPort: 4711}
 	copy(entry.Peer[:], "::1")
 	copy(entry.Handler[:], "a \"quoted\" \\ word")
+	copy(entry.Note[:], "GET /\"x\x1b")
 	p.says(t, 2, entry)
 	workers := p.workers(t)
 	same(t, workers[0], `{"pid":101,"slot":2,"generation":2,"state":"busy","attached":false,"connections":2,"served":6,
-		"peer":"::1","peerPort":4711,"handler":"a \"quoted\" \\ word"}`)
+		"peer":"::1","peerPort":4711,"handler":"a \"quoted\" \\ word","note":"GET /\"x "}`)
 	if workers[0]["listener"] != p.service.named[0].name {
 		t.Errorf("%v", workers[0])
 	}
@@ -222,8 +224,8 @@ func TestWorkers(t *testing.T) {
 		t.Errorf("age %v", age)
 	}
 	same(t, workers[1], `{"pid":102,"slot":3,"generation":1,"state":"starting","attached":true,"connections":0,
-		"served":0,"age":0,"peer":"","peerPort":0,"handler":"","listener":""}`)
-	if len(workers) != 2 || len(workers[0]) != 12 {
+		"served":0,"age":0,"peer":"","peerPort":0,"handler":"","listener":"","note":""}`)
+	if len(workers) != 2 || len(workers[0]) != 13 {
 		t.Errorf("%v", workers)
 	}
 }

@@ -76,7 +76,7 @@ func TestSameIsRead(t *testing.T) {
 
 // fill writes numbers, small ones and great ones, and bytes that text may have.
 func fill(random *rand.Rand, bytes []byte) {
-	const some = "\x00\x00\x00\x00\x01\x02\x03\x04\x05\x1f\x7f\x80\x85\x9f\xa0\xc2\xc2\xc3\xff\xff\xff az"
+	const some = "\x00\x00\x00\x00\x01\x02\x03\x04\x05\x1f\x7f\x80\x85\x9f\xa0\xc0\xc2\xc2\xc3\xff\xff\xff az"
 	for i := 0; i < len(bytes); i += 4 {
 		word := bytes[i : i+4]
 		clear(word)
