@@ -39,6 +39,7 @@
                 meanWait [format %.6f [expr {$waited / 1e9 / max($taken, 1)}]] \
                 {*}[::socketserver::Process limit] \
                 lastError $lastError \
+                counters [my Counters] \
                 workers [lmap worker $workers {
                     dict remove $worker taken waited
                 }]
@@ -65,6 +66,16 @@
             set front [dict merge $front $::socketserver::pool::nobody]
         }
         list accepted $accepted queued $queued
+    }
+
+    # What the application counts in all of its processes, by name.
+
+    method Counters {} {
+        set all {}
+        foreach name [::socketserver::counter names] {
+            dict set all $name [::socketserver::counter get $name]
+        }
+        return $all
     }
 
     # What has happened so far, as the supervisor reads it.

@@ -5,6 +5,7 @@
  */
 
 #include "answer.h"
+#include "counters.h"
 #include "result.h"
 
 #include <errno.h>
@@ -53,4 +54,12 @@ SsAnswerSocketsLocked(Tcl_Interp *interp, const SsListener *listeners,
 	    callPtr->fds[SS_ANSWER_TALLY], found, all);
     return (*socketsPtrPtr != NULL) ? TCL_OK : SsErrorPosix(interp, errno,
 	    "can't copy the sockets of %s: %m", listeners[0].name);
+}
+
+int
+SsAnswerCountersLocked(Tcl_Interp *interp, const SsCall *callPtr)
+{
+    return (SsCountersMapLocked(callPtr->fds[SS_ANSWER_COUNTERS], 1) == 0)
+	    ? TCL_OK
+	    : SsErrorPosix(interp, errno, "can't map the counters: %m");
 }

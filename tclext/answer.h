@@ -17,8 +17,8 @@
  * sockets, which follow; then all others.
  */
 
-enum { SS_ANSWER_QUEUE, SS_ANSWER_RETURN, SS_ANSWER_GATE, SS_ANSWER_TALLY,
-	SS_ANSWER_SOCKETS };
+enum { SS_ANSWER_QUEUE, SS_ANSWER_RETURN, SS_ANSWER_COUNTERS, SS_ANSWER_GATE,
+	SS_ANSWER_TALLY, SS_ANSWER_SOCKETS };
 
 /*
  * Reads what is answered of the listeners, and leaves what is beyond as the
@@ -36,5 +36,10 @@ void		SsAnswerListeners(Tcl_Interp *interp, SsListener *listeners,
 int		SsAnswerSocketsLocked(Tcl_Interp *interp,
 		    const SsListener *listeners, int count,
 		    const SsCall *callPtr, SsSockets **socketsPtrPtr);
+
+/* Maps the counters, if the process hasn't its own.  The same lock. */
+
+int		SsAnswerCountersLocked(Tcl_Interp *interp,
+		    const SsCall *callPtr);
 
 #endif /* SS_ANSWER_H */

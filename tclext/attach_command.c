@@ -11,6 +11,7 @@
 #include "board.h"
 #include "clock.h"
 #include "connection.h"
+#include "counters.h"
 #include "fork.h"
 #include "limit.h"
 #include "listener.h"
@@ -36,7 +37,7 @@
 
 /* Its first descriptors; one with UDP sockets has two more, and these. */
 
-enum { QUEUE, RETURN, BOARD, GATE, TALLY, SOCKETS };
+enum { QUEUE, RETURN, BOARD, COUNTERS, GATE, TALLY, SOCKETS };
 
 #define MOST_FDS (SS_PACKET_FDS + 1)
 
@@ -398,12 +399,44 @@ AddPort(Offer *offerPtr, SsSockets *socketsPtr)
 	SsForkKeeps(fds[i]);
     }
     close(fds[BOARD]);
+    close(fds[COUNTERS]);
     for (i = 0; i < offerPtr->numSockets; i++) {
 	close(offerPtr->sockets[i].fd);
     }
     offerPtr->came.count = 0;
     SsForkUnlock();
     return portPtr;
+}
+
+/*
+ * Copies the UDP sockets and maps the counters.  Returns 0 or an errno, when
+ * all is as it was.
+ */
+
+static int
+Share(const Offer *offerPtr, SsSockets **socketsPtrPtr)
+{
+    const int *fds = offerPtr->fds;
+    SsSockets *socketsPtr = NULL;
+    int error = 0;
+
+    SsForkLock();
+    if (offerPtr->numSockets > 0) {
+	socketsPtr = SsSocketsMake(fds[GATE], fds[TALLY],
+		offerPtr->numSockets, offerPtr->sockets);
+	error = (socketsPtr == NULL) ? errno : 0;
+    }
+    if (error == 0 && SsCountersMapLocked(fds[COUNTERS], 0) < 0) {
+	error = errno;
+    }
+    if (error != 0 && socketsPtr != NULL) {
+	socketsPtr->gateFd = socketsPtr->tallyFd = -1;
+	SsSocketsClose(socketsPtr);
+	free(socketsPtr);
+    }
+    SsForkUnlock();
+    *socketsPtrPtr = socketsPtr;
+    return error;
 }
 
 /* Becomes what the server offers.  With TCL_OK the connection is taken over. */
@@ -426,21 +459,14 @@ Become(Tcl_Interp *interp, int fd, Offer *offerPtr)
 		" server", offerPtr->path, knownPtr->name);
     }
     board = SsBoardAttach(offerPtr->fds[BOARD], offerPtr->slot + 1);
-    if (board < 0) {
-	return (errno == EINVAL) ? NotControl(interp, offerPtr->path,
-		"an answer that can't be")
-		: Fail(interp, offerPtr->path, errno);
-    }
-    if (offerPtr->numSockets > 0) {
-	SsForkLock();
-	socketsPtr = SsSocketsMake(offerPtr->fds[GATE], offerPtr->fds[TALLY],
-		offerPtr->numSockets, offerPtr->sockets);
-	error = errno;
-	SsForkUnlock();
-	if (socketsPtr == NULL) {
+    error = (board < 0) ? errno : Share(offerPtr, &socketsPtr);
+    if (error != 0) {
+	if (board >= 0) {
 	    SsBoardDestroy(board);
-	    return Fail(interp, offerPtr->path, error);
 	}
+	return (error == EINVAL) ? NotControl(interp, offerPtr->path,
+		"an answer that can't be")
+		: Fail(interp, offerPtr->path, error);
     }
     SsBoardTake(board, offerPtr->slot, offerPtr->pid, offerPtr->generation,
 	    (program != NULL) ? program : "");

@@ -2,8 +2,9 @@
  * commands.h --
  *
  *	The package's commands, which init.c makes.  The man page says what
- *	"socket", "fork", "attach" and "note" do.  The others are private, what
- *	the package's Tcl files are made of: their names begin with a capital letter.
+ *	"socket", "attach", "counter", "note" and "fork" do.  The others are
+ *	private, what the package's Tcl files are made of: their names begin
+ *	with a capital letter.
  *
  *	An error's errorCode is {POSIX ...} or {SOCKETSERVER ...}.
  */
@@ -55,10 +56,21 @@ extern const SsSubcommand ssBoardSubcommands[];
 extern const SsSubcommand ssConnectionSubcommands[];
 
 /*
+ * counter: numbers that the processes of a server share.
+ *
+ *	incr name ?n? -> value
+ *	get name -> value			0: there is none.
+ *	set name n -> n
+ *	names ?pattern? -> names
+ */
+extern const SsSubcommand ssCounterSubcommands[];
+
+/*
  * Process, for children and the process itself:
  *
- *	run argv -> pid				Another program, with standard
- *						channels and environment.
+ *	run argv ?fd? -> pid			Another program, with standard
+ *						channels and environment; its
+ *						stderr is fd.
  *	watch pid cmdPrefix			Called with a dict at its end.
  *	hear cmdPrefix -> fd			What children's programs write
  *						there: called with lines.
@@ -84,11 +96,14 @@ extern const SsSubcommand ssProcessSubcommands[];
  *						children.
  *	serve options listeners ?extras? -> list
  *						All feed one queue.  Dicts:
- *						name, port, addresses; for the
- *						health listener moreover use.
+ *						name, port, addresses; for where
+ *						the pool is told of, moreover
+ *						use, health or status.
  *						Extras, a dict: control,
- *						takeover, paths; health, a
- *						listener; firststart, ms.
+ *						takeover, paths; health, status,
+ *						listeners; open, whether that
+ *						is for others, too; firststart,
+ *						ms.
  *	switch port				The server switches to it.
  *	abandon port				Or never will.
  *	discard port				Closes what is queued for
@@ -97,7 +112,11 @@ extern const SsSubcommand ssProcessSubcommands[];
  *	list port				Dict: number, length; the newest
  *						last.
  *	use port queue				In a worker: this one alone.
+ *	heed port queue				In a worker that has a slot: the
+ *						server may ask for its stack.
  *	withdraw port				In a worker: undo "client".
+ *	status ?listener? -> dict		In a worker: what the pool's
+ *						command "status" says.
  *	passed ?close? -> names			Sockets that this process was
  *						started with and nobody has
  *						claimed; closes them.
@@ -112,6 +131,12 @@ extern const SsSubcommand ssProcessSubcommands[];
  *	admit service token port board slot generation pid
  *						The answer to who attaches.
  *	detach service pid			Ends an attached worker.
+ *	stack service pid how			Asks a worker for its stack: 0,
+ *						or with an error to be raised
+ *						there, 1; what comes of it is a
+ *						command of the pool's, "stack
+ *						pid raise text".  With wait:
+ *						-> text.
  *	done service				The pool has ended.
  */
 extern const SsSubcommand ssQueueSubcommands[];
@@ -122,6 +147,7 @@ SsSubcommandProc SsPoolAsk;
 SsSubcommandProc SsPoolBegin;
 SsSubcommandProc SsPoolCommanded;
 SsSubcommandProc SsPoolDone;
+SsSubcommandProc SsPoolStack;
 
 /*
  * Signals: signals that steer a server or a worker.

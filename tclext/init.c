@@ -123,6 +123,7 @@ typedef struct Command {
 static const Command commands[] = {
     { "::socketserver::socket", SsSubcommandObjCmd, ssSocketSubcommands },
     { "::socketserver::attach", SsAttachObjCmd, NULL },
+    { "::socketserver::counter", SsSubcommandObjCmd, ssCounterSubcommands },
     { "::socketserver::fork", SsForkObjCmd, NULL },
     { "::socketserver::note", SsNoteObjCmd, NULL },
     { "::socketserver::Board", SsSubcommandObjCmd, ssBoardSubcommands },

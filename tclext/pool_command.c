@@ -145,13 +145,16 @@ SsPoolCommanded(Tcl_Interp *interp, const char *name, const SsWord *words)
 	    Tcl_GetString(words[TEXT].objPtr)), NULL, 0);
 }
 
-/* Puts what UDP needs behind what there is; 0: an error, there is no room. */
+/*
+ * Puts what UDP needs behind what there is; 0: an error, there is no room.  The
+ * server adds the counters.
+ */
 static int
 PutSocketsLocked(Tcl_Interp *interp, const SsPort *portPtr,
     int fds[SS_PACKET_FDS], int count)
 {
     const SsSockets *socketsPtr = portPtr->socketsPtr;
-    int i, most = SS_PACKET_FDS - count - 2;
+    int i, most = SS_PACKET_FDS - count - 3;
 
     if (socketsPtr == NULL) {
 	return count;

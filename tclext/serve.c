@@ -240,6 +240,7 @@ NoteServedLocked(Tcl_Interp *interp, const SsServing *servingPtr,
     servicePtr->numFds = numFds;
     memcpy(servicePtr->fds, callPtr->fds + first,
 	    (size_t) numFds * sizeof(int));
+    CloseLocked(callPtr->fds[SS_ANSWER_COUNTERS]);
     while (copied > 0) {
 	CloseLocked(callPtr->fds[SS_ANSWER_SOCKETS + --copied]);
     }
@@ -279,8 +280,11 @@ Serve(Tcl_Interp *interp, SsServing *servingPtr, int *numberPtr)
     }
     SsAnswerListeners(interp, servingPtr->listeners, servingPtr->count);
     SsForkLock();		/* A child has all of it or nothing. */
-    code = SsAnswerSocketsLocked(interp, servingPtr->listeners,
-	    servingPtr->count, &call, &socketsPtr);
+    code = SsAnswerCountersLocked(interp, &call);
+    if (code == TCL_OK) {
+	code = SsAnswerSocketsLocked(interp, servingPtr->listeners,
+		servingPtr->count, &call, &socketsPtr);
+    }
     if (code == TCL_OK) {
 	NoteServedLocked(interp, servingPtr, &call, socketsPtr, numberPtr);
     } else {

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -30,7 +31,7 @@ func (o *operator) attach(m *control.Message) {
 }
 
 // attached: the pool has a slot for it. Text: slot and generation, then what is
-// the worker's to read; its descriptors are those of the request.
+// the worker's to read; its descriptors are those of the request, and the counters.
 func (f *forwarded) attached(text string, m *control.Message) {
 	o := f.operator
 	if o == nil {
@@ -44,7 +45,12 @@ func (f *forwarded) attached(text string, m *control.Message) {
 	_, err := fmt.Sscanf(place, "%d %d", &answer.Numbers[0], &answer.Numbers[1])
 	if err != nil {
 		descriptor.Close(answer.Fds...)
-		o.refuse("SERVER", "the pool's answer can't be read")
+		err = errors.New("the pool's answer can't be read")
+	} else {
+		answer.Fds, err = f.pool.reactor.withCounters(answer.Fds)
+	}
+	if err != nil {
+		o.refuse("SERVER", err.Error())
 		f.pool.tell("detached", strconv.Itoa(int(f.pid)))
 		return
 	}

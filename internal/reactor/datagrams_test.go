@@ -17,6 +17,7 @@ import (
 const (
 	fdQueue = iota
 	fdReturn
+	fdCounters
 	fdGate
 	fdTally
 	fdSocket

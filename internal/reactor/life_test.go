@@ -210,7 +210,7 @@ func TestAttach(t *testing.T) {
 	a.answer()
 	m := <-done
 	defer descriptor.Close(m.Fds...)
-	if m.Numbers != (control.Numbers{257, 3}) || string(m.Text) != "line\n" || len(m.Fds) != 3 {
+	if m.Numbers != (control.Numbers{257, 3}) || string(m.Text) != "line\n" || len(m.Fds) != 4 {
 		t.Fatalf("%+v", m)
 	}
 	conn.Close()

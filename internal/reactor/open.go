@@ -57,8 +57,8 @@ var errNotPassed = errors.New("was not passed to this process, nor has the runni
 // sockets that were passed to the process. Answers for each listener its name, its
 // port and its addresses as a list of Tcl's, at last those of the health listener;
 // how many sockets it has that take datagrams;
-// the queue's receive end, the workers' end of the return, gate and tally where
-// there are datagrams, and copies of the sockets. Nothing is accepted before; with a predecessor, not before
+// the queue's receive end, the workers' end of the return, the counters, gate and
+// tally where there are datagrams, and copies of the sockets. Nothing is accepted before; with a predecessor, not before
 // "ready".
 func (r *Reactor) serve(c *client, m *control.Message) reply {
 	all, err := readWanted(string(m.Text))
@@ -284,6 +284,7 @@ func (o *opening) pool(s *service) {
 	}
 	if d := o.predecessor; d != nil {
 		p.predecessor, d.pool = d, p
+		p.inheritCounters(d)
 		for i := range d.offers {
 			closeAllOf(&d.offers[i].fds) // It has listeners that nobody wants any more.
 		}
@@ -315,13 +316,18 @@ func (s *service) quote(name string, port int) string {
 	return control.Words(name, strconv.Itoa(port))
 }
 
-// copies are copies of the queue's receive end and of the sockets, those that take
-// datagrams first, with the workers' end of the return between, which is closed
-// after an error.
+// copies are copies of the queue's receive end, of the counters and of the sockets,
+// those that take datagrams first; the workers' end of the return is the second of
+// them, and closed after an error.
 func (s *service) copies(workers int) ([]int, error) {
+	counted, err := s.reactor.ownCounters()
+	if err != nil {
+		descriptor.Close(workers)
+		return nil, err
+	}
 	receive, err := copyOf(s.queue.receive)
 	all := []int{receive, workers}
-	var sockets []int
+	sockets := []int{counted.Fd()}
 	if s.hasDatagrams() {
 		sockets = append(sockets, s.queue.gate, s.tally.Fd())
 	}

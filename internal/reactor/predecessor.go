@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"socketserver/internal/control"
+	"socketserver/internal/counters"
 	"socketserver/internal/descriptor"
 )
 
@@ -33,6 +34,7 @@ type predecessor struct {
 	pid      int64 // Its own, once it has stopped accepting.
 	pool     *pool
 	queues   []int
+	counters *counters.Counters // To be added; nil: none, or they are this process's, too.
 }
 
 // offer is what the predecessor listens with.
@@ -280,6 +282,9 @@ func (d *predecessor) close() {
 	d.buffer.Discard()
 	descriptor.Close(d.fd)
 	d.fd = -1
+	if d.accepted {
+		d.addCounters()
+	}
 	d.takeRest()
 	d.answer(d.gone())
 }
@@ -362,6 +367,7 @@ func (d *predecessor) error(err error) error {
 // takeOver begins to accept where the predecessor has ended.
 func (p *pool) takeOver() {
 	p.predecessor.accepted = true
+	p.predecessor.addCounters()
 	p.service.begin()
 	p.sendNotes()
 }

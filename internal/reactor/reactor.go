@@ -23,6 +23,7 @@ import (
 
 	"socketserver/internal/admit"
 	"socketserver/internal/control"
+	"socketserver/internal/counters"
 	"socketserver/internal/queue"
 	"socketserver/internal/signals"
 	"socketserver/internal/standing"
@@ -64,6 +65,9 @@ type Reactor struct {
 	pools    map[int]*pool    // ...as theirs, which live longer.
 	clients  map[*client]bool
 	ended    bool // The door was closed.
+
+	counters *counters.Counters   // The application's; nil: nothing was served yet.
+	added    []*counters.Counters // What others' workers have counted that is added to them.
 
 	look      admit.Looker
 	text      [queue.MostProxy]byte // What a PROXY header says, while it is noted.

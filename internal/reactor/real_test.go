@@ -197,7 +197,7 @@ func (a *asker) serveAll(text string) *served {
 		s.ports = append(s.ports, port)
 		addresses += 1 + strings.Count(list, ",")
 	}
-	if len(m.Fds) != 2+addresses {
+	if len(m.Fds) != 3+addresses {
 		a.t.Fatalf("descriptors %v", m.Fds)
 	}
 	s.back = m.Fds[1]

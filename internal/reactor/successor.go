@@ -65,6 +65,7 @@ func (o *operator) giveListeners(m *control.Message) {
 	if p.health != nil {
 		give("health", p.checked.name, p.checked.Fds)
 	}
+	give("counters", "", []int{r.counters.Fd()})
 	if err != nil {
 		closeAllOf(&answer.Fds)
 		o.refuse("SERVER", err.Error())

@@ -87,7 +87,7 @@ func (p *pool) appendStatus(to []byte) []byte {
 		number("wanted", stands.Wanted).
 		number("minworkers", stands.Min).
 		number("maxworkers", stands.Max)
-	j, served := p.appendStates(j, stands.Workers)
+	j, served := p.appendStates(p.reactor.appendCounters(j), stands.Workers)
 	j = p.service.appendCounts(j.number("served", served+stands.Counts.Served))
 	return j.number("forked", stands.Counts.Forked).
 		number("ended", stands.Counts.Ended).

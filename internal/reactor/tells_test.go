@@ -132,7 +132,7 @@ func TestStatusNames(t *testing.T) {
 	want := strings.Fields("version pid name listeners healthListener control health state generation wanted" +
 		" minworkers maxworkers workers accepted handedOver resumed served lost waits retries pauses parked holding" +
 		" queued oldest firstByte shed gone refused expired malformed probes backlog datagrams" +
-		" forked ended died killed reloads failed")
+		" forked ended died killed reloads failed counters")
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)

@@ -46,6 +46,36 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestBeginning has C go on with what a killed one left, wherever that was.
+func TestBeginning(t *testing.T) {
+	one, other := "same-one-and-one", "same-one-and-two"
+	c := both(t)
+	Add(one, 1)
+	whole := make([]byte, 72)
+	if _, err := unix.Pread(c.Fd(), whole, 0); err != nil {
+		t.Fatal(err)
+	}
+	for killed := 0; killed < len(whole); killed += 8 {
+		c := both(t)
+		if _, err := unix.Pwrite(c.Fd(), whole[:killed], 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, has := Value(one); has || len(c.All()) != 0 {
+			t.Errorf("%d bytes are a name", killed)
+		}
+		first, second := other, one
+		if killed > 8 { // By then it can be no other's.
+			first, second = second, first
+		}
+		Add(other, 1)
+		Add(one, 1)
+		Add(other, 1)
+		if Name(0) != first || Name(1) != second || Name(2) != "" {
+			t.Errorf("after %d bytes: %q, %q, %q", killed, Name(0), Name(1), Name(2))
+		}
+	}
+}
+
 // TestSameIsRead writes what no worker would, and has both read it.
 func TestSameIsRead(t *testing.T) {
 	c := both(t)
