@@ -47,6 +47,8 @@ namespace eval ::socketserver::options {
         -reopencmd    {{}     Any     free}
         -reuseport    {0      Any     fixed}
         -skipgone     {none   Any     fixed}
+        -status       {{}     Any     fixed}
+        -status-password-file {{} Path fixed}
         -takeover     {{}     Path    fixed}
         -timeout      {0      Seconds free}
         -type         {tcp    Any     fixed}
@@ -164,6 +166,9 @@ proc ::socketserver::options::Agree {options} {
     if {${-group} ne {} && ${-user} eq {}} {
         Usage "-group needs -user"
     }
+    if {${-status-password-file} ne {} && ${-status} eq {}} {
+        Usage "-status-password-file needs -status"
+    }
 }
 
 # How many workers at least and at most.
@@ -215,10 +220,13 @@ proc ::socketserver::options::Listening {options} {
 
 proc ::socketserver::options::Extras {options} {
     set extras {}
-    foreach name {control health takeover} {
+    foreach name {control health status takeover} {
         if {[dict get $options -$name] ne {}} {
             dict set extras $name [dict get $options -$name]
         }
+    }
+    if {[dict get $options -status-password-file] ne {}} {
+        dict set extras open 1
     }
     if {[dict exists $extras takeover]} {
         dict set extras firststart \

@@ -4,7 +4,8 @@
 #	watches the workers, asks Go what to do about what it sees
 #	("Supervise") and does it, stands in pool_step.tcl; what it tells of
 #	them in pool_status.tcl; its options in pool_options.tcl; what comes to
-#	it from other processes in pool_operators.tcl.
+#	it from other processes in pool_operators.tcl; its status page in
+#	pool_exporter.tcl.
 
 namespace eval ::socketserver::pool {
     namespace export names of start
@@ -44,16 +45,17 @@ proc ::socketserver::pool::start {args} {
                 CheckHandler $handler $options
             }
         }
+        set options [::socketserver::exporter::Prepare $options]
         if {[dict get $options -user] ne {}} {
             ::socketserver::Process account [dict get $options -user] \
                     [dict get $options -group]
         }
-        lassign [Listen $served $options] listeners health
+        lassign [Listen $served $options] listeners tellers
         if {[dict get $options -exec] ne {}} {
             ::socketserver::program::CheckListeners $listeners
         }
         ::socketserver::Pool create ::socketserver::pool[incr counter] \
-                $listeners $health $options
+                $listeners $tellers $options
     }
 }
 
@@ -160,21 +162,21 @@ proc ::socketserver::pool::CheckHandler {handler options} {
 }
 
 # Listens, where there is no pool yet. To serve again what is served changes
-# nothing. A list of dicts: name, port, addresses, handler; and the name of the
-# listener that tells of the pool's health, or {}.
+# nothing. A list of dicts: name, port, addresses, handler; and a dict of those
+# that tell of the pool's health and status: their names, or {}.
 
 proc ::socketserver::pool::Listen {served options} {
     variable ports
 
     set before [::socketserver::socket ports]
     set listeners {}
-    set health {}
+    set tellers {health {} status {}}
     foreach listener [::socketserver::Queue serve \
             [::socketserver::options::Listening $options] \
             [lmap {listener -} $served {set listener}] \
             [::socketserver::options::Extras $options]] {
         if {[dict exists $listener use]} {
-            set health [dict get $listener name]
+            dict set tellers [dict get $listener use] [dict get $listener name]
         } else {
             lappend listeners $listener
         }
@@ -195,7 +197,7 @@ proc ::socketserver::pool::Listen {served options} {
     }
     list [lmap listener $listeners {- handler} $served {
         dict set listener handler $handler
-    }] $health
+    }] $tellers
 }
 
 # The server has something to tell of a port. Whether the port has a pool here
@@ -257,7 +259,10 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # options	a dict of all of them
     # listeners	dicts: name, port, addresses, handler
     # port	the first one's, or its name, if it has none
-    # health	the name of the listener that tells of the pool's, or {}
+    # tellers	dict: health, status: the names of the listeners that tell of
+    #		them, or {}
+    # exporter	the process that shows the status; {}: none
+    # exported	when it was started, and after how many ms the next one is
     # service	what the server calls the pool; {}: it doesn't know of it
     # notify	where systemd hears, and within how many us it wants to; or {}
     # owner	this process; forked children have a copy that is dead
@@ -286,15 +291,17 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # asked	whether it has been asked to stop
     # successor	the process that has taken over; {}: none
     # failure	why it ended without that: {reason message}
-    variable options listeners port health service notify owner supervisor \
+    variable options listeners port tellers exporter exported service notify owner supervisor \
             board slots children reopening queues fed seen afterwards standing \
             timer counts accepted front samples whyNot lastError last over \
             asked successor failure errors
 
-    constructor {givenListeners givenHealth givenOptions} {
+    constructor {givenListeners givenTellers givenOptions} {
         set listeners $givenListeners
         set port [dict get [lindex $listeners 0] port]
-        set health $givenHealth
+        set tellers $givenTellers
+        set exporter {}
+        set exported {0 0}
         set options $givenOptions
         set owner [pid]
         set over 0
@@ -322,7 +329,8 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         }
         set slots [my Slots]
         set notify [my Notify]
-        if {[dict get $options -exec] ne {}} {
+        if {[dict get $options -exec] ne {}
+                || [dict get $options -status] ne {}} {
             set errors [::socketserver::Process hear [my Callback Say]]
         }
         set board [::socketserver::Board create \
@@ -339,6 +347,9 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         dict set ::socketserver::pool::ports $port \
                 [list [self] $owner $listeners]
         my Tell info "[my Where], $least workers start"
+        if {[dict get $options -takeover] eq {}} {
+            my Export
+        }
 
         # What this leaves to be done is for the event loop: none of the
         # application's commands meets a pool that is being made.

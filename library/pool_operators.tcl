@@ -107,6 +107,12 @@ proc ::socketserver::pool::Answer {service token reason text} {
         ::socketserver::pool::Answer $service $token {} $answer
     }
 
+    # A worker wants to know what the command "status" says.
+
+    method HeedStatus {token} {
+        ::socketserver::pool::Answer $service $token {} [my status]
+    }
+
     # A process wants to be a worker, of the queue that is fed.
 
     method HeedAttach {token pid listener} {
@@ -209,6 +215,7 @@ proc ::socketserver::pool::Answer {service token reason text} {
     method HeedHandedover {token pid} {
         set successor $pid
         my Tell info "process $pid accepts connections from now on"
+        my Unexport
         [self] stop
     }
 

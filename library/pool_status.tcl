@@ -24,7 +24,8 @@
         set counted [my Counted $served]
         dict create port $port \
                 listeners $listeners \
-                health $health \
+                health [dict get $tellers health] \
+                statusListener [dict get $tellers status] \
                 control [dict get $options -control] \
                 state [dict get $standing phase] \
                 generation [dict get $standing generation] \

@@ -306,6 +306,7 @@
         if {![my TakeOver]} {
             return
         }
+        my Export
         my Tell info "ready: $n workers"
         if {[dict get $options -readycmd] ne {}} {
             my Afterwards ::socketserver::pool::Ready [self] \
@@ -409,6 +410,7 @@
 
     method Release {} {
         ::socketserver::Timer cancel $timer
+        my Unexport
         if {$errors ne {}} {
             my Say [::socketserver::Process unhear $errors]
             set errors {}

@@ -56,30 +56,37 @@ OpenPipe(int ends[2])
  * SIGPIPE, and what its exec runs doesn't.
  */
 static void
-Become(char *const argv[], int errorFd, const sigset_t *maskPtr)
+Become(
+    char *const argv[],
+    int stderrFd,		/* -1: as here. */
+    int tellFd,			/* Where to write why it failed. */
+    const sigset_t *maskPtr)
 {
     int error;
     ssize_t written;
 
+    if (stderrFd >= 0) {
+	dup2(stderrFd, STDERR_FILENO);
+    }
     signal(SIGPIPE, SIG_DFL);
     syscall(SYS_close_range, 3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     pthread_sigmask(SIG_SETMASK, maskPtr, NULL);
     execvp(argv[0], argv);
     error = errno;
-    written = write(errorFd, &error, sizeof(error));
+    written = write(tellFd, &error, sizeof(error));
     (void) written;
     _exit(127);
 }
 
 /* Waits for the exec.  Returns 0, or the errno with which it failed. */
 static int
-Await(int errorFd)
+Await(int tellFd)
 {
     int error = 0;
     ssize_t length;
 
     do {
-	length = read(errorFd, &error, sizeof(error));
+	length = read(tellFd, &error, sizeof(error));
     } while (length < 0 && errno == EINTR);
     return (length == (ssize_t) sizeof(error)) ? error : 0;
 }
@@ -89,7 +96,7 @@ Await(int errorFd)
  * dispositions.  Returns 0 or an errno.
  */
 static int
-Start(char *const argv[], pid_t *pidPtr)
+Start(char *const argv[], int stderrFd, pid_t *pidPtr)
 {
     sigset_t all, before;
     int ends[2], error = OpenPipe(ends);
@@ -104,7 +111,7 @@ Start(char *const argv[], pid_t *pidPtr)
     error = errno;
     SsForkSpares(-1);
     if (*pidPtr == 0) {
-	Become(argv, ends[1], &before);
+	Become(argv, stderrFd, ends[1], &before);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     CloseEnd(ends[1]);
@@ -121,7 +128,7 @@ Start(char *const argv[], pid_t *pidPtr)
 }
 
 int
-SsRun(Tcl_Interp *interp, Tcl_Obj *wordsPtr)
+SsRun(Tcl_Interp *interp, Tcl_Obj *wordsPtr, int errorFd)
 {
     SsArgv argv;
     pid_t pid;
@@ -130,7 +137,7 @@ SsRun(Tcl_Interp *interp, Tcl_Obj *wordsPtr)
     if (SsArgvMake(interp, wordsPtr, &argv) != TCL_OK) {
 	return TCL_ERROR;
     }
-    error = Start(argv.words, &pid);
+    error = Start(argv.words, errorFd, &pid);
     if (error != 0) {
 	SsErrorPosix(interp, error, "can't run \"%.200s\": %m",
 		argv.words[0]);

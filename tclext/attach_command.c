@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "attached.h"
+#include "await.h"
 #include "board.h"
 #include "clock.h"
 #include "connection.h"
@@ -181,46 +182,6 @@ Connect(Tcl_Interp *interp, const char *path, int *fdPtr)
 	    : Fail(interp, path, code);
 }
 
-/* Waits until something has come.  Returns 0 or an errno. */
-
-static int
-Await(int fd, int64_t deadline)
-{
-    struct pollfd look = { .fd = fd, .events = POLLIN };
-    int64_t left = deadline - SsMilliseconds();
-
-    if (left <= 0) {
-	return ETIMEDOUT;
-    }
-    return (poll(&look, 1, (int) left) < 0 && errno != EINTR) ? errno : 0;
-}
-
-/* Takes the answer as it comes.  Returns 0 or an errno. */
-
-static int
-Receive(int fd, Offer *offerPtr)
-{
-    int64_t deadline = SsMilliseconds() + PATIENCE * 1000;
-    Tcl_Size length = 0;
-    SsPacket packet;
-    int error;
-
-    do {
-	error = SsPacketReceive(fd, &packet, &offerPtr->came);
-	if (error == EAGAIN || error == EINTR) {
-	    error = Await(fd, deadline);
-	    packet.header.more = 1;
-	} else if (error == 0) {
-	    length += (Tcl_Size) packet.length;
-	    error = (packet.header.id != 1 || length > MOST_TEXT) ? EPROTO : 0;
-	    Tcl_AppendToObj(offerPtr->textPtr, packet.text,
-		    (int) packet.length);
-	}
-    } while (error == 0 && packet.header.more);
-    offerPtr->header = packet.header;
-    return error;
-}
-
 /* What the server said why not, made an error here. */
 
 static int
@@ -251,7 +212,8 @@ Ask(Tcl_Interp *interp, int fd, const char *listener, Offer *offerPtr)
     int error = SsPacketsSend(fd, &request, listener, NULL, 0);
 
     if (error == 0) {
-	error = Receive(fd, offerPtr);
+	error = SsAwaitAnswer(fd, PATIENCE * 1000, MOST_TEXT,
+		&offerPtr->header, offerPtr->textPtr, &offerPtr->came);
     }
     switch (error) {
     case 0:

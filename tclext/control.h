@@ -16,10 +16,10 @@
 
 /*
  * Queue, return, counters, gate, tally, the path's socket, and those of the
- * listeners and a health listener.
+ * listeners, a health listener and a status listener.
  */
 
-#define SS_CONTROL_FDS (6 + (SS_LISTENERS_MOST + 1) * SS_MAX_ADDRESSES)
+#define SS_CONTROL_FDS (6 + (SS_LISTENERS_MOST + 2) * SS_MAX_ADDRESSES)
 
 /*
  * A request.  internal/reactor/requests.go says what may be asked and what the

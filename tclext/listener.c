@@ -343,11 +343,12 @@ AddPath(Tcl_Interp *interp, SsServing *servingPtr, const char *use,
 
 /* What else is asked for, in the order of these. */
 
-enum { CONTROL, FIRST_START, HEALTH, TAKEOVER };
+enum { CONTROL, FIRST_START, HEALTH, OPEN, STATUS, TAKEOVER };
 
 static const SsKind extraKinds[] = {
     { "control", 0, 0, NULL }, { "firststart", 0, INT_MAX, NULL },
-    { "health", 0, 0, NULL }, { "takeover", 0, 0, NULL },
+    { "health", 0, 0, NULL }, { "open", 0, 1, NULL },
+    { "status", 0, 0, NULL }, { "takeover", 0, 0, NULL },
     { NULL, 0, 0, NULL }
 };
 
@@ -357,22 +358,28 @@ IsGiven(const SsWord *wordPtr)
     return wordPtr->objPtr != NULL && Tcl_GetCharLength(wordPtr->objPtr) > 0;
 }
 
-/* Sets the result of an error to whose it is. */
+/*
+ * Asks for a listener where something is told of the pool.  Sets the result of
+ * an error to whose it is.
+ */
 static int
-AddHealth(Tcl_Interp *interp, SsServing *servingPtr, Tcl_Obj *objPtr)
+AddTeller(Tcl_Interp *interp, SsServing *servingPtr, const char *use,
+    Tcl_Obj *objPtr)
 {
     static const SsWord none[SS_WORDS_MOST];
     SsListener listener;
+    char why[64];
     int code;
 
-    Tcl_AppendToObj(servingPtr->textPtr, "use=health\t", -1);
+    Tcl_AppendPrintfToObj(servingPtr->textPtr, "use=%s\t", use);
     code = AddListener(interp, servingPtr, objPtr, none, &listener);
     if (code == TCL_OK && listener.numSockets) {
-	code = BadListener(interp, Tcl_GetString(objPtr),
-		"health is told over connections, not by UDP");
+	snprintf(why, sizeof(why), "%s is told over connections, not by UDP",
+		use);
+	code = BadListener(interp, Tcl_GetString(objPtr), why);
     }
     if (code != TCL_OK) {
-	Tcl_SetObjResult(interp, Tcl_ObjPrintf("-health: %s",
+	Tcl_SetObjResult(interp, Tcl_ObjPrintf("-%s: %s", use,
 		Tcl_GetStringResult(interp)));
     }
     return code;
@@ -392,9 +399,17 @@ AddExtras(Tcl_Interp *interp, SsServing *servingPtr, Tcl_Obj *extrasPtr)
 	    words, extras) != TCL_OK) {
 	return TCL_ERROR;
     }
-    if (IsGiven(&extras[HEALTH]) && AddHealth(interp, servingPtr,
+    if (IsGiven(&extras[HEALTH]) && AddTeller(interp, servingPtr, "health",
 	    extras[HEALTH].objPtr) != TCL_OK) {
 	return TCL_ERROR;
+    }
+    if (IsGiven(&extras[STATUS])) {
+	Tcl_AppendPrintfToObj(servingPtr->textPtr, "open=%d\t",
+		extras[OPEN].number);
+	if (AddTeller(interp, servingPtr, "status", extras[STATUS].objPtr)
+		!= TCL_OK) {
+	    return TCL_ERROR;
+	}
     }
     if (IsGiven(&extras[CONTROL])) {
 	if (AddPath(interp, servingPtr, "control", extras[CONTROL].objPtr)
@@ -413,7 +428,7 @@ AddExtras(Tcl_Interp *interp, SsServing *servingPtr, Tcl_Obj *extrasPtr)
 		extras[FIRST_START].number);
     }
     servingPtr->hasMore = servingPtr->isTakeover || IsGiven(&extras[HEALTH])
-	    || IsGiven(&extras[CONTROL]);
+	    || IsGiven(&extras[STATUS]) || IsGiven(&extras[CONTROL]);
     return TCL_OK;
 }
 

@@ -18,10 +18,11 @@
 /*
  * Has the server serve listeners, as many as there are words, by one queue.
  * "common" is what the command's options say; "extras", NULL or a dict, what
- * else is opened with them: control, a path; health, a listener; takeover, a
- * path where to take all of this from who has it, within firststart
- * milliseconds.  Sets the result to what is told of the health listener, and
- * *numberPtr to the port's number.
+ * else is opened with them: control, a path; health and status, listeners, the
+ * latter for other machines, too, where open is 1; takeover, a path where to
+ * take all of this from who has it, within firststart milliseconds.  Sets the
+ * result to use, name and port of health and status, and *numberPtr to the
+ * port's number.
  */
 int		SsListenersServe(Tcl_Interp *interp, const SsWord *common,
 		    int count, Tcl_Obj *const objv[], Tcl_Obj *extrasPtr,

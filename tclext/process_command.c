@@ -42,7 +42,8 @@ WatchSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 static int
 RunSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    return SsRun(interp, words[0].objPtr);
+    return SsRun(interp, words[0].objPtr,
+	    (words[1].objPtr != NULL) ? words[1].number : -1);
 }
 
 static int
@@ -158,7 +159,7 @@ const SsSubcommand ssProcessSubcommands[] = {
     { "limit", LimitSubcommand, "", kinds },
     { "pause", PauseSubcommand, "ms", kinds },
     { "raise", RaiseSubcommand, "limit", kinds },
-    { "run", RunSubcommand, "argv", kinds },
+    { "run", RunSubcommand, "argv ?fd?", kinds },
     { "signal", SignalSubcommand, "pid signal", kinds },
     { "spawn", SsSpawn, "cmdPrefix", kinds },
     { "title", TitleSubcommand, "text", kinds },

@@ -12,6 +12,7 @@
 #include "named_port.h"
 #include "passed.h"
 #include "ports.h"
+#include "question.h"
 #include "queue.h"
 #include "request.h"
 #include "result.h"
@@ -54,26 +55,30 @@ PortKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
     return TCL_OK;
 }
 
-/* Appends the health listener, as the server has told it: name, port. */
+/*
+ * Appends the listeners where the pool is told of, as the server has answered:
+ * use, name, port of each.
+ */
 static void
-AppendHealth(Tcl_Obj *listPtr, Tcl_Obj *toldPtr)
+AppendTellers(Tcl_Obj *listPtr, Tcl_Obj *toldPtr)
 {
-    Tcl_Obj **words, *dictPtr = Tcl_NewDictObj();
+    enum { USE, NAME, PORT, NUM_WORDS };
+    Tcl_Obj **words, *dictPtr;
     Tcl_Size count;
-    int port = 0;
+    int port;
 
     Tcl_ListObjGetElements(NULL, toldPtr, &count, &words);
-    if (count < 2) {
-	Tcl_DecrRefCount(dictPtr);
-	return;
+    for (; count >= NUM_WORDS; count -= NUM_WORDS, words += NUM_WORDS) {
+	dictPtr = Tcl_NewDictObj();
+	port = 0;
+	Tcl_GetIntFromObj(NULL, words[PORT], &port);
+	SsPutText(dictPtr, "name", Tcl_GetString(words[NAME]));
+	Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj("port", -1),
+		words[port == 0 ? NAME : PORT]);
+	SsPutText(dictPtr, "addresses", "");
+	SsPutText(dictPtr, "use", Tcl_GetString(words[USE]));
+	Tcl_ListObjAppendElement(NULL, listPtr, dictPtr);
     }
-    Tcl_GetIntFromObj(NULL, words[1], &port);
-    SsPutText(dictPtr, "name", Tcl_GetString(words[0]));
-    Tcl_DictObjPut(NULL, dictPtr, Tcl_NewStringObj("port", -1),
-	    words[port == 0 ? 0 : 1]);
-    SsPutText(dictPtr, "addresses", "");
-    SsPutText(dictPtr, "use", "health");
-    Tcl_ListObjAppendElement(NULL, listPtr, dictPtr);
 }
 
 /* As "socket server", with a list of each. */
@@ -104,7 +109,7 @@ ServeSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     SsForkLock();
     listPtr = SsListenersDescribe(SsPortFindLocked(number));
     SsForkUnlock();
-    AppendHealth(listPtr, Tcl_GetObjResult(interp));
+    AppendTellers(listPtr, Tcl_GetObjResult(interp));
     Tcl_SetObjResult(interp, listPtr);
     return TCL_OK;
 }
@@ -239,6 +244,12 @@ WithdrawSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 }
 
 static int
+AskStatusSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    return SsQuestionAsk(interp, words[0].objPtr, "status");
+}
+
+static int
 PassedSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     Tcl_SetObjResult(interp, SsPassedNames());
@@ -270,6 +281,7 @@ static const SsKind kinds[] = {
     { "board", 0, INT_MAX, NULL },
     { "close", 0, 0, CloseKind },
     { "generation", 0, INT_MAX, NULL },
+    { "listener", 0, 0, NULL },
     { "n", 0, 65535, NULL },
     { "pid", 1, INT_MAX, NULL },
     { "port", 0, 0, PortKind },
@@ -296,6 +308,7 @@ const SsSubcommand ssQueueSubcommands[] = {
     { "renew", AskSubcommand, "port", kinds },
     { "retire", AskSubcommand, "port n", kinds },
     { "serve", ServeSubcommand, "options listeners ?extras?", kinds },
+    { "status", AskStatusSubcommand, "?listener?", kinds },
     { "switch", AskSubcommand, "port", kinds },
     { "use", UseSubcommand, "port queue", kinds },
     { "withdraw", WithdrawSubcommand, "port", kinds },

@@ -77,6 +77,7 @@ SsServedCompareLocked(Tcl_Interp *interp, const SsPort *portPtr,
 	}
     }
     return !hasMore ? TCL_OK : SsErrorOurs(interp, "USAGE", "%s is served"
-	    " already: close it first, to serve it with a control path or a"
-	    " health listener, or to take it over", portPtr->called);
+	    " already: close it first, to serve it with a control path, a"
+	    " health listener or a status page, or to take it over",
+	    portPtr->called);
 }

@@ -28,6 +28,8 @@
 #define SS_KIND_PARK	   4	/* Wait for the client's next request. */
 #define SS_KIND_UNSERVED   5	/* Nobody served it, nor will. */
 #define SS_KIND_REPORT	   6	/* An SsReport; no descriptor. */
+#define SS_KIND_ASK	   8	/* This worker asks something on the pair whose
+				 * other end comes along. */
 
 /* Flags of a connection. */
 

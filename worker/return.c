@@ -51,6 +51,14 @@ SsReturnGive(const SsPort *portPtr, int kind, const SsArrival *arrivalPtr)
 }
 
 int
+SsReturnAsk(const SsPort *portPtr, int fd)
+{
+    const SsArrival arrival = { .fd = fd };
+
+    return SsReturnGive(portPtr, SS_KIND_ASK, &arrival);
+}
+
+int
 SsReturnReport(const SsPort *portPtr, const uint32_t *numbers, int count)
 {
     SsReport report = {

@@ -18,6 +18,12 @@
 int		SsReturnGive(const SsPort *portPtr, int kind,
 		    const SsArrival *arrivalPtr);
 
+/*
+ * Gives the server an end of a SEQPACKET pair, on which this process asks what
+ * workers may ask (internal/reactor/observe.go).  As SsReturnGive.
+ */
+int		SsReturnAsk(const SsPort *portPtr, int fd);
+
 /* Tells so many connections' numbers, as message.h has them; the same way. */
 int		SsReturnReport(const SsPort *portPtr, const uint32_t *numbers,
 		    int count);

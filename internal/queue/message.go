@@ -23,6 +23,7 @@ const (
 	KindPark       = 4 // From a worker: keep it until its client sends more.
 	KindUnserved   = 5 // From a worker: it has waited too long, or its client is gone.
 	KindReport     = 6 // From a worker; see DecodeReport.
+	KindAsk        = 8 // From a worker: the end of a SEQPACKET pair comes along, on which it asks.
 )
 
 // Flags of a message.
@@ -152,7 +153,7 @@ func Decode(from []byte) (m Message, extra []byte, err error) {
 			extra, err = m.decode(from)
 			return m, extra, err
 		}
-	case KindRetire, KindNudge:
+	case KindRetire, KindNudge, KindAsk:
 	case KindReport:
 		return m, nil, nil // Of any length; see DecodeReport.
 	default:

@@ -25,7 +25,7 @@ func (o *operator) attach(m *control.Message) {
 	case o.pid <= 0:
 		o.refuse("NOPROCESS", "the server can't see your process: it is in another pid namespace")
 	default:
-		o.path.pool.forward(&forwarded{operator: o, attach: true, pid: o.pid}, patienceOfOperators,
+		o.pool.forward(&forwarded{operator: o, attach: true, pid: o.pid}, patienceOfOperators,
 			"attach", strconv.Itoa(int(o.pid)), string(m.Text))
 	}
 }

@@ -90,6 +90,9 @@ func (b *back) take(from *queue.Receiver) {
 	case err != nil:
 	case m.Kind == queue.KindReport:
 		b.report(from)
+	case m.Kind == queue.KindAsk:
+		b.takeQuestion(from)
+		return
 	case b.service.takeBack(m, extra, from.Connection, from.Pid):
 		return
 	}

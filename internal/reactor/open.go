@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -43,8 +44,8 @@ type opening struct {
 	passed      []int
 	predecessor *predecessor
 
-	all             []named // What feeds the queue.
-	control, health *named
+	all                     []named // What feeds the queue.
+	control, health, status *named
 }
 
 // errTwice answers listeners of which one couldn't be told from the other.
@@ -55,7 +56,8 @@ var errNotPassed = errors.New("was not passed to this process, nor has the runni
 
 // serve: the number that the service is to have, and what readWanted reads; the
 // sockets that were passed to the process. Answers for each listener its name, its
-// port and its addresses as a list of Tcl's, at last those of the health listener;
+// port and its addresses as a list of Tcl's, at last use, name and port of the health and
+// the status listener;
 // how many sockets it has that take datagrams;
 // the queue's receive end, the workers' end of the return, the counters, gate and
 // tally where there are datagrams, and copies of the sockets. Nothing is accepted before; with a predecessor, not before
@@ -158,10 +160,12 @@ func (o *opening) openAll() error {
 			return err
 		}
 		switch w.use {
-		case "control":
+		case useControl:
 			o.control = &l
-		case "health":
+		case useHealth:
 			o.health = &l
+		case useStatus:
+			o.status = &l
 		default:
 			o.all = append(o.all, l)
 			if names[l.name] {
@@ -190,6 +194,9 @@ func (o *opening) openOne(w *wanted) (l named, err error) {
 	case l.passed:
 		fds = passed
 	default:
+		if err := w.checkAddresses(w.Addresses); err != nil {
+			return l, err
+		}
 		l.Opened, err = listen.Listen(w.Options)
 		l.name = w.nameOf(l.Port)
 		return l, err
@@ -199,8 +206,33 @@ func (o *opening) openOne(w *wanted) (l named, err error) {
 		descriptor.Close(fds...)
 		return l, fmt.Errorf("can't listen on %s: %w", w.offeredAs(), err)
 	}
+	if err := w.checkAddresses(l.Addresses); err != nil {
+		descriptor.Close(fds...)
+		return l, err
+	}
 	l.name = w.nameOf(l.Port)
 	return l, nil
+}
+
+// errOpen answers a status listener that anybody could reach.
+var errOpen = errors.New("only this machine may see a pool's status, unless -status-password-file is given:" +
+	" listen on 127.0.0.1, [::1] or a Unix socket")
+
+// checkAddresses keeps a pool's status from other machines; no address is all of
+// them, unless there is a path.
+func (w *wanted) checkAddresses(addresses []netip.Addr) error {
+	if w.use != useStatus || w.open || w.Path != "" {
+		return nil
+	}
+	for _, address := range addresses {
+		if !address.IsLoopback() {
+			return errOpen
+		}
+	}
+	if len(addresses) == 0 {
+		return errOpen
+	}
+	return nil
 }
 
 // takePassed takes the next descriptors that came with the request.
@@ -224,7 +256,7 @@ func (o *opening) closeAll() {
 	for _, l := range append(o.all, deref(o.control)...) {
 		l.undo()
 	}
-	for _, l := range deref(o.health) {
+	for _, l := range append(deref(o.health), deref(o.status)...) {
 		l.undo()
 	}
 	o.predecessor.end()
@@ -266,7 +298,7 @@ func (o *opening) service() (s *service, workers int, err error) {
 	for i := range o.all {
 		s.addListener(o.all[i])
 	}
-	if o.control != nil || o.health != nil || o.predecessor != nil {
+	if o.control != nil || o.health != nil || o.status != nil || o.predecessor != nil {
 		o.pool(s)
 	}
 	return s, workers, nil
@@ -281,6 +313,9 @@ func (o *opening) pool(s *service) {
 	if o.health != nil {
 		p.health = newHealth(o.reactor, o.health.Opened, p.healthState)
 		p.checked = *o.health
+	}
+	if o.status != nil {
+		p.shown = *o.status
 	}
 	if d := o.predecessor; d != nil {
 		p.predecessor, d.pool = d, p
@@ -307,7 +342,10 @@ func (s *service) describe() []byte {
 		all = fmt.Appendf(all, "%s {%s} %d\n", s.quote(l.name, port), strings.Join(addresses, ","), sockets)
 	}
 	if p := s.pool; p != nil && p.health != nil {
-		all = fmt.Appendf(all, "%s {}\n", s.quote(p.checked.name, p.checked.Port))
+		all = fmt.Appendf(all, "%s %s\n", useHealth, s.quote(p.checked.name, p.checked.Port))
+	}
+	if p := s.pool; p != nil && len(p.shown.Fds) > 0 {
+		all = fmt.Appendf(all, "%s %s\n", useStatus, s.quote(p.shown.name, p.shown.Port))
 	}
 	return all
 }
@@ -342,6 +380,9 @@ func (s *service) copies(workers int) ([]int, error) {
 	}
 	if p := s.pool; p != nil && p.health != nil {
 		sockets = append(sockets, p.checked.Fds...)
+	}
+	if p := s.pool; p != nil {
+		sockets = append(sockets, p.shown.Fds...)
 	}
 	var copies []int
 	if err == nil {

@@ -35,7 +35,9 @@ type controlPath struct {
 // operator is another process that has connected to the control path.
 type operator struct {
 	*client
-	path     *controlPath
+	pool     *pool
+	path     *controlPath // Where it has connected; nil: it is a worker that asks.
+	may      map[string]func(*operator, *control.Message)
 	pid      int32
 	uid      uint32
 	at       uint64     // When it last asked, or came.
@@ -54,6 +56,7 @@ var operations = map[string]func(*operator, *control.Message){
 	"workers":  (*operator).workers,
 	"command":  (*operator).command,
 	"attach":   (*operator).attach,
+	"observe":  (*operator).observe,
 	"takeover": (*operator).takeover,
 	"ready":    (*operator).successorReady,
 }
@@ -162,20 +165,29 @@ func (c *controlPath) accept(listener int) bool {
 // admit listens to an operator; where there are too many, the one that has been
 // silent for longest gives way.
 func (c *controlPath) admit(fd int, peer *unix.Ucred) {
-	r := c.pool.reactor
 	if len(c.operators) >= mostOperators {
 		c.sendAway()
 	}
-	o := &operator{path: c, pid: peer.Pid, uid: peer.Uid, at: r.sys.now(), pidfd: -1}
+	o := &operator{pool: c.pool, path: c, may: operations, pid: peer.Pid, uid: peer.Uid}
+	if o.listen(fd) {
+		c.operators[o] = true
+	}
+}
+
+// listen begins to hear an operator, who has some time to ask; false: it can't, and
+// the connection is closed.
+func (o *operator) listen(fd int) bool {
+	r := o.pool.reactor
 	o.client = r.admit(fd)
 	if o.client == nil {
-		return
+		return false
 	}
+	o.at, o.pidfd = r.sys.now(), -1
 	o.client.operator = o
 	o.buffer.Limit(operatorText, operatorFds)
-	c.operators[o] = true
 	o.silent.due, o.silent.owner = o.client.close, o.client
 	r.deadlines.set(&o.silent, o.at+firstQuestion)
+	return true
 }
 
 func (c *controlPath) sendAway() {
@@ -192,8 +204,12 @@ func (c *controlPath) sendAway() {
 
 // gone: the connection has ended.
 func (o *operator) gone() {
-	p := o.path.pool
-	delete(o.path.operators, o)
+	p := o.pool
+	if o.path != nil {
+		delete(o.path.operators, o)
+	} else {
+		p.askers--
+	}
 	p.reactor.deadlines.clear(&o.silent)
 	if o.waiting != nil {
 		o.waiting.operator = nil
@@ -214,7 +230,7 @@ func (o *operator) gone() {
 
 // ask does what an operator asks.
 func (o *operator) ask(m *control.Message) {
-	r := o.path.pool.reactor
+	r := o.pool.reactor
 	o.at = r.sys.now()
 	r.deadlines.clear(&o.silent)
 	before := o.question
@@ -224,7 +240,7 @@ func (o *operator) ask(m *control.Message) {
 		o.question = before
 		return
 	}
-	do := operations[m.Name]
+	do := o.may[m.Name]
 	if do == nil {
 		o.refuse("USAGE", fmt.Sprintf("no such request: %q", m.Name))
 		return
@@ -238,21 +254,21 @@ func (o *operator) refuse(reason, why string) {
 }
 
 func (o *operator) version(*control.Message) {
-	o.say("{\"version\":%q,\"protocol\":1,\"pid\":%d}", o.path.pool.reactor.options.Version, unix.Getpid())
+	o.say("{\"version\":%q,\"protocol\":1,\"pid\":%d}", o.pool.reactor.options.Version, unix.Getpid())
 }
 
 func (o *operator) health(*control.Message) {
-	o.say("%s", o.path.pool.healthState())
+	o.say("%s", o.pool.healthState())
 }
 
 func (o *operator) status(*control.Message) {
-	p := o.path.pool
+	p := o.pool
 	p.text = p.appendStatus(p.text[:0])
 	o.answer(control.Message{Text: p.text})
 }
 
 func (o *operator) workers(*control.Message) {
-	p := o.path.pool
+	p := o.pool
 	p.text = p.appendWorkers(p.text[:0])
 	o.answer(control.Message{Text: p.text})
 }
@@ -271,7 +287,7 @@ func (o *operator) command(m *control.Message) {
 		o.refuse("USAGE", "a command is text")
 		return
 	}
-	o.path.pool.forward(&forwarded{operator: o}, limit, "run", string(m.Text))
+	o.pool.forward(&forwarded{operator: o}, limit, "run", string(m.Text))
 }
 
 // cutLine splits a text at the end of its first line.

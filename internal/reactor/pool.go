@@ -24,11 +24,14 @@ type pool struct {
 	handle     int     // The service's.
 	owner      *client // Does what operators ask; nil: nobody does.
 	supervisor int64
-	board      *board.Board // Nil: not known yet.
+	board      *board.Board // Nil: not known yet...
+	boardFd    int          // ...and its memory, for who observes; -1: none.
 
 	control *controlPath // Nil: none.
 	health  *health      // Nil: none.
 	checked named        // What that listens with.
+	shown   named        // Where the pool's status is to be seen; who observes it accepts there.
+	askers  int          // Workers that ask something now.
 
 	forwarded map[int64]*forwarded // What the owner has been asked, by token.
 	untold    []control.Message    // For the owner, in order.
@@ -64,7 +67,7 @@ const (
 
 // newPool makes the pool of a service.
 func (r *Reactor) newPool(s *service) *pool {
-	p := &pool{reactor: r, service: s, handle: s.handle, forwarded: map[int64]*forwarded{}}
+	p := &pool{reactor: r, service: s, handle: s.handle, boardFd: -1, forwarded: map[int64]*forwarded{}}
 	p.renotify.due, p.renotify.owner = p.sendNotes, p
 	p.giveUp.due, p.giveUp.owner = p.successorLate, p
 	s.pool = p
@@ -95,10 +98,9 @@ func (r *Reactor) poolRequest(c *client, m *control.Message) reply {
 	if p == nil {
 		p = r.newPool(s)
 	}
-	if p.board != nil {
-		p.board.Close()
-	}
-	p.board, p.owner, p.supervisor = seen, c, m.Numbers[1]
+	p.closeBoard()
+	p.board, p.boardFd, p.owner, p.supervisor = seen, m.Fds[0], c, m.Numbers[1]
+	m.Fds = nil // The pool's.
 	notify, _ := cutLine(string(m.Text))
 	p.notify = strings.TrimPrefix(notify, "notify=")
 	return reply{then: p.tellUntold}
@@ -169,12 +171,18 @@ func (p *pool) end() {
 	if p.predecessor != nil {
 		p.predecessor.end()
 	}
-	if p.board != nil {
-		p.board.Close()
-		p.board = nil
-	}
+	p.closeShown()
+	p.closeBoard()
 	if o := p.successor; o != nil {
 		o.client.closeWhenSent() // It goes on with what it has.
+	}
+}
+
+func (p *pool) closeBoard() {
+	if p.board != nil {
+		p.board.Close()
+		descriptor.Close(p.boardFd)
+		p.board, p.boardFd = nil, -1
 	}
 }
 

@@ -110,7 +110,8 @@ func (c *client) answerWith(find Answerer) {
 
 // reasonOf tells what the user got wrong from all else.
 func reasonOf(err error) string {
-	if errors.Is(err, errTwice) || errors.Is(err, admit.ErrNetwork) || errors.Is(err, errNotPassed) {
+	if errors.Is(err, errTwice) || errors.Is(err, admit.ErrNetwork) || errors.Is(err, errNotPassed) ||
+		errors.Is(err, errOpen) {
 		return "USAGE"
 	}
 	return "SERVER"

@@ -29,7 +29,7 @@ const takeoverSlack = 2e9 // What a successor has more than it asked for.
 // text: its version. Answers takeoverLevel and travelLevel; for each listener a line
 // of use, name and number of sockets, with tabs; the sockets.
 func (o *operator) takeover(m *control.Message) {
-	p := o.path.pool
+	p := o.pool
 	switch {
 	case int(o.uid) != unix.Geteuid():
 		o.refuse("NOTOWNER", fmt.Sprintf("only user %d may take over", unix.Geteuid()))
@@ -43,7 +43,7 @@ func (o *operator) takeover(m *control.Message) {
 }
 
 func (o *operator) giveListeners(m *control.Message) {
-	p := o.path.pool
+	p := o.pool
 	r := p.reactor
 	answer := control.Message{Numbers: control.Numbers{takeoverLevel, travelLevel}}
 	var err error
@@ -59,11 +59,14 @@ func (o *operator) giveListeners(m *control.Message) {
 		}
 	}
 	for _, l := range p.service.named {
-		give("queue", l.name, l.Fds)
+		give(useQueue, l.name, l.Fds)
 	}
-	give("control", p.control.listener.Path, p.control.listener.Fds)
+	give(useControl, p.control.listener.Path, p.control.listener.Fds)
 	if p.health != nil {
-		give("health", p.checked.name, p.checked.Fds)
+		give(useHealth, p.checked.name, p.checked.Fds)
+	}
+	if len(p.shown.Fds) > 0 {
+		give(useStatus, p.shown.name, p.shown.Fds)
 	}
 	give("counters", "", []int{r.counters.Fd()})
 	if err != nil {
@@ -107,7 +110,7 @@ func (p *pool) successorGone() {
 
 // successorReady: the successor's workers are there. From here on it accepts.
 func (o *operator) successorReady(*control.Message) {
-	p := o.path.pool
+	p := o.pool
 	s := p.service
 	if p.successor != o || s.heir != nil {
 		o.refuse("USAGE", "ask for a takeover first")
@@ -146,6 +149,7 @@ func (p *pool) leaveListeners() {
 		p.health.close(false)
 		p.health = nil
 	}
+	closeAllOf(&p.shown.Fds)
 }
 
 // receiveEnds are copies of all that its workers receive from; what can't be copied

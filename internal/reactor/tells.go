@@ -80,6 +80,7 @@ func (p *pool) appendStatus(to []byte) []byte {
 		text("name", p.service.named[0].name)
 	j = p.service.appendListeners(j).
 		text("healthListener", p.checked.name).
+		text("statusListener", p.shown.name).
 		text("control", p.controlName()).
 		text("health", p.healthState()).
 		text("state", string(stands.Phase)).
@@ -245,6 +246,10 @@ func (j jsonText) name(name string) jsonText {
 
 func (j jsonText) text(name, value string) jsonText {
 	return j.name(name).quote(value)
+}
+
+func (j jsonText) plain(value int) jsonText {
+	return strconv.AppendInt(j, int64(value), 10)
 }
 
 func (j jsonText) number(name string, value int) jsonText {

@@ -161,7 +161,7 @@ func TestStatus(t *testing.T) {
 	}
 	defer func() { s.holding = [admit.Stages]int{} }()
 	status := p.status(t)
-	same(t, status, `{"version":"2.0.0","healthListener":"127.0.0.1:81","control":"/run/a b.sock","health":"ready",
+	same(t, status, `{"version":"2.0.0","healthListener":"127.0.0.1:81","statusListener":"","control":"/run/a b.sock","health":"ready",
 		"state":"reloading","generation":2,"wanted":3,"minworkers":1,"maxworkers":4,
 		"workers":{"starting":1,"idle":1,"busy":0,"retiring":1,"attached":1},
 		"accepted":1,"handedOver":2,"resumed":3,"served":1006,"lost":4,"waits":5,"retries":6,"pauses":7,"parked":33,

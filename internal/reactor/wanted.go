@@ -25,6 +25,7 @@ const (
 	useQueue    = "queue" // A listener of the queue's.
 	useControl  = "control"
 	useHealth   = "health"
+	useStatus   = "status"   // Nobody accepts here: who observes the pool gets it.
 	useTakeover = "takeover" // No listener: who listens there is asked for his.
 )
 
@@ -37,8 +38,9 @@ type wanted struct {
 	use   string
 	where string // What the user wrote before its port; all of a name without one.
 	rules *admit.Rules
-	count int // How many sockets were passed for it; -1: it isn't a passed one.
-	time  int // Milliseconds that a takeover may take; 0: any time.
+	count int  // How many sockets were passed for it; -1: it isn't a passed one.
+	open  bool // Who is on another machine may look, too.
+	time  int  // Milliseconds that a takeover may take; 0: any time.
 }
 
 // nameOf is what the user calls it, with the port that it got.
@@ -75,7 +77,7 @@ func readWanted(text string) ([]wanted, error) {
 }
 
 // errDatagrams answers what needs connections.
-var errDatagrams = errors.New("type udp is for listeners with a port alone: health and control need connections")
+var errDatagrams = errors.New("type udp is for listeners with a port alone: health, status and control need connections")
 
 // errField answers what the commands wouldn't send.
 var errField = errors.New("not a value of it")
@@ -100,6 +102,7 @@ var readers = map[string]func(*wanted, string) error{
 	"uid":         func(w *wanted, v string) error { return readNumber(&w.UID, v, 10, -1, math.MaxUint32-1) },
 	"gid":         func(w *wanted, v string) error { return readNumber(&w.GID, v, 10, -1, math.MaxUint32-1) },
 	"fds":         func(w *wanted, v string) error { return readNumber(&w.count, v, 10, 0, control.MostFds) },
+	"open":        func(w *wanted, v string) error { return readSwitch(&w.open, v) },
 	"time":        func(w *wanted, v string) error { return readNumber(&w.time, v, 10, 0, math.MaxInt32) },
 }
 
@@ -121,7 +124,7 @@ func (w *wanted) readField(name, value string) (err error) {
 func (w *wanted) readUse(value string) error {
 	w.use = value
 	switch value {
-	case useQueue, useControl, useHealth, useTakeover:
+	case useQueue, useControl, useHealth, useStatus, useTakeover:
 		return nil
 	}
 	return errField
