@@ -451,8 +451,8 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 
     method unknown {{name {}} args} {
         my Usage "unknown or ambiguous subcommand \"$name\": must be add, cget,\
-                configure, destroy, drain, reload, retire, status, stop, or\
-                wait"
+                configure, destroy, drain, reload, retire, stack, status,\
+                stop, or wait"
     }
 
     # A command prefix that calls a method of this pool, if it still exists, in

@@ -46,6 +46,22 @@
                 }]
     }
 
+    # What a worker does now: its stack, innermost first, or the system call
+    # that it is blocked in. It has 2.5 s to answer.
+
+    method stack {pid} {
+        my Mine 1
+        ::socketserver::options::Plainly {
+            ::socketserver::options::Number "process" $pid 1 2147483647
+        }
+        if {$over} {
+            return -code error -errorcode {SOCKETSERVER NOWORKER} \
+                    "process $pid is no worker of [my Called]: the pool has\
+                    stopped"
+        }
+        ::socketserver::Queue stack $service $pid wait
+    }
+
     # How many connections were accepted, and how many are queued. When the
     # port is closed already, the former is at least what was served.
 

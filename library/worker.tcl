@@ -79,6 +79,11 @@ proc ::socketserver::worker::Begin {} {
             Show retiring
             return 0
         }
+        try {
+            ::socketserver::Queue heed $port $queue
+        } on error {message} {
+            Tell warning $message
+        }
     }
     return 1
 }

@@ -75,7 +75,7 @@ static Slot *ownSlotPtr = NULL;	/* This process's, or NULL. */
 
 static const SsBoardEntry noEntry;
 
-/* What the counts of a histogram are up to, nanoseconds; the last has no end. */
+/* What a histogram's counts are up to, nanoseconds; the last has no end. */
 
 static const uint64_t bounds[SS_HISTOGRAM_SIZE - 1] = {
     500000, 1000000, 2500000, 5000000, 10000000, 25000000, 50000000,
@@ -362,12 +362,13 @@ SsBoardHasOwn(void)
 }
 
 volatile uint32_t *
-SsBoardAskWord(void)
+SsBoardAskWord(uint32_t *valuePtr)
 {
     volatile uint32_t *wordPtr;
 
     SsForkLock();
     wordPtr = (ownSlotPtr != NULL) ? &ownSlotPtr->ask : NULL;
+    *valuePtr = (wordPtr != NULL) ? *wordPtr : 0;
     SsForkUnlock();
     return wordPtr;
 }
@@ -572,8 +573,8 @@ SsBoardShowLocked(int connections, const SsBoardCounts *countsPtr,
 }
 
 /*
- * Atomic additions: who is still about to count when its slot is another's takes
- * nothing away from it.
+ * Atomic additions: who is still about to count when its slot is another's
+ * takes nothing away from it.
  */
 static void
 Count(SsHistogram *histogramPtr, uint64_t time)

@@ -137,17 +137,18 @@ int		SsBoardSet(int board, int slot, SsBoardState state,
 		    const char *trouble, int dismissed);
 
 /*
- * What this process is at, UTF-8, in its slot, if it has one.  It goes when that
- * ends: a state, or the last open connection.
+ * What this process is at, UTF-8, in its slot, if it has one.  It goes when
+ * that ends: a state, or the last open connection.
  */
 void		SsBoardNote(const char *note);
 
 /*
- * Its own slot's word by which the server asks: number << 1 | raise.  It waits
- * there by FUTEX_WAIT; what stands there when it takes the slot is none of its
- * business.  Valid until it leaves the slot; NULL: it has none.
+ * Its own slot's word by which the server asks: number << 1 | raise, and what
+ * it says now.  It waits there by FUTEX_WAIT; what stands there when it takes
+ * the slot is none of its business.  Valid until it leaves the slot; NULL: it
+ * has none.
  */
-volatile uint32_t *SsBoardAskWord(void);
+volatile uint32_t *SsBoardAskWord(uint32_t *valuePtr);
 
 /* Its own slot says from now on that it takes no more, if it has one. */
 void		SsBoardRetireLocked(void);

@@ -3,10 +3,10 @@
  * that outlives each of them, and the server, for its successors.  internal/
  * counters makes that and states the same layout.  Nothing here knows Tcl.
  *
- * Nobody locks.  A name is put down word by word, each where there was none, and
- * never taken away: who is killed in the middle leaves a beginning that the next
- * one with the same beginning completes.  All look from the first entry on, so
- * a name is completed in one only.
+ * Nobody locks.  A name is put down word by word, each where there was none,
+ * and never taken away: who is killed in the middle leaves a beginning that the
+ * next one with the same beginning completes.  All look from the first entry
+ * on, so a name is completed in one only.
  *
  * Any worker may write anything there: who shows names checks them.
  */

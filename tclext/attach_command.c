@@ -14,6 +14,7 @@
 #include "connection.h"
 #include "counters.h"
 #include "fork.h"
+#include "interrupt.h"
 #include "limit.h"
 #include "listener.h"
 #include "packet.h"
@@ -409,6 +410,7 @@ Become(Tcl_Interp *interp, int fd, Offer *offerPtr)
     const SsListener *firstPtr = offerPtr->listeners, *knownPtr;
     const char *program = Tcl_GetVar(interp, "argv0", TCL_GLOBAL_ONLY);
     SsSockets *socketsPtr = NULL;
+    SsPort *portPtr;
     int board, error;
 
     if (!Read(offerPtr)) {
@@ -433,7 +435,11 @@ Become(Tcl_Interp *interp, int fd, Offer *offerPtr)
     SsBoardTake(board, offerPtr->slot, offerPtr->pid, offerPtr->generation,
 	    (program != NULL) ? program : "");
     SsConnectionsShowAnew();
-    SsAttachedBegin(AddPort(offerPtr, socketsPtr), fd, board);
+    portPtr = AddPort(offerPtr, socketsPtr);
+    SsAttachedBegin(portPtr, fd, board);
+
+    /* It serves all the same where the server can't ask for its stack. */
+    SsInterruptBegin(interp, portPtr);
     Tcl_SetObjResult(interp, (firstPtr->port > 0)
 	    ? Tcl_NewIntObj(firstPtr->port)
 	    : Tcl_NewStringObj(firstPtr->name, -1));

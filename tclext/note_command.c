@@ -6,8 +6,8 @@
 
 /*
  * Who reads it knows UTF-8 as it is everywhere, not Tcl's, with its halves of
- * characters and a NUL of two bytes.  A process without a slot has nobody to say
- * it to.
+ * characters and a NUL of two bytes.  A process without a slot has nobody to
+ * say it to.
  */
 int
 SsNoteObjCmd(void *clientData, Tcl_Interp *interp, int objc,

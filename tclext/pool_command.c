@@ -105,6 +105,18 @@ SsPoolAsk(Tcl_Interp *interp, const char *name, const SsWord *words)
 }
 
 int
+SsPoolStack(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    static const char *const hows[] = { "", "raise", "wait" };
+    SsCall call = {
+	.name = name, .numbers = { words[0].number, words[1].number },
+	.text = hows[words[2].number]
+    };
+
+    return SsAsk(interp, &call);
+}
+
+int
 SsPoolDone(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return Done(interp, words[0].number);

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "arguments.h"
 #include "fork.h"
+#include "interrupt.h"
 #include "listener.h"
 #include "listener_options.h"
 #include "named_port.h"
@@ -18,6 +19,7 @@
 #include "result.h"
 #include "serve.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,6 +239,21 @@ UseSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 }
 
 static int
+HeedSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
+{
+    SsPort *portPtr;
+    int error;
+
+    SsForkLock();
+    portPtr = SsPortQueueLocked(words[0].number, words[1].number);
+    SsForkUnlock();
+    error = (portPtr != NULL) ? SsInterruptBegin(interp, portPtr) : ENOENT;
+    return (error == 0) ? TCL_OK : SsErrorPosix(interp, error,
+	    "the server can't ask for the stack of process %d: %m",
+	    (int) getpid());
+}
+
+static int
 WithdrawSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
     return SsResultNumber(interp,
@@ -277,10 +294,21 @@ TokenKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
 	    "a number");
 }
 
+/* How a stack is asked for, as the server has it. */
+static int
+HowKind(Tcl_Interp *interp, const SsKind *kindPtr, SsWord *wordPtr)
+{
+    static const char *const hows[] = { "0", "1", "wait", NULL };
+
+    return SsGetIndex(interp, wordPtr->objPtr, hows, sizeof(hows[0]),
+	    kindPtr->name, &wordPtr->number);
+}
+
 static const SsKind kinds[] = {
     { "board", 0, INT_MAX, NULL },
     { "close", 0, 0, CloseKind },
     { "generation", 0, INT_MAX, NULL },
+    { "how", 0, 0, HowKind },
     { "listener", 0, 0, NULL },
     { "n", 0, 65535, NULL },
     { "pid", 1, INT_MAX, NULL },
@@ -301,6 +329,7 @@ const SsSubcommand ssQueueSubcommands[] = {
     { "detach", SsPoolAsk, "service pid", kinds },
     { "discard", DiscardSubcommand, "port", kinds },
     { "done", SsPoolDone, "service", kinds },
+    { "heed", HeedSubcommand, "port queue", kinds },
     { "list", ListSubcommand, "port", kinds },
     { "passed", PassedSubcommand, "?close?", kinds },
     { "pool", SsPoolBegin, "port supervisor board notify", kinds },
@@ -308,6 +337,7 @@ const SsSubcommand ssQueueSubcommands[] = {
     { "renew", AskSubcommand, "port", kinds },
     { "retire", AskSubcommand, "port n", kinds },
     { "serve", ServeSubcommand, "options listeners ?extras?", kinds },
+    { "stack", SsPoolStack, "service pid how", kinds },
     { "status", AskStatusSubcommand, "?listener?", kinds },
     { "switch", AskSubcommand, "port", kinds },
     { "use", UseSubcommand, "port queue", kinds },

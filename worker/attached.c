@@ -1,6 +1,7 @@
 #include "attached.h"
 #include "board.h"
 #include "fork.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -128,6 +129,7 @@ SsAttachedEnd(void)
     if (own.thread == Tcl_GetCurrentThread()) {
 	Tcl_DeleteFileHandler(fd);
     }
+    SsInterruptEnd();
     SsForkLock();
     isOurs = IsAttachedLocked();
     if (isOurs) {

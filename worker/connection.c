@@ -397,6 +397,17 @@ SsConnectionsOpen(void)
     return open;
 }
 
+int64_t
+SsConnectionsSince(void)
+{
+    int64_t since;
+
+    SsForkLock();
+    since = (oldestPtr != NULL) ? oldestPtr->peer.since : -1;
+    SsForkUnlock();
+    return since;
+}
+
 /* Tcl closes one a moment after nothing is buffered any more. */
 int
 SsConnectionsLingering(void)

@@ -90,8 +90,12 @@ int		SsConnectionCut(const char *name);
 /* Takes the open one with this descriptor off an epoll. */
 void		SsConnectionLeave(int pollFd, int fd);
 
-/* How many are open; to how many of this thread's Tcl writes unattended. */
+/*
+ * How many are open; when the oldest of them came, -1: none is; to how many of
+ * this thread's Tcl writes unattended.
+ */
 int		SsConnectionsOpen(void);
+int64_t		SsConnectionsSince(void);
 int		SsConnectionsLingering(void);
 
 /* What this process has received since it began, as a worker. */

@@ -28,6 +28,7 @@
 #define SS_KIND_PARK	   4	/* Wait for the client's next request. */
 #define SS_KIND_UNSERVED   5	/* Nobody served it, nor will. */
 #define SS_KIND_REPORT	   6	/* An SsReport; no descriptor. */
+#define SS_KIND_STACK	   7	/* An SsStackAnswer; no descriptor. */
 #define SS_KIND_ASK	   8	/* This worker asks something on the pair whose
 				 * other end comes along. */
 
@@ -101,5 +102,18 @@ typedef struct SsReport {
 } SsReport;
 
 _Static_assert(sizeof(SsReport) == 8, "the layout of a report");
+
+/* What a worker answers by the scoreboard's word: this, then UTF-8 text. */
+
+#define SS_ANSWER_MOST	   16384	/* Bytes of the text. */
+
+typedef struct SsStackAnswer {
+    uint8_t version;		/* SS_MESSAGE_VERSION. */
+    uint8_t kind;		/* SS_KIND_STACK. */
+    uint16_t reserved;		/* 0. */
+    uint32_t number;		/* Of the question. */
+} SsStackAnswer;
+
+_Static_assert(sizeof(SsStackAnswer) == 8, "the layout of an answer");
 
 #endif /* SS_MESSAGE_H */

@@ -9,16 +9,15 @@
 
 /* What will be over in a while is EAGAIN. */
 static int
-Send(const SsPort *portPtr, const struct msghdr *headerPtr)
+Send(int returnFd, const struct msghdr *headerPtr)
 {
     ssize_t sent;
 
-    if (portPtr->returnFd < 0) {
+    if (returnFd < 0) {
 	return ENOTCONN;
     }
     do {
-	sent = sendmsg(portPtr->returnFd, headerPtr,
-		MSG_DONTWAIT | MSG_NOSIGNAL);
+	sent = sendmsg(returnFd, headerPtr, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0) {
 	return 0;
@@ -47,7 +46,7 @@ SsReturnGive(const SsPort *portPtr, int kind, const SsArrival *arrivalPtr)
     control.header.cmsg_type = SCM_RIGHTS;
     control.header.cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(&control.header), &arrivalPtr->fd, sizeof(int));
-    return Send(portPtr, &header);
+    return Send(portPtr->returnFd, &header);
 }
 
 int
@@ -71,7 +70,37 @@ SsReturnReport(const SsPort *portPtr, const uint32_t *numbers, int count)
     };
     struct msghdr header = { .msg_iov = parts, .msg_iovlen = 2 };
 
-    return Send(portPtr, &header);
+    return Send(portPtr->returnFd, &header);
+}
+
+/* The length of the lines that fit into so many bytes. */
+static int
+WholeLines(const char *text, int length, int most)
+{
+    while (length > most || (length > 0 && text[length - 1] != '\n')) {
+	length--;
+    }
+    return length;
+}
+
+int
+SsReturnAnswer(int returnFd, uint32_t number, const char *text, int length)
+{
+    SsStackAnswer answer = {
+	.version = SS_MESSAGE_VERSION, .kind = SS_KIND_STACK,
+	.number = number
+    };
+    struct iovec parts[] = { { &answer, sizeof(answer) }, { 0 } };
+    struct msghdr header = { .msg_iov = parts, .msg_iovlen = 2 };
+    int most = SS_ANSWER_MOST, code;
+
+    do {
+	parts[1].iov_base = (void *) text;
+	parts[1].iov_len = (size_t) WholeLines(text, length, most);
+	code = Send(returnFd, &header);
+	most /= 4;
+    } while (code == EAGAIN && most >= 256);
+    return code;
 }
 
 /* The server ends its side of the pair, by which nothing comes otherwise. */

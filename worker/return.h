@@ -29,6 +29,14 @@ int		SsReturnReport(const SsPort *portPtr, const uint32_t *numbers,
 		    int count);
 
 /*
+ * Answers a question, by a descriptor as a port has it: as much of the text, in
+ * whole lines, as there is room for, SS_ANSWER_MOST bytes at most.  In any
+ * thread.
+ */
+int		SsReturnAnswer(int returnFd, uint32_t number,
+		    const char *text, int length);
+
+/*
  * Whether the server stops, or is gone, so that what is given back is not
  * parked any more.
  */

@@ -49,7 +49,7 @@ func (p *program) root() *cobra.Command {
 	flags.Float64Var(&p.seconds, "timeout", 10, "how many `seconds` an answer may take")
 	root.SetOut(p.out)
 	root.SetErr(p.errs)
-	root.AddCommand(p.statusCommand(), p.workersCommand(), p.topCommand(), p.healthCommand(),
+	root.AddCommand(p.statusCommand(), p.workersCommand(), p.topCommand(), p.stackCommand(), p.healthCommand(),
 		p.versionCommand(), p.configureCommand(), p.addCommand(), p.retireCommand(),
 		p.reloadCommand(), p.drainCommand(), p.stopCommand())
 	for _, command := range root.Commands() {

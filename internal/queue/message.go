@@ -23,6 +23,7 @@ const (
 	KindPark       = 4 // From a worker: keep it until its client sends more.
 	KindUnserved   = 5 // From a worker: it has waited too long, or its client is gone.
 	KindReport     = 6 // From a worker; see DecodeReport.
+	KindStack      = 7 // From a worker; see DecodeAnswer.
 	KindAsk        = 8 // From a worker: the end of a SEQPACKET pair comes along, on which it asks.
 )
 
@@ -154,8 +155,8 @@ func Decode(from []byte) (m Message, extra []byte, err error) {
 			return m, extra, err
 		}
 	case KindRetire, KindNudge, KindAsk:
-	case KindReport:
-		return m, nil, nil // Of any length; see DecodeReport.
+	case KindReport, KindStack:
+		return m, nil, nil // Of any length; see DecodeReport, DecodeAnswer.
 	default:
 		return Message{}, nil, fmt.Errorf("kind %d: %w", m.Kind, ErrKind)
 	}

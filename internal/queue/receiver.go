@@ -19,8 +19,8 @@ type Receiver struct {
 
 	header  unix.Msghdr
 	part    unix.Iovec
-	bytes   [Size + MostExtra + 1]byte
-	control []byte // Credentials, and one descriptor.
+	bytes   [answerHead + MostAnswer + 1]byte // An answer is the longest.
+	control []byte                            // Credentials, and one descriptor.
 }
 
 // NewReceiver makes a Receiver.

@@ -90,6 +90,8 @@ func (b *back) take(from *queue.Receiver) {
 	case err != nil:
 	case m.Kind == queue.KindReport:
 		b.report(from)
+	case m.Kind == queue.KindStack:
+		b.service.stackAnswered(from)
 	case m.Kind == queue.KindAsk:
 		b.takeQuestion(from)
 		return

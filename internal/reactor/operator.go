@@ -54,6 +54,7 @@ var operations = map[string]func(*operator, *control.Message){
 	"health":   (*operator).health,
 	"status":   (*operator).status,
 	"workers":  (*operator).workers,
+	"stack":    (*operator).stack,
 	"command":  (*operator).command,
 	"attach":   (*operator).attach,
 	"observe":  (*operator).observe,

@@ -34,6 +34,7 @@ type pool struct {
 	askers  int          // Workers that ask something now.
 
 	forwarded map[int64]*forwarded // What the owner has been asked, by token.
+	questions map[int32]*question  // What workers have been asked, by process.
 	untold    []control.Message    // For the owner, in order.
 	foreign   trouble              // When somebody was refused.
 
@@ -54,6 +55,7 @@ type forwarded struct {
 	pool     *pool
 	operator *operator // Nil: it waits no more.
 	attach   bool
+	worker   bool // A worker has asked.
 	pid      int32
 	late     deadline
 }
@@ -67,7 +69,8 @@ const (
 
 // newPool makes the pool of a service.
 func (r *Reactor) newPool(s *service) *pool {
-	p := &pool{reactor: r, service: s, handle: s.handle, boardFd: -1, forwarded: map[int64]*forwarded{}}
+	p := &pool{reactor: r, service: s, handle: s.handle, boardFd: -1, forwarded: map[int64]*forwarded{},
+		questions: map[int32]*question{}}
 	p.renotify.due, p.renotify.owner = p.sendNotes, p
 	p.giveUp.due, p.giveUp.owner = p.successorLate, p
 	s.pool = p
@@ -90,7 +93,7 @@ func (r *Reactor) poolRequest(c *client, m *control.Message) reply {
 	if len(m.Fds) != 1 {
 		return failure("SERVER", fmt.Errorf("a pool has one scoreboard: %w", unix.EBADF))
 	}
-	seen, err := board.Map(m.Fds[0])
+	seen, err := board.MapToAsk(m.Fds[0])
 	if err != nil {
 		return failure("SERVER", err)
 	}
@@ -159,6 +162,7 @@ func (p *pool) end() {
 	r := p.reactor
 	delete(r.pools, p.handle)
 	p.abandon("STOPPED", "the pool has ended")
+	p.endQuestions()
 	p.sendNotes()
 	r.deadlines.clear(&p.renotify)
 	r.deadlines.clear(&p.giveUp)

@@ -34,6 +34,7 @@ var requests = map[string]func(*Reactor, *client, *control.Message) reply{
 	"ready":     (*Reactor).readyRequest,
 	"commanded": ofPool((*pool).commandedRequest),
 	"detach":    ofPool((*pool).detachRequest),
+	"stack":     (*Reactor).stackRequest,
 	"done":      (*Reactor).doneRequest,
 }
 

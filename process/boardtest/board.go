@@ -67,11 +67,11 @@ func Time(waited, handled uint64) {
 
 // AskWord is what the own slot's word to ask by says; false: there is no slot.
 func AskWord() (uint32, bool) {
-	word := C.SsBoardAskWord()
-	if word == nil {
+	var value C.uint32_t
+	if C.SsBoardAskWord(&value) == nil {
 		return 0, false
 	}
-	return uint32(*word), true
+	return uint32(value), true
 }
 
 // Read has C read a slot.

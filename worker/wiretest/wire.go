@@ -122,6 +122,13 @@ func Report(to int, numbers []uint32) unix.Errno {
 		C.int(len(numbers))))
 }
 
+// Answer tells a text.
+func Answer(to int, number uint32, text string) unix.Errno {
+	bytes := append([]byte(text), 0)
+	return unix.Errno(C.SsReturnAnswer(C.int(to), C.uint32_t(number),
+		(*C.char)(unsafe.Pointer(&bytes[0])), C.int(len(text))))
+}
+
 // Length is how many messages are on a queue.
 func Length(queue int) int {
 	return int(C.SsQueueLength(C.int(queue)))

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -327,6 +328,38 @@ func TestReport(t *testing.T) {
 	if got, fds := receiveRaw(t, receive); !slices.Equal(got, want) || len(fds) != 0 {
 		t.Errorf("got %x, %v", got, fds)
 	}
+}
+
+// TestAnswer: whole lines, as many as there is room for.
+func TestAnswer(t *testing.T) {
+	lines := strings.Repeat(strings.Repeat("x", 99)+"\n", 200)
+	for text, want := range map[string]string{
+		"one\ntwo\n": "one\ntwo\n", lines: lines[:queue.MostAnswer/100*100], "": "",
+	} {
+		send, receive := newQueue(t)
+		if errno := Answer(send, 5, text); errno != 0 {
+			t.Fatal(errno)
+		}
+		from := queue.NewReceiver()
+		if errno := from.Receive(receive); errno != 0 {
+			t.Fatal(errno)
+		}
+		if number, got, err := queue.DecodeAnswer(from.Bytes); err != nil || number != 5 || string(got) != want {
+			t.Errorf("%d, %d bytes instead of %d, %v", number, len(got), len(want), err)
+		}
+	}
+}
+
+// TestAnswerWhereThereIsNoRoom: fewer lines, or none; it doesn't wait.
+func TestAnswerWhereThereIsNoRoom(t *testing.T) {
+	send, _ := newQueue(t)
+	lines := strings.Repeat("line\n", 3000)
+	for range 1000 {
+		if errno := Answer(send, 5, lines); errno == unix.EAGAIN {
+			return
+		}
+	}
+	t.Error("it is never full")
 }
 
 func TestRetireWithADescriptor(t *testing.T) {
