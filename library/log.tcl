@@ -1,6 +1,6 @@
 # log.tcl --
 #
-#	What pools and their workers have to say.
+#	What pools and their workers have to say, and to whom.
 
 namespace eval ::socketserver::log {}
 
@@ -11,8 +11,13 @@ namespace eval ::socketserver::log {}
 # level: error, warning or info.
 # options: those of the Tcl error behind it, if there is one; its stack is told,
 # too.
+# about: a dict of what the log of "serve" has in fields: pid and generation of
+# the worker that this is about, and its peer. A command of the user's doesn't
+# get it.
 
-proc ::socketserver::log::Tell {logCmd level message {options {}}} {
+proc ::socketserver::log::Tell {
+    logCmd level message {options {}} {about {}}
+} {
     if {[dict exists $options -errorinfo]} {
         dict set options -errorinfo \
                 [Stack $message [dict get $options -errorinfo]]
@@ -26,9 +31,11 @@ proc ::socketserver::log::Tell {logCmd level message {options {}}} {
     if {[dict exists $options -errorinfo]} {
         set message [dict get $options -errorinfo]
     }
-    set code [catch {
-        uplevel #0 [list {*}$logCmd $level $message]
-    } problem options]
+    set call [list {*}$logCmd $level $message]
+    if {[lindex $logCmd 0] eq "::socketserver::log::Write"} {
+        lappend call $about
+    }
+    set code [catch {uplevel #0 $call} problem options]
     if {$code == 1} {
         Background $problem $options
         if {$level eq "error"} {
@@ -37,28 +44,15 @@ proc ::socketserver::log::Tell {logCmd level message {options {}}} {
     }
 }
 
-# The log of "serve": a line on stderr, with the stack of an error indented
-# below, in one piece, for others write there, too. Of workers' information there
-# is too much for that. Where stderr is closed there is nobody to tell. What a
-# client made an error message of does no harm to terminals.
+# What Tell calls, by a pool's options.
 
-proc ::socketserver::log::Print {level message} {
-    if {$level eq "info" && [info exists ::socketserver::worker::settings]} {
-        return
+proc ::socketserver::log::Command {options} {
+    set logCmd [dict get $options -logcmd]
+    if {$logCmd eq "::socketserver::log::Print"} {
+        set logCmd [list ::socketserver::log::Write \
+                [dict get $options -logformat]]
     }
-    set now [clock milliseconds]
-    set time [clock format [expr {$now / 1000}] -format "%Y-%m-%d %H:%M:%S"]
-    catch {
-        chan puts -nonewline stderr [format "%s.%03d %d %s: %s\n" $time \
-                [expr {$now % 1000}] [pid] $level \
-                [string map {\n "\n    "} [Plain $message]]]
-    }
-}
-
-# Text without control characters, but for line ends.
-
-proc ::socketserver::log::Plain {text} {
-    regsub -all {[\u0000-\u0009\u000b-\u001f\u007f-\u009f]} $text { }
+    return $logCmd
 }
 
 # A stack that begins with what we say of an error instead of with the error's
@@ -127,6 +121,36 @@ proc ::socketserver::log::Peer {address port} {
         return "$address port $port"
     }
     expr {$port > 0 ? "process $port" : "a process of this machine"}
+}
+
+# The same for programs; {} where there is nothing to tell.
+
+proc ::socketserver::log::Address {address port} {
+    if {$address eq "unix"} {
+        return [expr {$port > 0 ? "process $port" : {}}]
+    }
+    return [string cat [expr {[string first : $address] < 0
+            ? $address : "\[$address]"}] : $port]
+}
+
+# What is known of a worker, for Tell: from its entry on the board.
+
+proc ::socketserver::log::About {entry} {
+    dict with entry {
+        set about [dict create pid $pid generation $generation]
+        if {$connections > 0} {
+            set about [WithPeer $about $peer $peerPort]
+        }
+    }
+    return $about
+}
+
+proc ::socketserver::log::WithPeer {about address port} {
+    set peer [Address $address $port]
+    if {$peer ne {}} {
+        dict set about peer $peer
+    }
+    return $about
 }
 
 # Which worker of a port it is, and what it does, from its entry on the board.

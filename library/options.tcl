@@ -27,6 +27,7 @@ namespace eval ::socketserver::options {
         -keepalive    {{}     Any     fixed}
         -leavecmd     {{}     Any     free}
         -logcmd       {{}     Prefix  free}
+        -logformat    {text   Format  free}
         -loop         {accept Loop    free}
         -maxperaddr   {0      Any     fixed}
         -maxqueue     {0      Any     fixed}
@@ -162,6 +163,12 @@ proc ::socketserver::options::Agree {options} {
     if {${-exec} ne {} && (${-keep} || ${-loop} eq "event")} {
         Usage "-exec needs -loop accept and no -keep: a program has a\
                 connection from its start to its end"
+    }
+    if {${-logformat} ne "text"
+            && ${-logcmd} ne "::socketserver::log::Print"} {
+        Usage "-logformat ${-logformat} is for the log that\
+                ::socketserver::serve prints: leave out -logcmd, or call it\
+                with -logformat text"
     }
     if {${-group} ne {} && ${-user} eq {}} {
         Usage "-group needs -user"
@@ -306,6 +313,13 @@ proc ::socketserver::options::CheckPath {name value} {
         Usage "bad value \"$value\" for $name: must be a path, without unix:"
     }
     file normalize $value
+}
+
+proc ::socketserver::options::CheckFormat {name value} {
+    if {$value ni {text json journal}} {
+        Usage "bad value \"$value\" for $name: must be text, json, or journal"
+    }
+    return $value
 }
 
 proc ::socketserver::options::CheckLoop {name value} {

@@ -539,11 +539,12 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
 
     # Says something as the options want it, when the step is over.
 
-    method Tell {level message {problem {}}} {
+    method Tell {level message {problem {}} {about {}}} {
         if {$level eq "error"} {
             set lastError $message
         }
-        my Afterwards ::socketserver::log::Tell [dict get $options -logcmd] \
-                $level $message $problem
+        my Afterwards ::socketserver::log::Tell \
+                [::socketserver::log::Command $options] $level $message \
+                $problem $about
     }
 }

@@ -141,7 +141,8 @@ proc ::socketserver::pool::Answer {service token reason text} {
         }
         dict set children $pid [dict create slot $slot reason {} attached 1]
         dict incr counts attached
-        my Tell info "process $pid has attached: a worker of [my Called]"
+        my Tell info "process $pid has attached: a worker of [my Called]" {} \
+                [dict create pid $pid generation $fed]
         my Soon
     }
 
@@ -188,7 +189,8 @@ proc ::socketserver::pool::Answer {service token reason text} {
         my Soon
         my Tell [expr {$clean ? "info" : "error"}] \
                 "attached [::socketserver::log::Worker $port $entry]: has\
-                gone[my Because $reason] ([dict get $entry served] served)"
+                gone[my Because $reason] ([dict get $entry served] served)" {} \
+                [::socketserver::log::About $entry]
     }
 
     # Kills an attached worker, or has it go; it gets no signal before. Whether

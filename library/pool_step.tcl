@@ -212,7 +212,7 @@
             } else {
                 if {$signal eq "TERM" && $reason eq "grace"} {
                     my Tell warning "the time to stop is over for\
-                            [my Named $slot]: SIGTERM"
+                            [my Named $slot]: SIGTERM" {} [my About $slot]
                 }
                 ::socketserver::Process kill $pid $signal
             }
@@ -230,6 +230,10 @@
         ::socketserver::log::Worker $port [my Entry $slot]
     }
 
+    method About {slot} {
+        ::socketserver::log::About [my Entry $slot]
+    }
+
     # A reload begins: -reloadcmd first.
 
     method DoRenew {generation} {
@@ -240,7 +244,7 @@
             my Afterwards ::socketserver::pool::Reloading \
                     [dict get $options -reloadcmd] \
                     [my Callback Renew $generation] \
-                    [dict get $options -logcmd]
+                    [::socketserver::log::Command $options]
         }
     }
 
@@ -310,7 +314,8 @@
         my Tell info "ready: $n workers"
         if {[dict get $options -readycmd] ne {}} {
             my Afterwards ::socketserver::pool::Ready [self] \
-                    [dict get $options -readycmd] [dict get $options -logcmd]
+                    [dict get $options -readycmd] \
+                    [::socketserver::log::Command $options]
         }
     }
 
@@ -502,7 +507,7 @@
             append text ": $trouble"
         }
         append text " ([dict get $entry served] served[::socketserver::log::Used $how])"
-        my Tell $level $text
+        my Tell $level $text {} [::socketserver::log::About $entry]
     }
 
     # Why it was killed, if it was.

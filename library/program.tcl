@@ -60,6 +60,7 @@ proc ::socketserver::program::Serve {words errors sock address peerPort} {
         ::socketserver::Connection exec $sock $words $errors
     } message]} {
         ::socketserver::worker::Tell error "program \"$words\", serving\
-                [::socketserver::log::Peer $address $peerPort]: $message"
+                [::socketserver::log::Peer $address $peerPort]: $message" {} \
+                [list $address $peerPort]
     }
 }

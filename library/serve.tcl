@@ -67,9 +67,10 @@ proc ::socketserver::server::CloseUnclaimed {} {
 
     set names [::socketserver::Queue passed close]
     if {[llength $names] > 0} {
-        ::socketserver::log::Tell [$pool cget -logcmd] warning "no listener\
-                has claimed these sockets that were passed, so they are\
-                closed: [join $names {, }]"
+        ::socketserver::log::Tell \
+                [::socketserver::log::Command [$pool configure]] warning \
+                "no listener has claimed these sockets that were passed, so\
+                they are closed: [join $names {, }]"
     }
 }
 
@@ -135,7 +136,7 @@ proc ::socketserver::server::Reopen {} {
     variable pool
 
     set script [$pool cget -reopencmd]
-    set logCmd [$pool cget -logcmd]
+    set logCmd [::socketserver::log::Command [$pool configure]]
     set method [info object namespace $pool]::my
     if {[catch {uplevel #0 $script} message problem] == 1} {
         ::socketserver::log::Tell $logCmd error \

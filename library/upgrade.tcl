@@ -31,7 +31,7 @@ proc ::socketserver::upgrade::Told {} {
 proc ::socketserver::upgrade::Begin {pool} {
     variable successor
 
-    set logCmd [$pool cget -logcmd]
+    set logCmd [::socketserver::log::Command [$pool configure]]
     set problem [Hindrance $pool]
     if {$problem eq {}} {
         try {
@@ -132,7 +132,8 @@ proc ::socketserver::upgrade::Ended {pool how} {
             || [dict get [$pool status] state] in {stopping stopped}} {
         return
     }
-    ::socketserver::log::Tell [$pool cget -logcmd] warning "upgrade: process\
-            [dict get $how pid] [::socketserver::log::End $how] before it had\
-            taken over: this one goes on"
+    ::socketserver::log::Tell [::socketserver::log::Command [$pool configure]] \
+            warning "upgrade: process [dict get $how pid]\
+            [::socketserver::log::End $how] before it had taken over: this one\
+            goes on"
 }

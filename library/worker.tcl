@@ -11,7 +11,7 @@ namespace eval ::socketserver::worker {
 			;# it takes: 1 or 3.
     variable left	;# Connections still to take; -1: no bound.
     variable clients {}	;# Connections open in the event loop: channel ->
-			;# peer.
+			;# address and port of the peer.
     variable bounds {}	;# Those that -timeout bounds, oldest first: channel ->
 			;# when it is over, and the handler.
     variable timer {}	;# For the first of them, or one before it; or {}.
@@ -127,7 +127,9 @@ proc ::socketserver::worker::WentAway {message code} {
         return 0
     }
     if {$sock in [chan names $sock]} {
-        Tell info "[dict get $clients $sock] went away: $message"
+        set peer [dict get $clients $sock]
+        Tell info "[::socketserver::log::Peer {*}$peer] went away: $message" \
+                {} $peer
         catch {chan close $sock}
     }
     return 1
@@ -336,10 +338,11 @@ proc ::socketserver::worker::Failed {
 } {
     set peer [::socketserver::log::Peer $address $peerPort]
     if {[Gone $sock $address $message [dict get $problem -errorcode]]} {
-        Tell info "$peer went away: $message"
+        Tell info "$peer went away: $message" {} [list $address $peerPort]
         return
     }
-    Tell error "handler \"$handler\" failed, serving $peer: $message" $problem
+    Tell error "handler \"$handler\" failed, serving $peer: $message" $problem \
+            [list $address $peerPort]
 }
 
 # Whether a connection's client is gone, and that is what failed.
@@ -398,9 +401,10 @@ proc ::socketserver::worker::NotKept {
     catch {chan close $sock}
     set peer [::socketserver::log::Peer $address $peerPort]
     if {$known} {
-        Tell info "$peer went away: $message"
+        Tell info "$peer went away: $message" {} [list $address $peerPort]
     } else {
-        Tell error "can't keep the connection of $peer: $message" $problem
+        Tell error "can't keep the connection of $peer: $message" $problem \
+                [list $address $peerPort]
     }
 }
 
@@ -422,11 +426,11 @@ proc ::socketserver::worker::Close {sock address peerPort} {
         chan close $sock
     } trap {POSIX EPIPE} {message} - trap {POSIX ECONNRESET} {message} {
         Tell info "[::socketserver::log::Peer $address $peerPort] went away:\
-                $message"
+                $message" {} [list $address $peerPort]
     } on error {message problem} {
         Tell error "can't close the connection of\
                 [::socketserver::log::Peer $address $peerPort]: $message" \
-                $problem
+                $problem [list $address $peerPort]
     }
 }
 
@@ -520,9 +524,17 @@ proc ::socketserver::worker::Script {option} {
 }
 
 # Says something as the pool's options want it.
+#
+# peer: address and port, where it is about a connection.
 
-proc ::socketserver::worker::Tell {level message {problem {}}} {
+proc ::socketserver::worker::Tell {level message {problem {}} {peer {}}} {
     variable options
-    ::socketserver::log::Tell [dict get $options -logcmd] $level $message \
-            $problem
+    variable settings
+
+    set about [dict create generation [dict get $settings generation]]
+    if {$peer ne {}} {
+        set about [::socketserver::log::WithPeer $about {*}$peer]
+    }
+    ::socketserver::log::Tell [::socketserver::log::Command $options] $level \
+            $message $problem $about
 }

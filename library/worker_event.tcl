@@ -61,7 +61,7 @@ proc ::socketserver::worker::Take {sock address peerPort} {
             [list ::socketserver::worker::Given $sock]
     set limit [::socketserver::options::Milliseconds \
             [dict get $options -timeout]]
-    dict set clients $sock [::socketserver::log::Peer $address $peerPort]
+    dict set clients $sock [list $address $peerPort]
     if {$limit > 0} {
         dict set bounds $sock [list \
                 [expr {[::socketserver::Process clock] + $limit}] \
@@ -126,9 +126,10 @@ proc ::socketserver::worker::Late {handler sock} {
     variable options
     variable clients
 
-    Tell error "the connection of [dict get $clients $sock], handler\
-            \"$handler\", took longer than -timeout\
-            [dict get $options -timeout]: closed"
+    set peer [dict get $clients $sock]
+    Tell error "the connection of [::socketserver::log::Peer {*}$peer],\
+            handler \"$handler\", took longer than -timeout\
+            [dict get $options -timeout]: closed" {} $peer
     # What Tcl still writes would keep it open, for ever where nobody reads.
     catch {
         chan configure $sock -blocking 0
