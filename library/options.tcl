@@ -25,6 +25,7 @@ namespace eval ::socketserver::options {
         -initcmd      {{}     Any     free}
         -keep         {0      Boolean fixed}
         -keepalive    {{}     Any     fixed}
+        -killtime     {1      Seconds free}
         -leavecmd     {{}     Any     free}
         -logcmd       {{}     Prefix  free}
         -logformat    {text   Format  free}
@@ -48,6 +49,7 @@ namespace eval ::socketserver::options {
         -reopencmd    {{}     Any     free}
         -reuseport    {0      Any     fixed}
         -skipgone     {none   Any     fixed}
+        -slowlog      {0      Seconds free}
         -status       {{}     Any     fixed}
         -status-password-file {{} Path fixed}
         -takeover     {{}     Path    fixed}

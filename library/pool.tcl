@@ -270,17 +270,20 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     #		what Supervise and Board returned
     # slots	how many the board has
     # children	pid -> dict: slot, reason of a kill, whether it is attached
+    # stuck	pid and whether an error is raised there -> which worker its
+    #		stack was asked of: in words, and for Tell
     # reopening	those that shall still be told to reopen their files
     # queues	queue number -> generation; the last but one is fed while a
     #		reload goes on
     # fed	the generation of the one that is
     # seen	lines for the next snapshot
     # afterwards	what to do when the step is over
-    # standing	dict: phase generation wanted minworkers maxworkers
+    # standing	dict: phase generation wanted minworkers maxworkers limitReached
     # errors		where programs write errors to, a descriptor; or {}
     # timer		calls Step again
-    # counts	dict: forked ended died killed reloads failed attached, and of
-    #		the workers that have ended: served, taken, waited ns
+    # counts	dict: forked ended died killed reloads failed attached; of the
+    #		workers that have ended: served, taken, waited ns; exits: of
+    #		the forked ones, by why
     # accepted	connections, as far as known
     # front	dict: what the server last told of those that no worker has
     # samples	list of {ms served accepted}, for rates
@@ -291,8 +294,9 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # asked	whether it has been asked to stop
     # successor	the process that has taken over; {}: none
     # failure	why it ended without that: {reason message}
-    variable options listeners port tellers exporter exported service notify owner supervisor \
-            board slots children reopening queues fed seen afterwards standing \
+    variable options listeners port tellers exporter exported service notify \
+            owner supervisor board slots children stuck reopening queues fed \
+            seen afterwards standing \
             timer counts accepted front samples whyNot lastError last over \
             asked successor failure errors
 
@@ -309,6 +313,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         set supervisor {}
         set service {}
         set successor {}
+        set stuck {}
         set reopening {}
         set last {}
         set lastError {}
@@ -326,6 +331,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         set counts {
             forked 0 ended 0 died 0 killed 0 reloads 0 failed 0
             served 0 taken 0 waited 0 attached 0
+            exits {ended 0 died 0 timeout 0 start 0 end 0 grace 0 reload 0}
         }
         set slots [my Slots]
         set notify [my Notify]
@@ -343,7 +349,8 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         lassign [::socketserver::options::Bounds $options] least most
         my Room $most
         set standing [dict create phase running generation 1 \
-                wanted $least minworkers $least maxworkers $most]
+                wanted $least minworkers $least maxworkers $most \
+                limitReached 0]
         dict set ::socketserver::pool::ports $port \
                 [list [self] $owner $listeners]
         my Tell info "[my Where], $least workers start"

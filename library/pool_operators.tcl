@@ -211,6 +211,28 @@ proc ::socketserver::pool::Answer {service token reason text} {
         return 1
     }
 
+    # What a worker does that was asked for its stack: one that is late, where
+    # an error is raised with that, or one that is slow.
+
+    method HeedStack {token pid raise text} {
+        set key [list $pid $raise]
+        if {![dict exists $stuck $key]} {
+            return
+        }
+        set message [dict get $stuck $key]
+        dict unset stuck $key
+        if {$raise} {
+            append message ": its -timeout [dict get $options -timeout] s is\
+                    over"
+        } else {
+            append message ": slow"
+        }
+        my Tell [expr {$raise ? "error" : "warning"}] $message \
+                [dict create -errorinfo $message\n$text \
+                -errorcode [list SOCKETSERVER [expr {$raise ? "TIMEOUT"
+                : "SLOW"}]]]
+    }
+
     # Another process has the listeners now, and gets what is left on the queue
     # in the end.
 

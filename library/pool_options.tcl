@@ -65,7 +65,7 @@
 
     method Config {} {
         lassign [::socketserver::options::Bounds $options] least most
-        foreach name {idletime timeout firststart} {
+        foreach name {idletime timeout slowlog killtime firststart} {
             set $name [::socketserver::options::Milliseconds \
                     [dict get $options -$name]]
         }
@@ -73,7 +73,8 @@
             incr timeout 1000
         }
         set config [list min $least max $most slots $slots idle $idletime \
-                timeout $timeout start 60000 first $firststart]
+                timeout $timeout slow $slowlog killtime $killtime \
+                start 60000 first $firststart]
         if {$notify ne {}} {
             lappend config notify 1 watchdog [lindex $notify 1]
         }

@@ -36,6 +36,7 @@
                 served $served \
                 {*}[my Rates $served [dict get $counted accepted]] \
                 {*}[dict remove $counts served taken waited attached] \
+                limitReached [dict get $standing limitReached] \
                 {*}$front \
                 meanWait [format %.6f [expr {$waited / 1e9 / max($taken, 1)}]] \
                 {*}[::socketserver::Process limit] \
@@ -98,7 +99,8 @@
     # What has happened so far, as the supervisor reads it.
 
     method Counts {} {
-        dict remove $counts taken waited
+        list {*}[dict remove $counts taken waited exits] \
+                exits {*}[dict values [dict get $counts exits]]
     }
 
     method Queued {} {

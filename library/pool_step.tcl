@@ -72,10 +72,12 @@
                     # It is forgotten.
                     my Tell error "this can't be: $problem"
                 } elseif {[lindex $line 0] eq "standing"} {
-                    lassign $line - phase generation wanted least most wake
+                    lassign $line - phase generation wanted least most \
+                            limitReached wake
                     set standing [dict create phase $phase \
                             generation $generation wanted $wanted \
-                            minworkers $least maxworkers $most]
+                            minworkers $least maxworkers $most \
+                            limitReached $limitReached]
                 } elseif {$line ne {}} {
                     my Do[string totitle [lindex $line 0]] \
                             {*}[lrange $line 1 end]
@@ -114,9 +116,9 @@
     # What there is to see, as the supervisor reads it.
 
     method Snapshot {} {
-        lassign [::socketserver::Board lines $board] served workers
+        lassign [::socketserver::Board lines $board] served workers clock
         my Sample $served
-        set text "now [::socketserver::Process clock]\n$seen"
+        set text "now $clock\n$seen"
         append text "counts [my Counts]\n"
         set lengths [my Queued]
         dict for {number generation} $queues {
@@ -190,6 +192,38 @@
         }
     }
 
+    # A connection takes long, or longer than it may: what its worker is at is
+    # told, and in the latter case an error ends that, if it can.
+
+    method DoSlow {pid limit} {
+        my Examine $pid $limit 0
+    }
+
+    method DoLate {pid limit} {
+        my Examine $pid $limit 1
+    }
+
+    # Asks a worker for its stack, unless it is done by now. HeedStack gets it,
+    # when the worker may be at something else, or gone.
+
+    method Examine {pid limit raise} {
+        if {![dict exists $children $pid]} {
+            return
+        }
+        set entry [my Entry [dict get $children $pid slot]]
+        if {[dict get $entry age] < $limit
+                || [dict get $entry connections] == 0} {
+            return
+        }
+        dict set stuck [list $pid $raise] \
+                [::socketserver::log::Worker $port $entry]
+        if {[catch {
+            ::socketserver::Queue stack $service $pid $raise
+        } message]} {
+            my HeedStack 0 $pid $raise "no stack: $message"
+        }
+    }
+
     # A worker that is late may be done by now, and at the next connection.
 
     method DoKill {pid signal reason {limit 0}} {
@@ -217,7 +251,10 @@
                 ::socketserver::Process kill $pid $signal
             }
         } trap {POSIX ESRCH} {} {
-            # It has just ended.
+            # It has just ended, by itself.
+            if {$limit > 0} {
+                dict set children $pid reason {}
+            }
         } on error {message problem} {
             my Tell error $message $problem
         }
@@ -446,9 +483,17 @@
         dict incr counts \
                 [expr {$clean && ![dict get $entry connections]
                 ? "ended" : "died"}]
+        my Exited [expr {$reason ne {} ? $reason
+                : $clean ? "ended" : "died"}]
         my Show "died [my Line $entry] $clean"
         my Soon
         my Obituary $entry $reason $how $clean
+    }
+
+    # Counts why a worker has ended.
+
+    method Exited {why} {
+        dict set counts exits $why [expr {[dict get $counts exits $why] + 1}]
     }
 
     # Takes a worker that has gone off the board, and counts what it has done.

@@ -147,14 +147,15 @@ ReadSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 }
 
 /*
- * Two words: how many connections the children of this process have served,
- * and a line for each child as internal/supervise/text.go reads it.
+ * Three words: how many connections the children of this process have served,
+ * a line for each child as internal/supervise/text.go reads it, and when that
+ * was, so that ages and time agree.
  */
 
 static int
 LinesSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
 {
-    Tcl_Obj *result[2], *textPtr = Tcl_NewObj();
+    Tcl_Obj *result[3], *textPtr = Tcl_NewObj();
     int64_t now = SsMilliseconds();
     Tcl_WideInt served = 0;
     SsBoardEntry entry;
@@ -177,7 +178,8 @@ LinesSubcommand(Tcl_Interp *interp, const char *name, const SsWord *words)
     }
     result[0] = Tcl_NewWideIntObj(served);
     result[1] = textPtr;
-    Tcl_SetObjResult(interp, Tcl_NewListObj(2, result));
+    result[2] = Tcl_NewWideIntObj(now);
+    Tcl_SetObjResult(interp, Tcl_NewListObj(3, result));
     return TCL_OK;
 }
 

@@ -85,8 +85,8 @@ func superviseStep(request, answer *control.Message) {
 // note notes how a pool stands after a step, and what there is to be heard of it.
 func (s *supervised) note(seen *supervise.Snapshot, actions []supervise.Action, stands supervise.Standing) {
 	p := &s.pool
-	p.Phase, p.Generation, p.Wanted, p.Min, p.Max =
-		stands.Phase, stands.Generation, stands.Wanted, stands.Min, stands.Max
+	p.Phase, p.Generation, p.Wanted, p.Min, p.Max, p.LimitReached =
+		stands.Phase, stands.Generation, stands.Wanted, stands.Min, stands.Max, stands.LimitReached
 	p.Workers = p.Workers[:0]
 	for _, w := range seen.Workers {
 		p.Workers = append(p.Workers, standing.Worker{

@@ -42,12 +42,12 @@ func newPool(t *testing.T, config string) int64 {
 
 func TestStepsAreKnown(t *testing.T) {
 	id := newPool(t, "min 1 max 2 slots 8")
-	ask(t, superviseStep, id, "now 1\nworker 100 3 1 idle 0 0 0 0\nworker 101 9 1 idle 0 0 0 0\ncounts forked 7 served 5\n")
+	ask(t, superviseStep, id, "now 1\nworker 100 3 1 idle 0 0 0 0\nworker 101 9 1 idle 0 0 0 0\ncounts forked 7 served 5 exits 1 2 3 4 5 6 7\n")
 	ask(t, superviseStep, id, "now 2\nworker 100 3 1 idle 0 0 0 0\nworker 101 9 1 idle 0 0 0 0\nrequest drain 1000 1000\n")
 	want := standing.Pool{
 		Phase: supervise.Draining, Generation: 1, Wanted: 1, Min: 1, Max: 2,
 		Workers: []standing.Worker{{Pid: 100, Slot: 3, Generation: 1}, {Pid: 101, Slot: 9, Generation: 1, Attached: true}},
-		Counts:  supervise.Counts{Forked: 7, Served: 5},
+		Counts:  supervise.Counts{Forked: 7, Served: 5, Exits: supervise.Exits{1, 2, 3, 4, 5, 6, 7}},
 	}
 	if got, found := pools.Get(id); !found || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, found)

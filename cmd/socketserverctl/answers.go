@@ -51,6 +51,8 @@ type state struct {
 	Died, Killed  int64
 	Reloads       int64
 	Failed        int64
+	LimitReached  int64
+	Exits         struct{ Ended, Died, Timeout, Start, End, Grace, Reload int64 }
 }
 
 type listener struct {

@@ -25,7 +25,8 @@ const stateJSON = `{"version":"2.0.0","pid":%d,"name":"127.0.0.1:8888","listener
 "accepted":%d,"handedOver":9,"resumed":8,"served":%d,"lost":1,"waits":2,"retries":3,"pauses":4,"parked":5,
 "holding":{"queue":1,"proxy":2,"firstbyte":3,"head":4,"closing":5},"queued":6,"oldest":0.012,"firstByte":0.003,"shed":{"queuetime":1,"maxqueue":2},
 "gone":1,"refused":{"maxperaddr":3,"rateperaddr":4},"expired":{"proxy":1,"firstbyte":2,"head":3,"parked":4},"malformed":5,"probes":6,"backlog":7,"datagrams":{"received":21,"answered":20,"dropped":1},
-"forked":10,"ended":9,"died":8,"killed":7,"reloads":6,"failed":5}`
+"forked":10,"ended":9,"died":8,"killed":7,"reloads":6,"failed":5,
+"limitReached":4,"exits":{"ended":9,"died":1,"timeout":2,"start":3,"end":4,"grace":5,"reload":6}}`
 
 // fake is a server that remembers what it was asked.
 type fake struct {

@@ -44,6 +44,10 @@ func printState(out io.Writer, s *state) error {
 	w := &s.Workers
 	line("workers", "%d busy, %d idle, %d starting, %d retiring, %d attached", w.Busy, w.Idle, w.Starting, w.Retiring, w.Attached)
 	line("so far", "%d forked, %d ended, %d died, %d killed, %d reloads, %d failed", s.Forked, s.Ended, s.Died, s.Killed, s.Reloads, s.Failed)
+	x := &s.Exits
+	line("exits", "%d ended, %d died, %d timeout, %d start, %d end, %d grace, %d reload",
+		x.Ended, x.Died, x.Timeout, x.Start, x.End, x.Grace, x.Reload)
+	line("limit reached", "%d times", s.LimitReached)
 	fmt.Fprintln(to)
 	line("connections", "%d accepted, %d handed over, %d resumed, %d served, %d lost", s.Accepted, s.HandedOver, s.Resumed, s.Served, s.Lost)
 	line("waiting", "%d queued (the oldest for %s), %d parked, %d in the backlog", s.Queued, span(s.Oldest), s.Parked, s.Backlog)

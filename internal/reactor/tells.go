@@ -96,7 +96,17 @@ func (p *pool) appendStatus(to []byte) []byte {
 		number("killed", stands.Counts.Killed).
 		number("reloads", stands.Counts.Reloads).
 		number("failed", stands.Counts.Failed).
+		number("limitReached", stands.LimitReached).
+		exits(stands.Counts.Exits).
 		close('}')
+}
+
+func (j jsonText) exits(exits supervise.Exits) jsonText {
+	j = j.name("exits").open('{')
+	for i, n := range exits {
+		j = j.number(supervise.ExitNames[i], n)
+	}
+	return j.close('}')
 }
 
 func (s *service) appendListeners(j jsonText) jsonText {

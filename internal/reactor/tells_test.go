@@ -88,8 +88,11 @@ func (p *pooled) says(t *testing.T, slot int, entry boardEntry) {
 // stands has the supervisor publish.
 func (p *pooled) stands(phase supervise.Phase, workers ...standing.Worker) {
 	p.reactor.options.Pools.Set(p.supervisor, standing.Pool{
-		Phase: phase, Generation: 2, Wanted: 3, Min: 1, Max: 4, Workers: workers,
-		Counts: supervise.Counts{Forked: 11, Ended: 12, Died: 13, Killed: 14, Reloads: 15, Failed: 16, Served: 1000},
+		Phase: phase, Generation: 2, Wanted: 3, Min: 1, Max: 4, LimitReached: 17, Workers: workers,
+		Counts: supervise.Counts{
+			Forked: 11, Ended: 12, Died: 13, Killed: 14, Reloads: 15, Failed: 16, Served: 1000,
+			Exits: supervise.Exits{21, 22, 23, 24, 25, 26, 27},
+		},
 	})
 }
 
@@ -132,7 +135,7 @@ func TestStatusNames(t *testing.T) {
 	want := strings.Fields("version pid name listeners healthListener control health state generation wanted" +
 		" minworkers maxworkers workers accepted handedOver resumed served lost waits retries pauses parked holding" +
 		" queued oldest firstByte shed gone refused expired malformed probes backlog datagrams" +
-		" forked ended died killed reloads failed counters")
+		" statusListener forked ended died killed reloads failed limitReached exits counters")
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
@@ -168,7 +171,8 @@ func TestStatus(t *testing.T) {
 		"holding":{"queue":0,"proxy":30,"firstbyte":31,"head":32,"closing":34},"queued":0,"oldest":0,"firstByte":1.5,
 		"shed":{"queuetime":20,"maxqueue":21},"gone":8,"refused":{"maxperaddr":22,"rateperaddr":23},
 		"expired":{"proxy":40,"firstbyte":41,"head":42,"parked":43},"malformed":9,"probes":10,"backlog":0,
-		"forked":11,"ended":12,"died":13,"killed":14,"reloads":15,"failed":16}`)
+		"forked":11,"ended":12,"died":13,"killed":14,"reloads":15,"failed":16,"limitReached":17,
+		"exits":{"ended":21,"died":22,"timeout":23,"start":24,"end":25,"grace":26,"reload":27}}`)
 	if status["pid"] != float64(os.Getpid()) || status["name"] != s.named[0].name {
 		t.Errorf("%v, %v", status["pid"], status["name"])
 	}

@@ -18,13 +18,14 @@ type Worker struct {
 
 // Pool is how a pool stands.
 type Pool struct {
-	Phase      supervise.Phase
-	Generation int // The current one.
-	Wanted     int // Workers of it.
-	Min, Max   int
-	Workers    []Worker
-	Counts     supervise.Counts
-	Notify     []string // What the service manager is to hear, in order.
+	Phase        supervise.Phase
+	Generation   int // The current one.
+	Wanted       int // Workers of it.
+	Min, Max     int
+	LimitReached int // How many times more would have been wanted than Max.
+	Workers      []Worker
+	Counts       supervise.Counts
+	Notify       []string // What the service manager is to hear, in order.
 }
 
 // Table has a pool for each supervisor, by its number. Several goroutines may

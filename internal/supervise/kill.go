@@ -28,7 +28,7 @@ func (s *Supervisor) killLate() {
 		case w.killAt != never:
 			s.within(w.killAt - s.now)
 		case w.Connections > 0:
-			s.killAt(w, s.config.Timeout, ForTimeout)
+			s.stepLong(w)
 		case s.attached(w): // Who made it looks after its start and its end.
 		case w.State == Starting:
 			s.killAt(w, s.config.Start, ForStart)
@@ -36,8 +36,10 @@ func (s *Supervisor) killLate() {
 			s.killAt(w, s.config.Start, ForEnd)
 		}
 	}
-	if s.config.Timeout > 0 {
-		s.within(s.config.Timeout)
+	for _, limit := range [...]time.Duration{s.config.Timeout, s.config.Slow} {
+		if limit > 0 {
+			s.within(limit)
+		}
 	}
 }
 

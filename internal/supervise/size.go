@@ -31,23 +31,31 @@ func (s *Supervisor) countOf(generation int) count {
 
 // resize decides how many workers there should be.
 func (s *Supervisor) resize() {
+	c := s.countOf(s.generation)
+	waiting := s.queues[s.generation] > s.retiring && c.idle == 0
+	short := waiting && c.starting == 0 && c.serving >= s.wanted
+	s.limit(short && s.wanted == s.config.Max)
 	if s.config.Min == s.config.Max {
 		return
 	}
-	c := s.countOf(s.generation)
-	waiting := s.queues[s.generation] > s.retiring && c.idle == 0
 	switch {
-	case !waiting:
-		if s.now-s.grown >= 5*growPause {
-			s.step = 1
-		}
-	case c.starting == 0 && c.serving >= s.wanted:
+	case short:
 		s.grow()
+	case !waiting && s.now-s.grown >= 5*growPause:
+		s.step = 1
 	}
 	if waiting || s.wanted < s.config.Max {
 		s.within(growPause)
 	}
 	s.shrink(c)
+}
+
+// limit counts how many times more workers would have been wanted than may be.
+func (s *Supervisor) limit(reached bool) {
+	if reached && !s.limited {
+		s.limits++
+	}
+	s.limited = reached
 }
 
 // grow adds workers, twice as many as the time before.

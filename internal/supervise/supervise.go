@@ -31,6 +31,7 @@ type worker struct {
 	killed  bool          // It has been sent...
 	doubt   bool          // ...unless it was spared, as the next step shows.
 	present bool          // It is in this step's snapshot.
+	long    long          // What has been done about its oldest connection.
 }
 
 // Supervisor decides for one pool.
@@ -58,6 +59,8 @@ type Supervisor struct {
 	step      int           // How many to grow by.
 	grown     time.Duration // When it last grew.
 	idleSince time.Duration // Since when somebody has been idle all the time.
+	limited   bool          // More would be wanted than may be...
+	limits    int           // ...and how many times it came to that.
 
 	pace    pace
 	backoff backoff
@@ -133,7 +136,7 @@ func (s *Supervisor) standing() Standing {
 	case s.reload.phase != settled || s.reload.asked:
 		phase = Reloading
 	}
-	return Standing{phase, s.generation, s.wanted, s.config.Min, s.config.Max, s.wake}
+	return Standing{phase, s.generation, s.wanted, s.config.Min, s.config.Max, s.limits, s.wake}
 }
 
 func (s *Supervisor) configure(config *Config) {
@@ -241,7 +244,7 @@ func (s *Supervisor) newWorker() *worker {
 	} else {
 		w = new(worker)
 	}
-	*w = worker{forked: s.now, killAt: never}
+	*w = worker{forked: s.now, killAt: never, long: newLong()}
 	return w
 }
 

@@ -452,7 +452,7 @@ func TestWhoMayBeSparedIsNotReplacedYet(t *testing.T) {
 	f.forget()
 	late := Worker{Pid: 1, Slot: 0, Generation: 1, State: Busy, Age: time.Second, Connections: 1}
 	actions, _ := f.s.Step(f.now+time.Second, Snapshot{Queues: f.queues, Workers: []Worker{late}})
-	if len(actions) != 1 || actions[0].Kind != Kill {
+	if len(actions) != 2 || actions[0].Kind != Late || actions[1].Kind != Kill {
 		t.Errorf("did %v", actions)
 	}
 	late.Age, late.Connections, late.State = 0, 0, Idle

@@ -29,6 +29,7 @@ var outcomeNames = map[string]Kind{"renew": Renew, "switch": Switch}
 var actionNames = [...]string{
 	Fork: "fork", Dismiss: "retire", Kill: "kill", Renew: "renew", Switch: "switch", Abandon: "abandon",
 	Close: "close", Log: "log", Ready: "ready", Fail: "fail", Stopped: "stopped",
+	Slow: "slow", Late: "late",
 }
 
 var (
@@ -144,6 +145,10 @@ func (l *line) config() Config {
 			c.Idle = l.time()
 		case "timeout":
 			c.Timeout = l.time()
+		case "slow":
+			c.Slow = l.time()
+		case "killtime":
+			c.KillTime = l.time()
 		case "start":
 			c.Start = l.time()
 		case "first":
@@ -277,6 +282,10 @@ func (l *line) counts() Counts {
 			c.Served = l.number()
 		case "attached":
 			c.Attached = l.number()
+		case "exits":
+			for i := range c.Exits {
+				c.Exits[i] = l.number()
+			}
 		default:
 			l.unknown(key)
 		}
@@ -313,7 +322,7 @@ func Append(text []byte, actions []Action, standing Standing) []byte {
 	}
 	text = append(append(text, "standing "...), standing.Phase...)
 	text = numbers(text, standing.Generation, standing.Wanted, standing.Min, standing.Max,
-		int(standing.Wake.Milliseconds()))
+		standing.LimitReached, int(standing.Wake.Milliseconds()))
 	return append(text, '\n')
 }
 
@@ -344,6 +353,8 @@ func (a Action) append(text []byte) []byte {
 		text = numbers(text, a.N)
 	case Log:
 		text = numbers(words(text, a.Level, a.Text), a.Args...)
+	case Slow, Late:
+		text = numbers(text, a.Pid, int(a.Limit.Milliseconds()))
 	case Kill:
 		text = words(numbers(text, a.Pid), a.Signal, string(a.Reason))
 		if a.Limit > 0 {

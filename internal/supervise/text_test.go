@@ -8,8 +8,11 @@ import (
 )
 
 func TestParseConfig(t *testing.T) {
-	got, err := ParseConfig([]byte("min 2 max 32 slots 100 idle 60000 timeout 500 start 60000 first 1500 notify 1 watchdog 30000"))
-	want := Config{2, 32, 100, time.Minute, 500 * ms, time.Minute, 1500 * ms, true, 30 * time.Second}
+	got, err := ParseConfig([]byte("min 2 max 32 slots 100 idle 60000 timeout 500 slow 250 killtime 1000 start 60000 first 1500 notify 1 watchdog 30000"))
+	want := Config{
+		Min: 2, Max: 32, Slots: 100, Idle: time.Minute, Timeout: 500 * ms, Slow: 250 * ms, KillTime: time.Second,
+		Start: time.Minute, First: 1500 * ms, Notify: true, Watchdog: 30 * time.Second,
+	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -30,7 +33,7 @@ func TestParseSnapshot(t *testing.T) {
 		"worker 100 0 1 idle 250 0 12 0", "worker 101 1 2 busy 20 3 0 1",
 		"died 99 5 1 busy 10 1 40 0 1", "unforked 2", "spared 98", "did renew", "failed switch",
 		"request add 2", "request retire 1", "request reload", "request stop 1500",
-		"request drain 5000 1500", "counts forked 7 ended 1 died 2 killed 3 reloads 4 failed 5 served 60 attached 8", "",
+		"request drain 5000 1500", "counts forked 7 ended 1 died 2 killed 3 reloads 4 failed 5 served 60 attached 8 exits 1 2 3 4 5 6 7", "",
 	}, "\n")))
 	want := Snapshot{
 		Config: &Config{Min: 1, Max: 2, Slots: 3},
@@ -48,14 +51,14 @@ func TestParseSnapshot(t *testing.T) {
 			{Verb: Stop, Grace: 1500 * ms},
 			{Verb: Drain, Pause: 5 * time.Second, Grace: 1500 * ms},
 		},
-		Counts: Counts{7, 1, 2, 3, 4, 5, 60, 8}, Counted: true,
+		Counts: Counts{7, 1, 2, 3, 4, 5, 60, 8, Exits{1, 2, 3, 4, 5, 6, 7}}, Counted: true,
 	}
 	if err != nil || now != 123456*ms || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v %+v, %v", now, got, err)
 	}
 	for _, text := range []string{
 		"later 1", "worker 1 2 3", "worker 1 2 3 asleep 0 0 0 0", "worker 1 2 3 idle 0 0 0", "died 1 2 3 idle 0 0 0 0", "now", "now 1 2",
-		"request leave", "request drain 1", "counts forked", "counts lost 1", "did switch it", "queue 1 x", "queue 1 -", "queue 1 99999999999999999999",
+		"request leave", "request drain 1", "counts forked", "counts lost 1", "counts exits 1 2 3 4 5 6", "counts exits 1 2 3 4 5 6 7 8", "did switch it", "queue 1 x", "queue 1 -", "queue 1 99999999999999999999",
 	} {
 		if _, err := got.Read([]byte(text)); err == nil {
 			t.Errorf("%q: no error", text)
@@ -82,10 +85,12 @@ func TestFormat(t *testing.T) {
 		{Kind: Renew, Generation: 3},
 		{Kind: Switch}, {Kind: Abandon}, {Kind: Close}, {Kind: Stopped},
 		{Kind: Ready, N: 4}, {Kind: Fail},
+		{Kind: Slow, Pid: 100, Limit: 2 * time.Second},
+		{Kind: Late, Pid: 101, Limit: 3 * time.Second},
 		{Kind: Log, Level: "info", Text: "grown", Args: []int{2, 3}},
-	}, Standing{Reloading, 2, 4, 1, 8, 100 * ms}))
+	}, Standing{Reloading, 2, 4, 1, 8, 3, 100 * ms}))
 	want := "fork 2 3\nretire 4\nkill 100 KILL timeout 1000\nrenew 3\nswitch\nabandon\nclose\nstopped\nready 4\nfail\n" +
-		"log info grown 2 3\nstanding reloading 2 4 1 8 100\n"
+		"slow 100 2000\nlate 101 3000\nlog info grown 2 3\nstanding reloading 2 4 1 8 3 100\n"
 	if got != want {
 		t.Errorf("%q", got)
 	}
@@ -95,7 +100,7 @@ func TestStepAtRestAllocatesNothing(t *testing.T) {
 	s := New(scaled(4, 8))
 	s.config.Slots = 64
 	text := []byte("now 1000\nqueue 1 0\n" + strings.Repeat("worker 100 0 1 idle 250 0 12 0\n", 4) +
-		"counts forked 4 ended 0 died 0 killed 0 reloads 0 failed 0 served 0 attached 0\n")
+		"counts forked 4 ended 0 died 0 killed 0 reloads 0 failed 0 served 0 attached 0 exits 0 0 0 0 0 0 0\n")
 	var seen Snapshot
 	var reply []byte
 	now := time.Duration(0)

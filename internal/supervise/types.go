@@ -4,13 +4,15 @@ import "time"
 
 // Config says what a pool should be like. It may change from step to step.
 type Config struct {
-	Min     int           // Workers at least...
-	Max     int           // ...and at most; equal: no scaling.
-	Slots   int           // Processes at most, of all generations; who has a higher slot is attached.
-	Idle    time.Duration // How long a worker too many is kept; 0: for ever.
-	Timeout time.Duration // How long one connection may take; 0: for ever.
-	Start   time.Duration // How long a worker may take until it is ready, or ends.
-	First   time.Duration // How long the first of all may take; 0: for ever.
+	Min      int           // Workers at least...
+	Max      int           // ...and at most; equal: no scaling.
+	Slots    int           // Processes at most, of all generations; who has a higher slot is attached.
+	Idle     time.Duration // How long a worker too many is kept; 0: for ever.
+	Timeout  time.Duration // How long one connection may take; 0: for ever.
+	Slow     time.Duration // How long it takes before that is told; 0: it isn't.
+	KillTime time.Duration // From the error when it is over to SIGKILL.
+	Start    time.Duration // How long a worker may take until it is ready, or ends.
+	First    time.Duration // How long the first of all may take; 0: for ever.
 
 	Notify   bool          // The service manager is to hear how the pool stands...
 	Watchdog time.Duration // ...and within this time that it is looked after; 0: not that.
@@ -85,6 +87,15 @@ type Counts struct {
 	Failed   int // Reloads.
 	Served   int // By those that have ended.
 	Attached int
+	Exits    Exits
+}
+
+// Exits is how many workers that were forked have ended, by ExitNames.
+type Exits [len(ExitNames)]int
+
+// ExitNames is how a worker may have ended: as it should, not so, or for a Reason.
+var ExitNames = [...]string{
+	"ended", "died", string(ForTimeout), string(ForStart), string(ForEnd), string(ForGrace), string(ForReload),
 }
 
 // Snapshot is what there is to see.
@@ -117,6 +128,8 @@ const (
 	Ready               // All of the first workers are.
 	Fail                // None of the first workers came up in time.
 	Stopped             // It is over.
+	Slow                // Tell what Pid is at, if its oldest connection has Limit behind it.
+	Late                // The same, and raise an error there.
 )
 
 // Reason is why a worker is killed.
@@ -160,9 +173,10 @@ const (
 
 // Standing is how things stand after a step.
 type Standing struct {
-	Phase      Phase
-	Generation int // The current one.
-	Wanted     int // Workers of it.
-	Min, Max   int
-	Wake       time.Duration // Step again after this time at the latest.
+	Phase        Phase
+	Generation   int // The current one.
+	Wanted       int // Workers of it.
+	Min, Max     int
+	LimitReached int           // How many times more would have been wanted than Max.
+	Wake         time.Duration // Step again after this time at the latest.
 }
