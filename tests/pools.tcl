@@ -25,6 +25,7 @@ set ::pools::Prelude {
 	if {[chan gets $sock text] >= 0} {
 	    switch -glob -- $text {
 		spin { while 1 {} }
+		hang { while 1 { catch { while 1 {} } } }
 		fail { error "boom" }
 		sleep* { after [lindex $text 1] }
 		wait {
@@ -49,6 +50,9 @@ set ::pools::Prelude {
 	if {[chan gets $sock text] >= 0} {
 	    if {$text eq "spin"} {
 		while 1 {}
+	    }
+	    if {$text eq "hang"} {
+		while 1 { catch { while 1 {} } }
 	    }
 	    chan puts $sock "[pid] $text"
 	    chan close $sock
