@@ -219,7 +219,7 @@ proc ::socketserver::pool::Answer {service token reason text} {
         if {![dict exists $stuck $key]} {
             return
         }
-        set message [dict get $stuck $key]
+        lassign [dict get $stuck $key] message about
         dict unset stuck $key
         if {$raise} {
             append message ": its -timeout [dict get $options -timeout] s is\
@@ -230,7 +230,7 @@ proc ::socketserver::pool::Answer {service token reason text} {
         my Tell [expr {$raise ? "error" : "warning"}] $message \
                 [dict create -errorinfo $message\n$text \
                 -errorcode [list SOCKETSERVER [expr {$raise ? "TIMEOUT"
-                : "SLOW"}]]]
+                : "SLOW"}]]] $about
     }
 
     # Another process has the listeners now, and gets what is left on the queue

@@ -215,8 +215,9 @@
                 || [dict get $entry connections] == 0} {
             return
         }
-        dict set stuck [list $pid $raise] \
-                [::socketserver::log::Worker $port $entry]
+        dict set stuck [list $pid $raise] [list \
+                [::socketserver::log::Worker $port $entry] \
+                [::socketserver::log::About $entry]]
         if {[catch {
             ::socketserver::Queue stack $service $pid $raise
         } message]} {
