@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/answers"
 	"socketserver/internal/control"
 )
 
@@ -92,11 +93,6 @@ func (p *program) request(name string) ([]byte, error) {
 	return m.Text, nil
 }
 
-// answerError is about an answer in JSON that isn't.
-func answerError(name string, err error) error {
-	return fmt.Errorf("the server's answer to %q isn't understood: %w", name, err)
-}
-
 // show asks, and prints the answer in JSON as it is, or as a function has it.
 func (p *program) show(name string, text func([]byte) error) error {
 	answer, err := p.request(name)
@@ -108,7 +104,7 @@ func (p *program) show(name string, text func([]byte) error) error {
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, answer, "", "  "); err != nil {
-		return answerError(name, err)
+		return answers.NotUnderstood(name, err)
 	}
 	indented.WriteByte('\n')
 	_, err = p.out.Write(cleanJSON(indented.Bytes()))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"socketserver/internal/answers"
 	"socketserver/internal/control"
 )
 
@@ -61,7 +62,7 @@ func readOptions(answer string) ([]string, error) {
 		err = control.ErrWords
 	}
 	if err != nil {
-		return nil, answerError("configure", err)
+		return nil, answers.NotUnderstood("configure", err)
 	}
 	return options, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	"socketserver/internal/answers"
 )
 
 // page is what "top" shows at a time.
@@ -45,7 +47,7 @@ func (p *page) lines(width, height int) []string {
 // head is what stands above the table.
 func (p *page) head() []string {
 	s, w := &p.now.state, &p.now.state.Workers
-	rate := func(then func(*state) int64) string {
+	rate := func(then func(*answers.State) int64) string {
 		if p.before == nil {
 			return "-"
 		}
@@ -57,7 +59,7 @@ func (p *page) head() []string {
 		fmt.Sprintf("workers      %d busy, %d idle, %d starting, %d retiring, %d attached; %d wanted, generation %d",
 			w.Busy, w.Idle, w.Starting, w.Retiring, w.Attached, s.Wanted, s.Generation),
 		fmt.Sprintf("connections  %s/s accepted, %s/s served; %d queued (%s), %d parked, %d lost",
-			rate(func(s *state) int64 { return s.Accepted }), rate(func(s *state) int64 { return s.Served }),
+			rate(func(s *answers.State) int64 { return s.Accepted }), rate(func(s *answers.State) int64 { return s.Served }),
 			s.Queued, span(s.Oldest), s.Parked, s.Lost),
 	}
 	switch {
@@ -85,7 +87,7 @@ func (p *page) help() string {
 
 func (s *sample) memory(pid int) string {
 	if l, ok := s.loads[pid]; ok {
-		return size(l.resident)
+		return size(l.Resident)
 	}
 	return "-"
 }
@@ -112,7 +114,7 @@ func table(shown []row) []string {
 	fmt.Fprintln(to, "STATE\tLISTENER\tCLIENT\tNOTE\tHANDLER")
 	for i := range shown {
 		r := &shown[i]
-		fmt.Fprintf(to, "%s\t%s\t%s\t%s\t%s\n", name(r.stateText()), name(r.Listener), name(r.client()), name(r.Note),
+		fmt.Fprintf(to, "%s\t%s\t%s\t%s\t%s\n", name(r.StateText()), name(r.Listener), name(r.Client()), name(r.Note),
 			name(r.Handler))
 	}
 	_ = to.Flush()

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"socketserver/internal/answers"
 	"socketserver/internal/control"
 	"socketserver/internal/control/controltest"
 	"socketserver/internal/leaktest"
@@ -278,7 +279,7 @@ var hostile = []string{
 	"", "null", "{}", "[]", "[[]]", "[{}]", "{", `[{"pid":1e999}]`, `{"pid":"x"}`, `{"workers":null,"listeners":[null]}`,
 	`{"name":"\u001b[2J\u009b\u202e","health":"\u0007","oldest":1e308,"accepted":-1}`,
 	`[{"pid":-1,"peer":"\u001b]0;x\u0007","state":"` + strings.Repeat("é", 100000) + `","age":-1e300,"served":9223372036854775807}]`,
-	"[" + strings.Repeat("{},", mostListed+1) + "{}]", strings.Repeat("[", 1<<20), "\x1b[31m", "\xff\xfe", "[\"\x7f\u009b\"]", "-a {\x1b} \xff",
+	"[" + strings.Repeat("{},", answers.MostListed+1) + "{}]", strings.Repeat("[", 1<<20), "\x1b[31m", "\xff\xfe", "[\"\x7f\u009b\"]", "-a {\x1b} \xff",
 	strings.Repeat("x", mostAnswer+1), "{unbalanced", "ready\x1b",
 }
 

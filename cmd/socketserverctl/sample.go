@@ -6,15 +6,17 @@ import (
 	"slices"
 	"time"
 
+	"socketserver/internal/answers"
 	"socketserver/internal/control"
+	"socketserver/internal/load"
 )
 
 // sample is what a server and its processes are at a moment.
 type sample struct {
 	at      time.Time
-	state   state
-	workers []worker
-	loads   map[int]load // By process.
+	state   answers.State
+	workers []answers.Worker
+	loads   map[int]load.Load // By process.
 	err     error
 }
 
@@ -27,7 +29,7 @@ type source struct {
 
 // take takes a sample; what goes wrong is in it.
 func (s *source) take() (taken *sample) {
-	taken = &sample{at: time.Now(), loads: map[int]load{}}
+	taken = &sample{at: time.Now(), loads: map[int]load.Load{}}
 	defer func() {
 		if problem := recover(); problem != nil {
 			taken.err = fmt.Errorf("internal error: %v", problem)
@@ -45,7 +47,7 @@ func (s *source) take() (taken *sample) {
 		return taken
 	}
 	note := func(pid int) {
-		if l, ok := loadOf(pid); ok {
+		if l, ok := load.Of(pid); ok {
 			taken.loads[pid] = l
 		}
 	}
@@ -58,8 +60,8 @@ func (s *source) take() (taken *sample) {
 
 func (s *source) ask(taken *sample) error {
 	read := map[string]func([]byte) error{
-		"status":  func(text []byte) (err error) { taken.state, err = readState(text); return err },
-		"workers": func(text []byte) (err error) { taken.workers, err = readWorkers(text); return err },
+		"status":  func(text []byte) (err error) { taken.state, err = answers.ReadState(text); return err },
+		"workers": func(text []byte) (err error) { taken.workers, err = answers.ReadWorkers(text); return err },
 	}
 	for _, name := range []string{"status", "workers"} {
 		answer, err := s.conn.Ask(name, control.Numbers{}, nil, s.program.timeout())
@@ -82,7 +84,7 @@ func (s *source) close() {
 
 // row is a worker, with what two samples tell. What isn't known is negative.
 type row struct {
-	worker
+	answers.Worker
 	cpu    float64 // Percent of a processor.
 	memory int64
 	rate   float64 // Served a second.
@@ -94,7 +96,7 @@ type identity struct {
 	slot, generation int64
 }
 
-func (w *worker) identity() identity {
+func identityOf(w *answers.Worker) identity {
 	return identity{w.Pid, w.Slot, w.Generation}
 }
 
@@ -103,16 +105,16 @@ func rows(before, now *sample) []row {
 	served := map[identity]int64{}
 	if before != nil {
 		for i := range before.workers {
-			served[before.workers[i].identity()] = before.workers[i].Served
+			served[identityOf(&before.workers[i])] = before.workers[i].Served
 		}
 	}
 	all := make([]row, len(now.workers))
 	for i, w := range now.workers {
-		r := row{worker: w, cpu: percent(before, now, w.Pid), memory: -1, rate: -1}
+		r := row{Worker: w, cpu: percent(before, now, w.Pid), memory: -1, rate: -1}
 		if l, ok := now.loads[w.Pid]; ok {
-			r.memory = l.resident
+			r.memory = l.Resident
 		}
-		if then, ok := served[w.identity()]; ok {
+		if then, ok := served[identityOf(&w)]; ok {
 			r.rate = perSecond(before, now, then, w.Served)
 		}
 		all[i] = r
@@ -127,11 +129,11 @@ func percent(before, now *sample, pid int) float64 {
 	}
 	then, ok := before.loads[pid]
 	latest, still := now.loads[pid]
-	if !ok || !still || then.began != latest.began || latest.ticks < then.ticks {
+	if !ok || !still || then.Began != latest.Began || latest.Ticks < then.Ticks {
 		return -1
 	}
-	rate := perSecond(before, now, int64(then.ticks), int64(latest.ticks))
-	return rate * 100 / ticksPerSecond
+	rate := perSecond(before, now, int64(then.Ticks), int64(latest.Ticks))
+	return rate * 100 * load.PerTick / 1e9
 }
 
 // perSecond is how fast something was counted; what was counted anew isn't known.

@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"socketserver/internal/answers"
 )
 
 func (p *program) statusCommand() *cobra.Command {
@@ -15,7 +17,7 @@ func (p *program) statusCommand() *cobra.Command {
 		Use: "status", Short: "What the server and its workers do, and what they have counted", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return p.show("status", func(answer []byte) error {
-				s, err := readState(answer)
+				s, err := answers.ReadState(answer)
 				if err != nil {
 					return err
 				}
@@ -26,7 +28,7 @@ func (p *program) statusCommand() *cobra.Command {
 }
 
 // printState prints a status, a subject to a line.
-func printState(out io.Writer, s *state) error {
+func printState(out io.Writer, s *answers.State) error {
 	to := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	line := func(subject, format string, args ...any) {
 		fmt.Fprintf(to, "%s\t%s\n", subject, fmt.Sprintf(format, args...))
@@ -35,18 +37,19 @@ func printState(out io.Writer, s *state) error {
 	line("server", "process %d, version %s", s.Pid, name(s.Version))
 	subject := "listeners"
 	for _, l := range s.Listeners {
-		line(subject, "%s", l.text())
+		line(subject, "%s", listenerText(&l))
 		subject = ""
 	}
-	line("health listener", "%s", name(s.HealthName))
+	line("health listener", "%s", name(s.HealthListener))
+	line("status page", "%s", name(s.StatusListener))
 	line("control path", "%s", name(s.Control))
 	line("pool", "%s, generation %d, %d workers wanted (%d to %d)", name(s.State), s.Generation, s.Wanted, s.MinWorkers, s.MaxWorkers)
 	w := &s.Workers
 	line("workers", "%d busy, %d idle, %d starting, %d retiring, %d attached", w.Busy, w.Idle, w.Starting, w.Retiring, w.Attached)
 	line("so far", "%d forked, %d ended, %d died, %d killed, %d reloads, %d failed", s.Forked, s.Ended, s.Died, s.Killed, s.Reloads, s.Failed)
-	x := &s.Exits
+	x := s.Exits
 	line("exits", "%d ended, %d died, %d timeout, %d start, %d end, %d grace, %d reload",
-		x.Ended, x.Died, x.Timeout, x.Start, x.End, x.Grace, x.Reload)
+		x["ended"], x["died"], x["timeout"], x["start"], x["end"], x["grace"], x["reload"])
 	line("limit reached", "%d times", s.LimitReached)
 	fmt.Fprintln(to)
 	line("connections", "%d accepted, %d handed over, %d resumed, %d served, %d lost", s.Accepted, s.HandedOver, s.Resumed, s.Served, s.Lost)
@@ -65,8 +68,8 @@ func printState(out io.Writer, s *state) error {
 	return to.Flush()
 }
 
-// text is a listener with its addresses.
-func (l *listener) text() string {
+// listenerText is a listener with its addresses.
+func listenerText(l *answers.Listener) string {
 	if len(l.Addresses) == 0 {
 		return name(l.Name)
 	}
@@ -78,7 +81,7 @@ func (p *program) workersCommand() *cobra.Command {
 		Use: "workers", Short: "What each worker does", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return p.show("workers", func(answer []byte) error {
-				workers, err := readWorkers(answer)
+				workers, err := answers.ReadWorkers(answer)
 				if err != nil {
 					return err
 				}
@@ -88,7 +91,7 @@ func (p *program) workersCommand() *cobra.Command {
 	}
 }
 
-func printWorkers(out io.Writer, workers []worker) error {
+func printWorkers(out io.Writer, workers []answers.Worker) error {
 	if len(workers) == 0 {
 		_, err := fmt.Fprintln(out, "no workers")
 		return err
@@ -97,8 +100,8 @@ func printWorkers(out io.Writer, workers []worker) error {
 	fmt.Fprintln(to, "PID\tSLOT\tGEN\tSTATE\tCONN\tSERVED\tAGE\tCLIENT\tNOTE\tLISTENER\tHANDLER")
 	for i := range workers {
 		w := &workers[i]
-		fmt.Fprintf(to, "%d\t%d\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n", w.Pid, w.Slot, w.Generation, name(w.stateText()),
-			w.Connections, w.Served, span(w.Age), name(w.client()), name(w.Note), name(w.Listener), name(w.Handler))
+		fmt.Fprintf(to, "%d\t%d\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n", w.Pid, w.Slot, w.Generation, name(w.StateText()),
+			w.Connections, w.Served, span(w.Age), name(w.Client()), name(w.Note), name(w.Listener), name(w.Handler))
 	}
 	return to.Flush()
 }
@@ -145,7 +148,7 @@ func (p *program) showVersion() error {
 	isNamed := p.path != ""
 	if err == nil {
 		if err = json.Unmarshal(answer, &server); err != nil {
-			err = answerError("version", err)
+			err = answers.NotUnderstood("version", err)
 		}
 	}
 	if isNamed && err != nil {

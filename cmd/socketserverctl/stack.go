@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"socketserver/internal/answers"
 	"socketserver/internal/control"
 )
 
@@ -57,7 +58,7 @@ func (p *program) completeWorker(_ *cobra.Command, args []string, _ string) ([]s
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	workers, err := readWorkers(answer)
+	workers, err := answers.ReadWorkers(answer)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -10,8 +10,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"socketserver/internal/answers"
 	"socketserver/internal/control"
 	"socketserver/internal/leaktest"
+	"socketserver/internal/load"
 )
 
 func TestTopPrintsPages(t *testing.T) {
@@ -34,22 +36,22 @@ func TestTopPrintsPages(t *testing.T) {
 
 // moment is a sample of workers 0 and 1, which have served this.
 func moment(second int, served ...int64) *sample {
-	s := &sample{at: time.Unix(int64(second), 0), loads: map[int]load{}}
+	s := &sample{at: time.Unix(int64(second), 0), loads: map[int]load.Load{}}
 	for i, n := range served {
-		s.workers = append(s.workers, worker{Pid: 100 + i, Slot: int64(i), Served: n, State: "idle"})
-		s.loads[100+i] = load{began: 1, ticks: uint64(n), resident: 1 << 20}
+		s.workers = append(s.workers, answers.Worker{Pid: 100 + i, Slot: int64(i), Served: n, State: "idle"})
+		s.loads[100+i] = load.Load{Began: 1, Ticks: uint64(n), Resident: 1 << 20}
 	}
 	return s
 }
 
 func TestRows(t *testing.T) {
 	before, now := moment(10, 100, 500), moment(12, 300, 400, 7)
-	now.loads[102] = load{}
+	now.loads[102] = load.Load{}
 	all := rows(before, now)
 	if all[0].rate != 100 || all[0].cpu != 100 || all[1].rate != -1 || all[1].cpu != -1 || all[2].rate != -1 || all[2].cpu != -1 {
 		t.Errorf("%+v", all)
 	}
-	now.loads[100] = load{began: 2, ticks: 1000}
+	now.loads[100] = load.Load{Began: 2, Ticks: 1000}
 	if all = rows(before, now); all[0].cpu != -1 {
 		t.Errorf("another process: %v", all[0].cpu)
 	}
@@ -64,9 +66,9 @@ func TestRows(t *testing.T) {
 
 func TestOrders(t *testing.T) {
 	all := []row{
-		{worker: worker{Pid: 1, Slot: 2, Served: 5, Age: 1, State: "idle"}, cpu: -1, memory: 3, rate: 9},
-		{worker: worker{Pid: 2, Slot: 0, Served: 9, Age: 2, State: "idle"}, cpu: 10, memory: 1, rate: 0},
-		{worker: worker{Pid: 3, Slot: 1, Served: 7, Age: 3, State: "busy"}, cpu: 5, memory: 2, rate: 4},
+		{Worker: answers.Worker{Pid: 1, Slot: 2, Served: 5, Age: 1, State: "idle"}, cpu: -1, memory: 3, rate: 9},
+		{Worker: answers.Worker{Pid: 2, Slot: 0, Served: 9, Age: 2, State: "idle"}, cpu: 10, memory: 1, rate: 0},
+		{Worker: answers.Worker{Pid: 3, Slot: 1, Served: 7, Age: 3, State: "busy"}, cpu: 5, memory: 2, rate: 4},
 	}
 	want := map[string][]int{"cpu": {2, 3, 1}, "memory": {1, 3, 2}, "rate": {1, 3, 2}, "served": {2, 3, 1},
 		"age": {3, 2, 1}, "state": {3, 2, 1}, "pid": {1, 2, 3}, "slot": {2, 3, 1}}
