@@ -54,4 +54,6 @@ type Worker struct {
 	CPU      time.Duration // -1: not known.
 	CPUShare float64       // Of a processor, since the time before; -1: not known.
 	RSS, PSS int64         // Bytes; -1: not known.
+
+	slotCPU time.Duration // Of all processes that the slot had while it was watched; -1: not known.
 }

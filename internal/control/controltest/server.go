@@ -3,6 +3,7 @@ package controltest
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -27,7 +28,14 @@ type Server struct {
 // descriptor is the caller's no longer than until serve returns.
 func Start(t testing.TB, serve func(fd int)) *Server {
 	t.Helper()
-	s := &Server{Path: filepath.Join(t.TempDir(), "control"), open: map[int]bool{}}
+	return StartAt(t, filepath.Join(t.TempDir(), "control"), serve)
+}
+
+// StartAt is Start at a path, which another server may have left.
+func StartAt(t testing.TB, path string, serve func(fd int)) *Server {
+	t.Helper()
+	s := &Server{Path: path, open: map[int]bool{}}
+	_ = os.Remove(path)
 	var err error
 	s.fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
