@@ -49,9 +49,13 @@ examples = $(sort $(wildcard examples/*.tcl))
 ways = $(sort $(wildcard examples/ways/*))
 units = $(sort $(wildcard examples/systemd/*))
 tclfiles := $(sort $(notdir $(wildcard library/*.tcl)))
-sources := $(sort $(filter-out %_test.go,$(wildcard \
+# What the program alone is made of, and what it shares with the library.
+programdirs = $(addprefix internal/,answers exporter load)
+shareddirs = $(addprefix internal/,board control counters descriptor listen supervise)
+sources := $(sort $(filter-out %_test.go $(addsuffix /%,$(programdirs)),$(wildcard \
 	$(foreach dir,tclext worker process internal/*,$(addprefix $(dir)/,*.go *.c *.h)))))
-programsources := $(sort $(filter-out %_test.go,$(wildcard cmd/*/*.go internal/control/*.go internal/descriptor/*.go)))
+programsources := $(sort $(filter-out %_test.go,$(wildcard cmd/*/*.go \
+	$(addsuffix /*.go,$(programdirs) $(shareddirs)) $(addprefix internal/exporter/*.,html css js svg))))
 completions = $(addprefix $(BUILD)/completion.,bash zsh fish)
 package = $(addprefix $(BUILD)/,libsocketserver.so pkgIndex.tcl $(tclfiles) socketserverctl) $(completions)
 setup = CC='$(CC)' GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/setup

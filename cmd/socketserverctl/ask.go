@@ -18,13 +18,21 @@ import (
 // tenth of it.
 const mostAnswer = 8 << 20
 
-// dial connects to the server.
-func (p *program) dial() (*control.Conn, error) {
+// server is the control path that the command line or the environment says.
+func (p *program) server() (string, error) {
 	if p.path == "" {
 		p.path = os.Getenv(pathVariable)
 	}
 	if p.path == "" {
-		return nil, usage("which server? say -s path, or set %s: the path is what -control of the server says", pathVariable)
+		return "", usage("which server? say -s path, or set %s: the path is what -control of the server says", pathVariable)
+	}
+	return p.path, nil
+}
+
+// dial connects to the server.
+func (p *program) dial() (*control.Conn, error) {
+	if _, err := p.server(); err != nil {
+		return nil, err
 	}
 	c, err := control.DialTimeout(p.path, p.timeout())
 	if err != nil {

@@ -51,7 +51,7 @@ func (p *program) root() *cobra.Command {
 	root.SetErr(p.errs)
 	root.AddCommand(p.statusCommand(), p.workersCommand(), p.topCommand(), p.stackCommand(), p.healthCommand(),
 		p.versionCommand(), p.configureCommand(), p.addCommand(), p.retireCommand(),
-		p.reloadCommand(), p.drainCommand(), p.stopCommand())
+		p.reloadCommand(), p.drainCommand(), p.stopCommand(), p.exporterCommand())
 	for _, command := range root.Commands() {
 		if command.ValidArgsFunction == nil {
 			command.ValidArgsFunction = cobra.NoFileCompletions

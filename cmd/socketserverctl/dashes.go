@@ -10,7 +10,7 @@ import (
 
 // single is a flag, or an option of a pool, as Tcl writes them. What has one letter
 // is a flag's short name.
-var single = regexp.MustCompile(`^-[a-z]{2,}$`)
+var single = regexp.MustCompile(`^-[a-z][a-z-]+$`)
 
 // negative is a number; no flag is one.
 var negative = regexp.MustCompile(`^-\.?[0-9]`)
