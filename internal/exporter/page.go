@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"sync"
 	"time"
 )
@@ -191,11 +192,16 @@ func render(to *bytes.Buffer, v *view, c choice) error {
 	return page.Execute(to, shown{v, &c, c.of(v.Rows)})
 }
 
-// Table are its rows.
+// Table are the rows, in groups: a browser lays only those groups out that are
+// seen.
 func (s shown) Table() template.HTML {
 	var text []byte
-	for _, r := range s.Chosen {
-		text = r.appendHTML(text)
+	for group := range slices.Chunk(s.Chosen, together) {
+		text = append(text, "<tbody>\n"...)
+		for _, r := range group {
+			text = r.appendHTML(text)
+		}
+		text = append(text, "</tbody>\n"...)
 	}
 	return template.HTML(text)
 }

@@ -4,19 +4,23 @@
 // only ever shown as text.
 (() => {
   const byId = id => document.getElementById(id);
-  const body = byId('table').tBodies[0];
+  const table = byId('table');
   const form = byId('choice');
-  const heads = [...byId('table').tHead.rows[0].cells];
+  const heads = [...table.tHead.rows[0].cells];
   const cells = heads.length - 1; // Beside the slot.
+  const cellOf = new Map(heads.map((head, i) => [head.dataset.column, i - 1]));
   const titled = [3, 4, 5, 8]; // Cells that have more to say: its texts follow those of the cells.
   const textual = new Set(['state', 'peer', 'note']);
   const descends = new Set(['served', 'cpu', 'memory']); // When asked for first.
+  const together = 25; // Rows in a group (table.go).
   const mostPoints = 960;
+  const calm = 5000; // Between two times that rows move by themselves: ms.
   const later = 10000; // Until a server is asked again that wouldn't have us: ms.
   const rows = new Map(); // By slot.
   let sort = form.elements.sort.value;
   let descend = form.elements.order.value === 'desc';
-  let disorder = false; // Rows aren't where they belong: somebody points at them.
+  let disorder = false; // Rows aren't where they belong.
+  let arranged = -calm; // When they were, last.
   let source = null;
   let timer = 0;
 
@@ -35,7 +39,7 @@
     for (const i of titled) {
       texts.push(tr.cells[i + 1].title);
     }
-    const row = {slot: Number(tr.dataset.slot), tr, cells: [...tr.cells].slice(1), texts, all: null};
+    const row = {slot: Number(tr.dataset.slot), tr, cells: [...tr.cells].slice(1), texts, all: null, seen: true};
     rows.set(row.slot, row);
     return row;
   }
@@ -50,7 +54,6 @@
     for (let i = 0; i < cells; i++) {
       tr.append(document.createElement('td'));
     }
-    body.append(tr);
     return adopt(tr);
   }
 
@@ -81,7 +84,7 @@
   }
 
   function key(row) {
-    const at = heads.findIndex(head => head.dataset.column === sort) - 1;
+    const at = cellOf.get(sort);
     if (at < 0) {
       return row.slot;
     }
@@ -95,39 +98,44 @@
     return Number.isNaN(number) ? -1 : number;
   }
 
-  // Moves as few rows as it can.
+  // Shows the rows that are chosen, in order, and moves as few of them as it can.
   function arrange() {
-    if (body.matches(':hover')) {
-      disorder = true;
-      return;
-    }
     disorder = false;
+    arranged = performance.now();
     const sign = descend ? -1 : 1;
-    const keyed = [...rows.values()].map(row => ({row, key: key(row)}));
-    keyed.sort((a, b) => sign * (a.key < b.key ? -1 : a.key > b.key ? 1 : a.row.slot - b.row.slot));
-    let next = body.firstElementChild;
-    for (const {row: {tr}} of keyed) {
+    const shown = [];
+    for (const row of rows.values()) {
+      row.seen = chosen(row);
+      if (row.seen) {
+        shown.push({row, key: key(row)});
+      } else {
+        row.tr.remove();
+      }
+    }
+    shown.sort((a, b) => sign * (a.key < b.key ? -1 : a.key > b.key ? 1 : a.row.slot - b.row.slot));
+    for (let first = 0, i = 0; first < shown.length; first += together, i++) {
+      fill(table.tBodies[i] ?? table.createTBody(), shown.slice(first, first + together));
+    }
+    while (table.tBodies.length > Math.ceil(shown.length / together)) {
+      table.tBodies[table.tBodies.length - 1].remove();
+    }
+    show(byId('shown'), `${shown.length} of ${rows.size}`);
+    show(byId('none'), rows.size ? 'No worker is like that.' : 'There are no workers.');
+    byId('none').hidden = shown.length > 0;
+  }
+
+  // What is left behind those that belong here is another group's.
+  function fill(group, shown) {
+    let next = group.firstElementChild;
+    for (const {row: {tr}} of shown) {
       if (tr === next) {
         next = next.nextElementSibling;
       } else if (next && next.nextElementSibling === tr) {
         next = tr.nextElementSibling; // The one between belongs further down.
       } else {
-        body.insertBefore(tr, next);
+        group.insertBefore(tr, next);
       }
     }
-  }
-
-  function filter(some) {
-    for (const row of some) {
-      row.tr.hidden = !chosen(row);
-    }
-    let seen = 0;
-    for (const row of rows.values()) {
-      seen += row.tr.hidden ? 0 : 1;
-    }
-    show(byId('shown'), `${seen} of ${rows.size}`);
-    show(byId('none'), rows.size ? 'No worker is like that.' : 'There are no workers.');
-    byId('none').hidden = seen > 0;
   }
 
   // What another server's page would be asked for, and what this one shows.
@@ -212,33 +220,30 @@
   }
 
   function workers(event) {
-    const changed = [];
-    const sorted = heads.findIndex(head => head.dataset.column === sort) - 1;
-    let moves = disorder;
+    const sorted = cellOf.get(sort);
     for (const [slot, ...pairs] of event.rows ?? []) {
-      moves ||= !rows.has(slot);
+      disorder ||= !rows.has(slot);
       const row = rows.get(slot) ?? newRow(slot);
       if (event.full) {
         const given = new Set(pairs.filter((_, i) => i % 2 === 0));
         row.texts.forEach((_, cell) => given.has(cell) || change(row, cell, ''));
       }
       for (let i = 0; i < pairs.length; i += 2) {
-        moves ||= pairs[i] === sorted;
+        disorder ||= pairs[i] === sorted;
         change(row, pairs[i], pairs[i + 1]);
       }
-      changed.push(row);
+      disorder ||= chosen(row) !== row.seen;
     }
     const there = new Set((event.rows ?? []).map(([slot]) => slot));
     const gone = event.full ? [...rows.keys()].filter(slot => !there.has(slot)) : event.gone ?? [];
     for (const slot of gone) {
       rows.get(slot)?.tr.remove();
       rows.delete(slot);
+      disorder = true;
     }
-    if (moves) {
+    // Not under somebody's hand, nor all the time.
+    if (event.full || disorder && !table.querySelector('tbody:hover') && performance.now() - arranged > calm) {
       arrange();
-    }
-    if (changed.length || gone.length) {
-      filter(changed);
     }
   }
 
@@ -279,7 +284,7 @@
     }
   }
 
-  byId('table').tHead.addEventListener('click', event => {
+  table.tHead.addEventListener('click', event => {
     const head = event.target.closest('th');
     if (!event.target.closest('a') || event.ctrlKey || event.metaKey || event.shiftKey) {
       return;
@@ -292,14 +297,13 @@
     arrange();
   });
   form.addEventListener('input', () => {
-    filter(rows.values());
+    arrange();
     remember();
   });
   form.addEventListener('submit', event => event.preventDefault());
-  body.addEventListener('mouseleave', () => disorder && arrange());
   document.addEventListener('visibilitychange', follow);
 
   byId('live').replaceChildren();
-  [...body.rows].forEach(adopt);
+  [...table.tBodies].forEach(group => [...group.rows].forEach(adopt));
   follow();
 })();

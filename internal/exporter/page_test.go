@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -491,24 +492,24 @@ func TestFollowers(t *testing.T) {
 
 func TestLooksSeldomUnfollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		looks := 0
-		p := NewPage(lookerFunc(func() *Snapshot { looks++; return pool(time.Now(), 1) }))
+		var looks atomic.Int64
+		p := NewPage(lookerFunc(func() *Snapshot { looks.Add(1); return pool(time.Now(), 1) }))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go p.Run(ctx)
 		time.Sleep(time.Minute - 1)
-		if looks != 12 {
-			t.Error(looks, "in a minute")
+		if n := looks.Load(); n != 12 {
+			t.Error(n, "in a minute")
 		}
 		one, _ := p.follow(ctx)
 		for range 10 {
 			<-one
 		}
-		looks = 0
+		looks.Store(0)
 		p.leave(one)
 		time.Sleep(time.Minute)
-		if looks > 13 {
-			t.Error(looks, "in a minute after all have gone")
+		if n := looks.Load(); n > 13 {
+			t.Error(n, "in a minute after all have gone")
 		}
 	})
 }

@@ -40,6 +40,10 @@ var plots = []plot{
 	}, 4},
 }
 
+// stride is how often a plot moves: far more than a point's width is not to be
+// seen anyway, and to paint is what an open page costs most.
+const stride = 5 * time.Second
+
 // drawing is what the plots show of a moment.
 type drawing struct {
 	points []point
@@ -48,6 +52,10 @@ type drawing struct {
 }
 
 func newDrawing(points []point, at time.Time) drawing {
+	at = at.Truncate(stride)
+	for len(points) > 0 && points[len(points)-1].at.After(at) {
+		points = points[:len(points)-1]
+	}
 	from := at.Add(-remembered)
 	return drawing{points, from, from.Truncate(time.Hour)}
 }

@@ -128,6 +128,9 @@ func mebibytes(bytes int64) string {
 	return strconv.FormatFloat(float64(bytes)/(1<<20), 'f', 1, 64)
 }
 
+// together is how many rows a group of the table has. page.css knows its height.
+const together = 25
+
 // titled are the cells that have more to say, in the order of what that is.
 var titled = [...]int{cellPeerMore: cellPeer, cellNoteMore: cellNote, cellSinceMore: cellSince, cellMemoryMore: cellMemory}
 

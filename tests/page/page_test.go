@@ -43,7 +43,8 @@ type server struct {
 	down     bool
 	traffic  int64 // Connections at each look.
 	noise    *rand.Rand
-	at       time.Time // Not zero: the time is the test's, too.
+	each     func(*exporter.Snapshot, *rand.Rand) // What changes before it.
+	at       time.Time                            // Not zero: the time is the test's, too.
 }
 
 func newServer(workers int) *server {
@@ -78,6 +79,9 @@ func (s *server) Look(context.Context) (*exporter.Snapshot, error) {
 	}
 	s.snapshot.State.Accepted, s.snapshot.State.Served = s.snapshot.State.Accepted+s.traffic, s.snapshot.State.Served+s.traffic
 	counts(&s.snapshot.Waits, int(s.traffic), s.noise)
+	if s.each != nil {
+		s.each(&s.snapshot, s.noise)
+	}
 	now := s.snapshot
 	now.At, now.Workers = at, slices.Clone(now.Workers)
 	return &now, nil
@@ -105,7 +109,7 @@ func open(t *testing.T, s *server) (address string) {
 	return serving(t, shown)
 }
 
-func serving(t *testing.T, shown *exporter.Page) (address string) {
+func serving(t testing.TB, shown *exporter.Page) (address string) {
 	t.Helper()
 	mux := http.NewServeMux()
 	shown.Register(mux)
@@ -194,7 +198,7 @@ func cell(slot int, column string) string {
 
 const (
 	isLive = `document.body.dataset.live === 'on'`
-	slots  = `[...document.querySelectorAll('tbody tr[data-slot]:not([hidden])')].map(r => r.dataset.slot).join(' ')`
+	slots  = `[...document.querySelectorAll('tbody tr[data-slot]')].map(r => r.dataset.slot).join(' ')`
 )
 
 func (b *browser) shows(want string) {
@@ -347,7 +351,7 @@ func TestWithoutScript(t *testing.T) {
 }
 
 // rehearse lets a page remember a quarter of an hour.
-func rehearse(t *testing.T, s *server, busy int) *exporter.Page {
+func rehearse(t testing.TB, s *server, busy int) *exporter.Page {
 	t.Helper()
 	shown := exporter.NewPage(s)
 	now := time.Now()
