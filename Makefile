@@ -48,6 +48,7 @@ programpages = doc/socketserverctl.1
 examples = $(sort $(wildcard examples/*.tcl))
 ways = $(sort $(wildcard examples/ways/*))
 units = $(sort $(wildcard examples/systemd/*))
+scraped = $(sort $(wildcard examples/prometheus/*))
 tclfiles := $(sort $(notdir $(wildcard library/*.tcl)))
 # What the program alone is made of, and what it shares with the library.
 programdirs = $(addprefix internal/,answers exporter load)
@@ -126,7 +127,8 @@ run-only:
 	@exec env $(tclenv) $(TCLSH) tests/echo_server.tcl $(PORT)
 
 test-only:
-	CGO_ENABLED=1 $(GO) test -race ./internal/... ./cmd/... ./tests/load/...
+	SOCKETSERVER_BUILD='$(abspath $(BUILD))' TCLSH='$(TCLSH)' CGO_ENABLED=1 \
+	    $(GO) test -race ./internal/... ./cmd/... ./tests/load/... ./tests/page/...
 	$(goenv) $(GO) test ./worker/... ./process/... ./tclext/...
 	@$(tclenv) $(TCLSH) tests/all.tcl $(TESTFLAGS)
 
@@ -159,7 +161,7 @@ bench: build ## the benchmarks; BENCH=name for one
 
 install: build ## PREFIX= for another place than Tcl's own, DESTDIR= to stage
 	$(INSTALL) -d '$(pkgdir)' '$(manndir)' '$(man1dir)' '$(exampledir)/systemd' '$(exampledir)/ways' \
-	    '$(DESTDIR)$(bindir)' '$(bashdir)' '$(zshdir)' '$(fishdir)'
+	    '$(exampledir)/prometheus' '$(DESTDIR)$(bindir)' '$(bashdir)' '$(zshdir)' '$(fishdir)'
 	$(INSTALL) -m 755 '$(BUILD)/libsocketserver.so' '$(pkgdir)'
 	$(INSTALL) -m 644 $(addprefix '$(BUILD)'/,pkgIndex.tcl $(tclfiles)) '$(pkgdir)'
 	$(INSTALL) -m 755 '$(BUILD)/socketserverctl' '$(DESTDIR)$(bindir)'
@@ -171,6 +173,7 @@ install: build ## PREFIX= for another place than Tcl's own, DESTDIR= to stage
 	$(INSTALL) -m 644 $(examples) '$(exampledir)'
 	$(INSTALL) -m 644 $(units) '$(exampledir)/systemd'
 	$(INSTALL) -m 644 $(ways) '$(exampledir)/ways'
+	$(INSTALL) -m 644 $(scraped) '$(exampledir)/prometheus'
 
 uninstall: ## what install put there
 	rm -rf '$(pkgdir)' '$(exampledir)'

@@ -63,6 +63,7 @@ func watching(tb testing.TB, address string) (pid int) {
 	command := exec.Command(path, "--headless", "--no-sandbox", "--no-first-run", "--disable-extensions", "--disable-sync",
 		"--disable-background-networking", "--disable-component-update", "--window-size=1280,900", "--remote-debugging-port=0",
 		"--user-data-dir="+tb.TempDir(), address)
+	command.Env = append(os.Environ(), "TMPDIR="+tb.TempDir())
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {
 		tb.Fatal(err)

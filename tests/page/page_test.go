@@ -134,7 +134,7 @@ func newBrowser(t *testing.T) *browser {
 		t.Skip("there is no chromium: apt-get install chromium")
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path),
-		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900))
+		chromedp.UserDataDir(t.TempDir()), chromedp.Env("TMPDIR="+t.TempDir()), chromedp.WindowSize(1280, 900))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -384,11 +384,14 @@ func counts(h *board.Histogram, n int, noise *rand.Rand) {
 }
 
 func TestScreenshots(t *testing.T) {
-	folder, err := os.MkdirTemp("", "page")
-	if err != nil {
-		t.Fatal(err)
+	folder := t.TempDir()
+	if testing.Verbose() { // Somebody wants to look at them.
+		var err error
+		if folder, err = os.MkdirTemp("", "page"); err != nil {
+			t.Fatal(err)
+		}
+		t.Log("screenshots are in", folder)
 	}
-	t.Log("screenshots are in", folder)
 	s := newServer(8)
 	s.change(func(s *exporter.Snapshot) {
 		serve(s, 1, "GET /report?year=2026&format=pdf")
