@@ -8,22 +8,14 @@
 package main
 
 import (
-	"context"
 	"flag"
-	"log"
-	"os"
-	"os/signal"
-	"regexp"
-	"syscall"
 
 	"socketserver/bench/internal/criterion"
-	"socketserver/bench/internal/server"
 )
 
 // run is what the command line says.
 type run struct {
-	tclsh       string
-	build       string
+	criterion.Begun
 	datagrams   int
 	connections int // to programs
 	rounds      int // of comparisons
@@ -49,31 +41,11 @@ var criteria = []criterion.Criterion[run]{
 }
 
 func main() {
-	log.SetFlags(0)
-	log.SetPrefix("beyond: ")
 	var r run
-	flag.StringVar(&r.tclsh, "tclsh", "tclsh", "the Tcl `shell`")
 	flag.IntVar(&r.datagrams, "datagrams", 200000, "how many are sent")
 	flag.IntVar(&r.connections, "connections", 10000, "how many programs are run")
 	flag.IntVar(&r.rounds, "rounds", 5, "of comparisons, which take turns")
-	only := flag.String("only", "", "criteria, a regular `expression`")
-	flag.Parse()
-	if flag.NArg() != 1 {
-		log.Fatal("one build is wanted")
-	}
-	chosen, err := regexp.Compile(*only)
-	if err == nil {
-		r.build, err = criterion.Built(flag.Arg(0))
-	}
-	if err == nil {
-		err = server.Adopt()
-	}
-	if err != nil {
-		log.Fatal(err)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	if !criterion.TryAll(ctx, r, criteria, chosen) {
-		os.Exit(1)
-	}
+	ctx, begun := criterion.Begin("beyond")
+	r.Begun = begun
+	criterion.Try(ctx, begun, r, criteria)
 }

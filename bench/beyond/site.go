@@ -28,8 +28,8 @@ func (r run) open(ctx context.Context, handler, listener string, options ...stri
 		return nil, err
 	}
 	control := filepath.Join(dir, "control")
-	environ := append(contest.TclEnviron(contest.Env{Package: r.build}), "BEYOND_CONTROL="+control)
-	args := append([]string{r.tclsh, "beyond/beyond.tcl", handler, listener}, options...)
+	environ := append(contest.TclEnviron(contest.Env{Package: r.Build}), "BEYOND_CONTROL="+control)
+	args := append([]string{r.Tclsh, "beyond/beyond.tcl", handler, listener}, options...)
 	srv, err := server.Start(ctx, args, environ)
 	if err != nil {
 		os.RemoveAll(dir)

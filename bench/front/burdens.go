@@ -24,7 +24,7 @@ func silentClients(s style) func(context.Context, run) (criterion.Row, error) {
 	return func(ctx context.Context, r run) (criterion.Row, error) {
 		window := r.window(20 * time.Second)
 		got := criterion.Row{Asked: "1000 silent clients and 1000 with half a head beside 500 good requests/s: no good one fails, p99 < 20 ms"}
-		server, err := r.open(ctx, r.build, s, "-firstbyte", "5", "-head", headEnd, "-headtime", "5")
+		server, err := r.open(ctx, r.Build, s, "-firstbyte", "5", "-head", headEnd, "-headtime", "5")
 		if err != nil {
 			return got, err
 		}
@@ -54,7 +54,7 @@ func overload(s style) func(context.Context, run) (criterion.Row, error) {
 		window := r.window(20 * time.Second)
 		got := criterion.Row{Asked: fmt.Sprintf("1.5 of the capacity for %v, clients give up after 300 ms, -queuetime 0.1:"+
 			" 85 %% of it in good replies, 65 %% in each second but the first", window)}
-		server, err := r.open(ctx, r.build, s, "-queuetime", "0.1", "-busyreply", busy)
+		server, err := r.open(ctx, r.Build, s, "-queuetime", "0.1", "-busyreply", busy)
 		if err != nil {
 			return got, err
 		}
@@ -92,7 +92,7 @@ func blocked(s style) func(context.Context, run) (criterion.Row, error) {
 	const soon = 350 * time.Millisecond
 	return func(ctx context.Context, r run) (criterion.Row, error) {
 		got := criterion.Row{Asked: fmt.Sprintf("all workers blocked for 5 s, -queuetime 0.1: 200 a second are shed, each within %v", soon)}
-		server, err := r.open(ctx, r.build, s, "-queuetime", "0.1", "-busyreply", busy)
+		server, err := r.open(ctx, r.Build, s, "-queuetime", "0.1", "-busyreply", busy)
 		if err != nil {
 			return got, err
 		}
@@ -131,7 +131,7 @@ func oneAddress(s style) func(context.Context, run) (criterion.Row, error) {
 		window := r.window(20 * time.Second)
 		got := criterion.Row{Asked: "each second one address opens 2000 connections beside 200 good requests/s from others," +
 			" -maxperaddr 10: no good one fails"}
-		server, err := r.open(ctx, r.build, s, "-maxperaddr", "10", "-busyreply", busy)
+		server, err := r.open(ctx, r.Build, s, "-maxperaddr", "10", "-busyreply", busy)
 		if err != nil {
 			return got, err
 		}
@@ -187,7 +187,7 @@ func (s *site) again(ctx context.Context, plan load.Plan, stop <-chan struct{}) 
 func children(ctx context.Context, r run) (criterion.Row, error) {
 	window := r.window(time.Minute)
 	got := criterion.Row{Asked: fmt.Sprintf("PROXY headers at 5000/s for %v, a trap on SIGCHLD, 100 children a second: PSS flat but for what others map, too, none fails", window)}
-	server, err := r.openScript(ctx, r.build, []string{r.tclsh, "front/children.tcl", workers, "10"})
+	server, err := r.openScript(ctx, r.Build, []string{r.Tclsh, "front/children.tcl", workers, "10"})
 	if err != nil {
 		return got, err
 	}
@@ -230,7 +230,7 @@ func fewDescriptors(s style) func(context.Context, run) (criterion.Row, error) {
 	return func(ctx context.Context, r run) (criterion.Row, error) {
 		got := criterion.Row{Asked: fmt.Sprintf("%d descriptors to spare, %d clients at once, 200 silent ones among them:"+
 			" it pauses, goes on, loses none", spare, r.clients)}
-		server, err := r.open(ctx, r.build, s, "-firstbyte", "1")
+		server, err := r.open(ctx, r.Build, s, "-firstbyte", "1")
 		if err != nil {
 			return got, err
 		}

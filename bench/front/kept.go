@@ -37,7 +37,7 @@ func keptClients(s style) func(context.Context, run) (criterion.Row, error) {
 		plan := r.kept()
 		got := criterion.Row{Asked: fmt.Sprintf("%d clients, a request every 2 to 5 s, %s workers, %v: none fails, p99 < %.0f ms, PSS < 25 MB",
 			plan.Clients, workers, plan.Window, quick)}
-		server, err := r.open(ctx, r.build, s, firstByte...)
+		server, err := r.open(ctx, r.Build, s, firstByte...)
 		if err != nil {
 			return got, err
 		}
@@ -76,7 +76,7 @@ func disturbed(s style) func(context.Context, run) (criterion.Row, error) {
 		plan := r.kept()
 		got := criterion.Row{Asked: fmt.Sprintf("the same, with %d reloads and %d kills of workers: none fails but those that a killed one held",
 			reloads, kills)}
-		server, err := r.open(ctx, r.build, s, firstByte...)
+		server, err := r.open(ctx, r.Build, s, firstByte...)
 		if err != nil {
 			return got, err
 		}
@@ -148,7 +148,7 @@ func busyAgainstOld(ctx context.Context, r run) (criterion.Row, error) {
 		got.Seen = "-old is needed"
 		return got, criterion.ErrSkipped
 	}
-	ours, theirs, err := r.compare(ctx, 64, side{r.build, acceptKeep}, side{r.old, eventLoop})
+	ours, theirs, err := r.compare(ctx, 64, side{r.Build, acceptKeep}, side{r.old, eventLoop})
 	if err != nil {
 		return got, err
 	}
@@ -158,7 +158,7 @@ func busyAgainstOld(ctx context.Context, r run) (criterion.Row, error) {
 // busyAgainstLoop compares kept connections with a worker for each.
 func busyAgainstLoop(ctx context.Context, r run) (criterion.Row, error) {
 	got := criterion.Row{Asked: "3 busy clients on 4 workers: at most 1.1 of the CPU of a worker each"}
-	ours, theirs, err := r.compare(ctx, 3, side{r.build, acceptKeep}, side{r.build, acceptLoop})
+	ours, theirs, err := r.compare(ctx, 3, side{r.Build, acceptKeep}, side{r.Build, acceptLoop})
 	if err != nil {
 		return got, err
 	}

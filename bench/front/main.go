@@ -10,23 +10,16 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"flag"
 	"log"
-	"os"
-	"os/signal"
-	"regexp"
-	"syscall"
 	"time"
 
 	"socketserver/bench/internal/criterion"
-	"socketserver/bench/internal/server"
 )
 
 // run is what the command line says.
 type run struct {
-	tclsh   string
-	build   string
+	criterion.Begun
 	old     string
 	seconds float64 // of each criterion, if not 0
 	rounds  int     // of comparisons
@@ -60,35 +53,18 @@ var criteria = []criterion.Criterion[run]{
 }
 
 func main() {
-	log.SetFlags(0)
-	log.SetPrefix("front: ")
 	var r run
-	flag.StringVar(&r.tclsh, "tclsh", "tclsh", "the Tcl `shell`")
-	flag.StringVar(&r.old, "old", "", "the `folder` of a build to compare with")
+	old := flag.String("old", "", "the `folder` of a build to compare with")
 	flag.Float64Var(&r.seconds, "seconds", 0, "how long each load lasts, instead of as long as is asked for")
 	flag.IntVar(&r.rounds, "rounds", 5, "of comparisons, which take turns")
 	flag.IntVar(&r.clients, "clients", 10000, "how many are kept")
-	only := flag.String("only", "", "criteria, a regular `expression`")
-	flag.Parse()
-	if flag.NArg() != 1 {
-		log.Fatal("one build is wanted")
+	ctx, begun := criterion.Begin("front")
+	r.Begun = begun
+	if *old != "" {
+		var err error
+		if r.old, err = criterion.Built(*old); err != nil {
+			log.Fatal(err)
+		}
 	}
-	chosen, err := regexp.Compile(*only)
-	if err != nil {
-		log.Fatal(err)
-	}
-	if r.build, err = criterion.Built(flag.Arg(0)); err == nil && r.old != "" {
-		r.old, err = criterion.Built(r.old)
-	}
-	if err == nil {
-		err = server.Adopt()
-	}
-	if err != nil {
-		log.Fatal(err)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	if !criterion.TryAll(ctx, r, criteria, chosen) {
-		os.Exit(1)
-	}
+	criterion.Try(ctx, begun, r, criteria)
 }

@@ -46,7 +46,7 @@ type site struct {
 
 // open starts a server of a build.
 func (r run) open(ctx context.Context, build string, s style, options ...string) (*site, error) {
-	args := append([]string{r.tclsh, "front/front.tcl", s.handler, "-workers", workers}, s.options...)
+	args := append([]string{r.Tclsh, "front/front.tcl", s.handler, "-workers", workers}, s.options...)
 	return r.openScript(ctx, build, append(args, options...))
 }
 

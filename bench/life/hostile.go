@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"socketserver/bench/internal/criterion"
+	"socketserver/bench/internal/loading"
+	"socketserver/bench/internal/operator"
 	"socketserver/bench/internal/server"
 	"socketserver/tests/load"
 )
@@ -64,11 +66,11 @@ func hostile(ctx context.Context, r run) (criterion.Row, error) {
 		return got, err
 	}
 	memory := server.OwnPSS(srv.Pid())
-	running := begin(ctx, load.Plan{Port: s.port, Rate: 500})
+	running := loading.Begin(ctx, load.Plan{Port: s.port, Rate: 500})
 	silent := silence(s.control())
 	sent, failure := r.attackers(ctx, s.control(), r.messages)
-	status, askErr := control(s.control(), "health", [2]int64{}, "")
-	result, err := running.end()
+	status, askErr := operator.Ask(s.control(), "health", [2]int64{}, "")
+	result, err := running.End()
 	for _, fd := range silent {
 		unix.Close(fd)
 	}
@@ -77,9 +79,9 @@ func hostile(ctx context.Context, r run) (criterion.Row, error) {
 	}
 	after := settled(srv, before)
 	got.Seen = fmt.Sprintf("%d sent; failed %d of %d; %d descriptors before, %d after; %.1f MB after a tenth of them, %.1f after all; health: %s %v",
-		sent, lost(result), result.Started, before, after, mega(memory), mega(server.OwnPSS(srv.Pid())), status, askErr)
-	got.Outcomes = outcomes(result)
-	got.OK = lost(result) == 0 && result.Answers > 0 && after <= before && askErr == nil && sent >= r.messages
+		sent, loading.Lost(result), result.Started, before, after, mega(memory), mega(server.OwnPSS(srv.Pid())), status, askErr)
+	got.Outcomes = loading.Outcomes(result)
+	got.OK = loading.Lost(result) == 0 && result.Answers > 0 && after <= before && askErr == nil && sent >= r.messages
 	return got, nil
 }
 
@@ -102,7 +104,7 @@ func settled(srv *server.Server, before int) int {
 func silence(path string) []int {
 	var fds []int
 	for range silentOperators {
-		if fd, err := dialControl(path); err == nil {
+		if fd, err := operator.Dial(path); err == nil {
 			fds = append(fds, fd)
 		}
 	}
@@ -116,7 +118,7 @@ func (r run) attackers(ctx context.Context, path string, messages int) (int, err
 	if err != nil {
 		return 0, err
 	}
-	command := exec.CommandContext(ctx, program, "-attack", path, "-messages", strconv.Itoa(messages), r.build)
+	command := exec.CommandContext(ctx, program, "-attack", path, "-messages", strconv.Itoa(messages), r.Build)
 	out, err := command.Output()
 	if err != nil {
 		return 0, fmt.Errorf("the hostile operators: %w", err)
@@ -145,7 +147,7 @@ func attack(ctx context.Context, path string, messages int) int64 {
 // abuse connects once and sends some messages, reading some answers; false: it
 // couldn't connect.
 func abuse(path string, rng *rand.Rand, sent *atomic.Int64) bool {
-	fd, err := dialControl(path)
+	fd, err := operator.Dial(path)
 	if err != nil {
 		return false
 	}
@@ -172,7 +174,7 @@ func sendBad(fd int, rng *rand.Rand, never string) error {
 		name = "nosuch"
 	}
 	numbers := [2]int64{rng.Int64N(5) - 2, int64(rng.Uint64())}
-	message := packet(rng.Uint32N(3), name, numbers, texts[rng.IntN(len(texts))])
+	message := operator.Packet(rng.Uint32N(3), name, numbers, texts[rng.IntN(len(texts))])
 	switch rng.IntN(6) {
 	case 0:
 		for range 1 + rng.IntN(8) {
@@ -181,7 +183,7 @@ func sendBad(fd int, rng *rand.Rand, never string) error {
 	case 1:
 		message = message[:rng.IntN(len(message))]
 	case 2:
-		binary.NativeEndian.PutUint32(message[offsetMore:], 1)
+		binary.NativeEndian.PutUint32(message[operator.OffsetMore:], 1)
 	case 3:
 		message = append(message, make([]byte, rng.IntN(70000))...)
 	}

@@ -9,23 +9,15 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"log"
-	"os"
-	"os/signal"
-	"regexp"
-	"syscall"
 
 	"socketserver/bench/internal/criterion"
-	"socketserver/bench/internal/server"
 )
 
 // run is what the command line says.
 type run struct {
-	tclsh     string
-	build     string
+	criterion.Begun
 	takeovers int
 	messages  int     // hostile ones
 	rate      float64 // connections a second, where servers change
@@ -47,36 +39,16 @@ var criteria = []criterion.Criterion[run]{
 }
 
 func main() {
-	log.SetFlags(0)
-	log.SetPrefix("life: ")
 	var r run
-	flag.StringVar(&r.tclsh, "tclsh", "tclsh", "the Tcl `shell`")
 	flag.IntVar(&r.takeovers, "takeovers", 10, "how often a successor takes over")
 	flag.IntVar(&r.messages, "messages", 200000, "of hostile operators")
 	flag.Float64Var(&r.rate, "rate", 5000, "connections a second during takeovers")
 	victim := flag.String("attack", "", "be the hostile operators of a control `path`, and nothing else")
-	only := flag.String("only", "", "criteria, a regular `expression`")
-	flag.Parse()
-	if flag.NArg() != 1 {
-		log.Fatal("one build is wanted")
-	}
-	chosen, err := regexp.Compile(*only)
-	if err == nil {
-		r.build, err = criterion.Built(flag.Arg(0))
-	}
-	if err == nil {
-		err = server.Adopt()
-	}
-	if err != nil {
-		log.Fatal(err)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+	ctx, begun := criterion.Begin("life")
 	if *victim != "" {
 		fmt.Println(attack(ctx, *victim, r.messages))
 		return
 	}
-	if !criterion.TryAll(ctx, r, criteria, chosen) {
-		os.Exit(1)
-	}
+	r.Begun = begun
+	criterion.Try(ctx, begun, r, criteria)
 }

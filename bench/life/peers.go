@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"socketserver/bench/internal/criterion"
+	"socketserver/bench/internal/loading"
+	"socketserver/bench/internal/operator"
 	"socketserver/bench/internal/server"
 	"socketserver/tests/load"
 )
@@ -33,20 +35,20 @@ func attached(ctx context.Context, r run) (criterion.Row, error) {
 		return got, err
 	}
 	// So that more workers are busy than were forked.
-	running := begin(ctx, load.Plan{Port: s.port, Rate: 1000, Prefix: "sleep5 "})
+	running := loading.Begin(ctx, load.Plan{Port: s.port, Rate: 1000, Prefix: "sleep5 "})
 	time.Sleep(2 * time.Second)
 	unix.Kill(workers[0].Pid(), unix.SIGKILL)
 	time.Sleep(time.Second)
 	var failures []error
 	for _, command := range []string{"retire 2", "add 2", "reload"} {
-		if _, err := control(s.control(), "command", [2]int64{}, command); err != nil {
+		if _, err := operator.Ask(s.control(), "command", [2]int64{}, command); err != nil {
 			failures = append(failures, err)
 		}
 		time.Sleep(2 * time.Second)
 	}
 	again, err := s.attach(ctx, 4)
 	time.Sleep(2 * time.Second)
-	result, err2 := running.end()
+	result, err2 := running.End()
 	if err != nil || err2 != nil {
 		return got, fmt.Errorf("%w, %w", err, err2)
 	}
@@ -54,9 +56,9 @@ func attached(ctx context.Context, r run) (criterion.Row, error) {
 	for _, worker := range append(workers, again...) {
 		served += result.Pids[worker.Pid()]
 	}
-	got.Seen = fmt.Sprintf("failed %d of %d; attached ones served %d; commands: %v", lost(result), result.Started, served, failures)
-	got.Outcomes = outcomes(result)
-	got.OK = lost(result) <= 1 && served > result.Started/10 && len(failures) == 0
+	got.Seen = fmt.Sprintf("failed %d of %d; attached ones served %d; commands: %v", loading.Lost(result), result.Started, served, failures)
+	got.Outcomes = loading.Outcomes(result)
+	got.OK = loading.Lost(result) <= 1 && served > result.Started/10 && len(failures) == 0
 	return got, nil
 }
 
@@ -64,7 +66,7 @@ func attached(ctx context.Context, r run) (criterion.Row, error) {
 func (s *site) attach(ctx context.Context, count int) ([]*server.Server, error) {
 	var workers []*server.Server
 	for i := range count {
-		args := []string{s.tclsh, "life/attached.tcl", s.control()}
+		args := []string{s.Tclsh, "life/attached.tcl", s.control()}
 		if i == 0 {
 			args = append([]string{"unshare", "-m"}, args...)
 		}
@@ -106,7 +108,7 @@ func rolling(ctx context.Context, r run) (criterion.Row, error) {
 	defer s.close()
 	ports := []any{s.port}
 	for range 6 {
-		port, err := freePort()
+		port, err := server.FreePort()
 		if err != nil {
 			return got, err
 		}
@@ -127,7 +129,7 @@ func rolling(ctx context.Context, r run) (criterion.Row, error) {
 	}
 	defer stop()
 	began := time.Now()
-	running := begin(ctx, load.Plan{Port: s.port, Rate: 1000})
+	running := loading.Begin(ctx, load.Plan{Port: s.port, Rate: 1000})
 	for i, old := range members {
 		time.Sleep(time.Second / 2) // HAProxy has seen that the one before is back
 		unix.Kill(old.Pid(), unix.SIGTERM)
@@ -139,13 +141,13 @@ func rolling(ctx context.Context, r run) (criterion.Row, error) {
 		}
 	}
 	time.Sleep(max(0, 6*time.Second-time.Since(began)))
-	result, err2 := running.end()
+	result, err2 := running.End()
 	if err != nil || err2 != nil {
 		return got, fmt.Errorf("%w, %w", err, err2)
 	}
-	got.Seen = fmt.Sprintf("failed %d of %d", lost(result), result.Started)
-	got.Outcomes = outcomes(result)
-	got.OK = lost(result) == 0 && result.Answers >= 5000
+	got.Seen = fmt.Sprintf("failed %d of %d", loading.Lost(result), result.Started)
+	got.Outcomes = loading.Outcomes(result)
+	got.OK = loading.Lost(result) == 0 && result.Answers >= 5000
 	return got, nil
 }
 
@@ -183,7 +185,7 @@ func healthy(ctx context.Context, r run) (criterion.Row, error) {
 		return got, err
 	}
 	defer s.close()
-	port, err := freePort()
+	port, err := server.FreePort()
 	if err != nil {
 		return got, err
 	}
@@ -194,7 +196,7 @@ func healthy(ctx context.Context, r run) (criterion.Row, error) {
 		return got, err
 	}
 	time.Sleep(100 * time.Millisecond) // it has seen the file
-	_, busy := control(s.control(), "command", [2]int64{100}, "configure -grace 9")
+	_, busy := operator.Ask(s.control(), "command", [2]int64{100}, "configure -grace 9")
 	var longest time.Duration
 	count, wrong := 0, 0
 	for end := time.Now().Add(computing); time.Now().Before(end) && ctx.Err() == nil; count++ {

@@ -11,7 +11,6 @@ import (
 
 	"socketserver/bench/internal/contest"
 	"socketserver/bench/internal/server"
-	"socketserver/tests/load"
 )
 
 // site is where servers follow each other: a port, and a folder of their paths.
@@ -25,7 +24,7 @@ type site struct {
 
 // newSite finds a free port and makes a folder.
 func (r run) newSite(handler string) (*site, error) {
-	port, err := freePort()
+	port, err := server.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +58,7 @@ func (s *site) start(ctx context.Context, options ...string) (*server.Server, er
 
 // serve runs life.tcl.
 func (s *site) serve(ctx context.Context, listeners string, options []string, files ...*os.File) (*server.Server, error) {
-	args := append([]string{s.tclsh, "life/life.tcl", s.handler, listeners}, options...)
+	args := append([]string{s.Tclsh, "life/life.tcl", s.handler, listeners}, options...)
 	if len(files) > 0 {
 		passing := fmt.Sprintf(`LISTEN_PID=$$ LISTEN_FDS=%d LISTEN_FDNAMES=life exec "$@"`, len(files))
 		args = append([]string{"sh", "-c", passing, "sh"}, args...)
@@ -69,7 +68,7 @@ func (s *site) serve(ctx context.Context, listeners string, options []string, fi
 
 // launch runs a program that says when it is ready.
 func (s *site) launch(ctx context.Context, args []string, files ...*os.File) (*server.Server, error) {
-	environ := append(contest.TclEnviron(contest.Env{Package: s.build}), "LIFE_STALL="+s.path("stall"))
+	environ := append(contest.TclEnviron(contest.Env{Package: s.Build}), "LIFE_STALL="+s.path("stall"))
 	srv, err := server.Start(ctx, args, environ, files...)
 	if err == nil {
 		s.serving = append(s.serving, srv)
@@ -85,65 +84,6 @@ func ended(srv *server.Server) error {
 	case <-time.After(time.Minute):
 		return fmt.Errorf("process %d doesn't end%s", srv.Pid(), srv.Complaint())
 	}
-}
-
-// loading is a load that goes on until it is told otherwise.
-type loading struct {
-	enough chan struct{}
-	result chan load.Result
-	err    chan error
-}
-
-// begin makes a load.
-func begin(ctx context.Context, plan load.Plan) *loading {
-	l := &loading{make(chan struct{}), make(chan load.Result, 1), make(chan error, 1)}
-	plan.Enough = l.enough
-	plan.Window, plan.Timeout, plan.Lines = time.Hour, 20*time.Second, 1
-	if plan.Prefix == "" {
-		plan.Prefix = "id "
-	}
-	go func() {
-		result, err := load.Run(ctx, plan, plan.Threads())
-		l.result <- result
-		l.err <- err
-	}()
-	return l
-}
-
-// end has no more connections begin, and returns what came of all.
-func (l *loading) end() (load.Result, error) {
-	close(l.enough)
-	return <-l.result, <-l.err
-}
-
-// wait returns what came of a load that ends by itself.
-func (l *loading) wait() (load.Result, error) {
-	return <-l.result, <-l.err
-}
-
-// lost tells how many of a load failed, or were closed between two lines.
-func lost(result load.Result) int {
-	return result.Failed() + result.Outcomes[load.ClosedIdle]
-}
-
-// outcomes lists how connections ended.
-func outcomes(result load.Result) string {
-	text := fmt.Sprintf("started %d", result.Started)
-	for i, n := range result.Outcomes {
-		if n > 0 {
-			text += fmt.Sprintf(", %v %d", load.Outcome(i), n)
-		}
-	}
-	return fmt.Sprintf("%s, replies %d, longest %v", text, result.Answers, result.Longest.Round(time.Millisecond))
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 // asks has one line answered, by way of "unix" or "tcp4", and returns whether it

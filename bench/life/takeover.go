@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"socketserver/bench/internal/criterion"
+	"socketserver/bench/internal/loading"
+	"socketserver/bench/internal/operator"
 	"socketserver/bench/internal/server"
 	"socketserver/tests/load"
 )
@@ -35,8 +37,8 @@ func takeovers(ctx context.Context, r run) (criterion.Row, error) {
 		return got, err
 	}
 	began := time.Now()
-	tcp := begin(ctx, load.Plan{Port: s.port, Rate: r.rate})
-	local := begin(ctx, load.Plan{Path: s.path("unix"), Rate: 300})
+	tcp := loading.Begin(ctx, load.Plan{Port: s.port, Rate: r.rate})
+	local := loading.Begin(ctx, load.Plan{Path: s.path("unix"), Rate: 300})
 	var longest time.Duration
 	for range r.takeovers {
 		if err != nil {
@@ -49,17 +51,17 @@ func takeovers(ctx context.Context, r run) (criterion.Row, error) {
 	}
 	enough := time.Duration(float64(5000*r.takeovers)/r.rate*float64(time.Second)) - time.Since(began)
 	time.Sleep(max(0, enough))
-	result, err2 := tcp.end()
-	other, err3 := local.end()
+	result, err2 := tcp.End()
+	other, err3 := local.End()
 	for _, err := range []error{err, err2, err3} {
 		if err != nil {
 			return got, err
 		}
 	}
 	got.Seen = fmt.Sprintf("failed %d of %d, and %d of %d; longest takeover %v",
-		lost(result), result.Started, lost(other), other.Started, longest.Round(time.Millisecond))
-	got.Outcomes = outcomes(result) + "; unix: " + outcomes(other)
-	got.OK = lost(result)+lost(other) == 0 && result.Answers > 0 && other.Answers > 0
+		loading.Lost(result), result.Started, loading.Lost(other), other.Started, longest.Round(time.Millisecond))
+	got.Outcomes = loading.Outcomes(result) + "; unix: " + loading.Outcomes(other)
+	got.OK = loading.Lost(result)+loading.Lost(other) == 0 && result.Answers > 0 && other.Answers > 0
 	return got, nil
 }
 
@@ -75,25 +77,25 @@ func travels(ctx context.Context, r run) (criterion.Row, error) {
 	if err != nil {
 		return got, err
 	}
-	parked := begin(ctx, load.Plan{
+	parked := loading.Begin(ctx, load.Plan{
 		Port: s.port, Clients: 1000, Stay: true, HalfEnd: true,
 		Pause: load.Pause{Least: 2 * time.Second, Most: 4 * time.Second},
 	})
 	time.Sleep(5 * time.Second) // each has asked once
-	queued := begin(ctx, load.Plan{Port: s.port, Clients: 270, Limit: 270, Prefix: "sleep50 ", HalfEnd: true})
+	queued := loading.Begin(ctx, load.Plan{Port: s.port, Clients: 270, Limit: 270, Prefix: "sleep50 ", HalfEnd: true})
 	time.Sleep(time.Second / 2) // each has connected
 	_, err = s.change(ctx, srv, "-parktimeout", "600")
-	waited, err2 := queued.wait()
+	waited, err2 := queued.Wait()
 	time.Sleep(5 * time.Second) // each of the parked asks again
-	result, err3 := parked.end()
+	result, err3 := parked.End()
 	for _, err := range []error{err, err2, err3} {
 		if err != nil {
 			return got, err
 		}
 	}
-	got.Seen = fmt.Sprintf("failed %d of %d queued, %d of %d parked", lost(waited), waited.Started, lost(result), result.Started)
-	got.Outcomes = "queued: " + outcomes(waited) + "; parked: " + outcomes(result)
-	got.OK = lost(waited)+lost(result) == 0 && waited.Answers == 270 && result.Answers >= 2000
+	got.Seen = fmt.Sprintf("failed %d of %d queued, %d of %d parked", loading.Lost(waited), waited.Started, loading.Lost(result), result.Started)
+	got.Outcomes = "queued: " + loading.Outcomes(waited) + "; parked: " + loading.Outcomes(result)
+	got.OK = loading.Lost(waited)+loading.Lost(result) == 0 && waited.Answers == 270 && result.Answers >= 2000
 	return got, nil
 }
 
@@ -110,17 +112,17 @@ func failing(initcmd string) func(context.Context, run) (criterion.Row, error) {
 		if err != nil {
 			return got, err
 		}
-		running := begin(ctx, load.Plan{Port: s.port, Rate: r.rate})
+		running := loading.Begin(ctx, load.Plan{Port: s.port, Rate: r.rate})
 		_, failure := s.start(ctx, "-firststart", "2", "-initcmd", initcmd)
 		time.Sleep(time.Second)
-		version, askErr := control(s.control(), "version", [2]int64{}, "")
-		result, err := running.end()
+		version, askErr := operator.Ask(s.control(), "version", [2]int64{}, "")
+		result, err := running.End()
 		if err != nil {
 			return got, err
 		}
-		got.Seen = fmt.Sprintf("the successor: %v; failed %d of %d; control path: %s %v", failure, lost(result), result.Started, version, askErr)
-		got.Outcomes = outcomes(result)
-		got.OK = failure != nil && askErr == nil && lost(result) == 0 && result.Answers > 0 && unix.Kill(srv.Pid(), 0) == nil
+		got.Seen = fmt.Sprintf("the successor: %v; failed %d of %d; control path: %s %v", failure, loading.Lost(result), result.Started, version, askErr)
+		got.Outcomes = loading.Outcomes(result)
+		got.OK = failure != nil && askErr == nil && loading.Lost(result) == 0 && result.Answers > 0 && unix.Kill(srv.Pid(), 0) == nil
 		return got, nil
 	}
 }
@@ -138,7 +140,7 @@ func killed(ctx context.Context, r run) (criterion.Row, error) {
 	if err != nil {
 		return got, err
 	}
-	queued := begin(ctx, load.Plan{Port: s.port, Clients: 300, Limit: 300, Prefix: "sleep30 "})
+	queued := loading.Begin(ctx, load.Plan{Port: s.port, Clients: 300, Limit: 300, Prefix: "sleep30 "})
 	time.Sleep(time.Second / 2) // each has connected
 	unix.Kill(srv.Pid(), unix.SIGKILL)
 	_, err = s.start(ctx)
@@ -146,15 +148,15 @@ func killed(ctx context.Context, r run) (criterion.Row, error) {
 		return got, err
 	}
 	works := []error{asks("tcp4", s.tcp()), asks("unix", s.path("unix"))}
-	_, err = control(s.control(), "health", [2]int64{}, "")
+	_, err = operator.Ask(s.control(), "health", [2]int64{}, "")
 	works = append(works, err)
-	result, err := queued.wait()
+	result, err := queued.Wait()
 	if err != nil {
 		return got, err
 	}
-	got.Seen = fmt.Sprintf("failed %d of %d; port, path, control path: %v", lost(result), result.Started, works)
-	got.Outcomes = outcomes(result)
-	got.OK = lost(result) == 0 && result.Answers == 300 && works[0] == nil && works[1] == nil && works[2] == nil
+	got.Seen = fmt.Sprintf("failed %d of %d; port, path, control path: %v", loading.Lost(result), result.Started, works)
+	got.Outcomes = loading.Outcomes(result)
+	got.OK = loading.Lost(result) == 0 && result.Answers == 300 && works[0] == nil && works[1] == nil && works[2] == nil
 	return got, nil
 }
 
@@ -171,7 +173,7 @@ func restarts(ctx context.Context, r run) (criterion.Row, error) {
 		return got, err
 	}
 	defer file.Close()
-	running := begin(ctx, load.Plan{Port: s.port, Rate: 1000})
+	running := loading.Begin(ctx, load.Plan{Port: s.port, Rate: 1000})
 	for range 4 {
 		var srv *server.Server
 		if srv, err = s.serve(ctx, "fd:life", nil, file); err != nil {
@@ -186,13 +188,13 @@ func restarts(ctx context.Context, r run) (criterion.Row, error) {
 	if err == nil {
 		_, err = s.serve(ctx, "fd:life", nil, file)
 	}
-	result, err2 := running.end()
+	result, err2 := running.End()
 	if err != nil || err2 != nil {
 		return got, fmt.Errorf("%w, %w", err, err2)
 	}
-	got.Seen = fmt.Sprintf("failed %d of %d", lost(result), result.Started)
-	got.Outcomes = outcomes(result)
-	got.OK = lost(result) == 0 && result.Answers > 0
+	got.Seen = fmt.Sprintf("failed %d of %d", loading.Lost(result), result.Started)
+	got.Outcomes = loading.Outcomes(result)
+	got.OK = loading.Lost(result) == 0 && result.Answers > 0
 	return got, nil
 }
 

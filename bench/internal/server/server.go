@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -183,6 +184,16 @@ func (s *Server) end(signal unix.Signal) bool {
 // Ended is closed when the first process has ended.
 func (s *Server) Ended() <-chan struct{} {
 	return s.ended
+}
+
+// FreePort returns a port that nobody listens on.
+func FreePort() (int, error) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 // Pid returns the first process, the one that signals steer.

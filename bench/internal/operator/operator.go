@@ -1,4 +1,5 @@
-package main
+// Package operator asks a server on its control path.
+package operator
 
 import (
 	"encoding/binary"
@@ -12,15 +13,15 @@ import (
 // The control protocol's header, which never changes: made here by hand, so that
 // nothing but its bytes is relied upon.
 const (
-	offsetMore    = 8
+	OffsetMore    = 8
 	offsetName    = 12
 	offsetNumbers = 32
-	headerSize    = 48
+	HeaderSize    = 48
 )
 
-// packet makes a request.
-func packet(id uint32, name string, numbers [2]int64, text []byte) []byte {
-	b := make([]byte, headerSize, headerSize+len(text))
+// Packet makes a request.
+func Packet(id uint32, name string, numbers [2]int64, text []byte) []byte {
+	b := make([]byte, HeaderSize, HeaderSize+len(text))
 	binary.NativeEndian.PutUint32(b, id)
 	copy(b[offsetName:offsetNumbers-1], name)
 	for i, number := range numbers {
@@ -29,8 +30,8 @@ func packet(id uint32, name string, numbers [2]int64, text []byte) []byte {
 	return append(b, text...)
 }
 
-// dialControl connects to a control path.
-func dialControl(path string) (int, error) {
+// Dial connects to a control path; the descriptor is the caller's.
+func Dial(path string) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
@@ -45,14 +46,20 @@ func dialControl(path string) (int, error) {
 	return fd, nil
 }
 
-// control asks a server for something, and returns the text of its answer.
-func control(path, name string, numbers [2]int64, text string) (string, error) {
-	fd, err := dialControl(path)
+// Ask asks a server for something, and returns the text of its answer.
+func Ask(path, name string, numbers [2]int64, text string) (string, error) {
+	fd, err := Dial(path)
 	if err != nil {
 		return "", err
 	}
 	defer unix.Close(fd)
-	if err := unix.Send(fd, packet(1, name, numbers, []byte(text)), unix.MSG_NOSIGNAL); err != nil {
+	return AskOn(fd, name, numbers, text)
+}
+
+// AskOn does so on a connection, one question at a time. ErrRefused is in what the
+// server itself says against it; after any other error the connection is of no use.
+func AskOn(fd int, name string, numbers [2]int64, text string) (string, error) {
+	if err := unix.Send(fd, Packet(1, name, numbers, []byte(text)), unix.MSG_NOSIGNAL); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	var answer []byte
@@ -62,16 +69,19 @@ func control(path, name string, numbers [2]int64, text string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
-		if n < headerSize {
+		if n < HeaderSize {
 			return "", fmt.Errorf("%s: answered by %d bytes", name, n)
 		}
-		answer = append(answer, buf[headerSize:n]...)
-		if binary.NativeEndian.Uint32(buf[offsetMore:]) != 0 {
+		answer = append(answer, buf[HeaderSize:n]...)
+		if binary.NativeEndian.Uint32(buf[OffsetMore:]) != 0 {
 			continue
 		}
 		if buf[offsetName] != 0 {
-			return "", errors.New(name + ": " + string(answer))
+			return "", fmt.Errorf("%s: %w: %s", name, ErrRefused, answer)
 		}
 		return string(answer), nil
 	}
 }
+
+// ErrRefused says that the server answered, and that it didn't do what was asked.
+var ErrRefused = errors.New("refused")
