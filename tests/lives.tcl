@@ -12,7 +12,7 @@ namespace eval ::lives {
     namespace export serving logOf awaitLog awaitEntry children endServer endProcess
     namespace export successorOf hearing heard awaitHeard deaf
     namespace export openPackage shutPackage acceptorOf
-    namespace export newcomer httpOf healthOf awaitHealth socketOf asNobody
+    namespace export newcomer httpOf healthOf awaitHealth socketOf asNobody json
 
     variable counter 0
     variable program [file join $env(SOCKETSERVER_BUILD) socketserverctl]
@@ -174,6 +174,12 @@ proc ::lives::ctlFails {path args} {
     }
     regsub {\nchild process exited abnormally$} $message {} message
     list [lindex [dict get $options -errorcode] end] $message
+}
+
+# JSON as d in an expression of Python's.
+
+proc ::lives::json {text expression} {
+    exec python3 -c "import json, sys\nd = json.load(sys.stdin)\nprint($expression)" << $text
 }
 
 #
