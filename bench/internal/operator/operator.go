@@ -66,6 +66,9 @@ func AskOn(fd int, name string, numbers [2]int64, text string) (string, error) {
 	buf := make([]byte, 1<<16)
 	for {
 		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if err == unix.EINTR { // With a timeout it isn't begun again by itself.
+			continue
+		}
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}

@@ -75,6 +75,13 @@ func (s *Server) Usage() (Usage, error) {
 	return sum, nil
 }
 
+// CPU returns what one process has cost, with its reaped children; 0 when it has
+// ended.
+func CPU(pid int) time.Duration {
+	usage, _ := processUsage(pid)
+	return usage.CPU
+}
+
 // processUsage returns what one process has cost. Its own time in stat is in
 // hundredths of a second, and includes threads that have ended; schedstat's is
 // exact, and doesn't. Both are never too high, so the higher one is better.
