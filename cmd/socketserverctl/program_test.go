@@ -21,7 +21,7 @@ import (
 )
 
 const stateJSON = `{"version":"2.0.0","pid":%d,"name":"127.0.0.1:8888","listeners":[{"name":"127.0.0.1:8888","port":8888,"addresses":["127.0.0.1"]},
-{"name":"unix:/run/a.sock","port":0,"addresses":[]}],"healthListener":"8081","control":"/run/app.sock","health":"ready","state":"running",
+{"name":"unix:/run/a.sock","port":0,"addresses":[]}],"healthListener":"8081","statusListener":"127.0.0.1:9100","control":"/run/app.sock","health":"ready","state":"running",
 "generation":2,"wanted":3,"minworkers":2,"maxworkers":32,"workers":{"starting":0,"idle":1,"busy":2,"retiring":0,"attached":1},
 "accepted":%d,"handedOver":9,"resumed":8,"served":%d,"lost":1,"waits":2,"retries":3,"pauses":4,"parked":5,
 "holding":{"queue":1,"proxy":2,"firstbyte":3,"head":4,"closing":5},"queued":6,"oldest":0.012,"firstByte":0.003,"shed":{"queuetime":1,"maxqueue":2},
@@ -120,7 +120,7 @@ func TestStatus(t *testing.T) {
 	leaktest.Check(t)
 	f := newFake(t, nil)
 	got := ask("-s", f.path, "status")
-	for _, line := range []string{"health           ready", "127.0.0.1:8888 on 127.0.0.1", "                 unix:/run/a.sock", "2 busy, 1 idle, 0 starting, 0 retiring, 1 attached",
+	for _, line := range []string{"health           ready", "127.0.0.1:8888 on 127.0.0.1", "                 unix:/run/a.sock", "status page      127.0.0.1:9100", "2 busy, 1 idle, 0 starting, 0 retiring, 1 attached",
 		"3 workers wanted (2 to 32)", "6 queued (the oldest for 12ms), 5 parked, 7 in the backlog", "1 queue, 2 proxy, 3 first byte, 4 head, 5 closing", "21 received, 20 answered, 1 dropped by the system"} {
 		if !strings.Contains(got.out, line) {
 			t.Errorf("no %q in\n%s", line, got.out)
