@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -113,6 +114,8 @@ func TestStatusListenerIsForThisMachine(t *testing.T) {
 		{"open=1\tname=0.0.0.0:\tport=0\taddresses=0.0.0.0", ""},
 		{"name=[::1]:\tport=0\taddresses=::1", ""},
 		{"name=unix:x\tpath=" + filepath.Join(t.TempDir(), "s"), ""},
+		{fmt.Sprintf("name=unix:@x\tpath=@socketserver-test-%d", unix.Getpid()), "USAGE"}, // Any user can connect there.
+		{fmt.Sprintf("open=1\tname=unix:@x\tpath=@socketserver-test-%d", unix.Getpid()), ""},
 	} {
 		a.last++
 		m := a.ask("serve", asks("127.0.0.1:", 0, 64, "127.0.0.1")+"use=status\t"+c.line+"\n", a.last)
@@ -122,6 +125,57 @@ func TestStatusListenerIsForThisMachine(t *testing.T) {
 		descriptor.Close(m.Fds...)
 		a.ask("close", "", a.last)
 	}
+}
+
+// TestPassedStatusListenerIsForThisMachine: a service manager may have opened
+// anything, and several sockets of one name.
+func TestPassedStatusListenerIsForThisMachine(t *testing.T) {
+	a := begin(t)
+	path := filepath.Join(t.TempDir(), "s")
+	for _, c := range []struct{ passed, open, reason string }{
+		{"127.0.0.1:0", "0", ""}, {"0.0.0.0:0", "0", "USAGE"}, {"0.0.0.0:0", "1", ""},
+		{path, "0", ""}, {"@" + path, "0", "USAGE"}, {"@" + path, "1", ""},
+		{"127.0.0.1:0 [::1]:0 " + path, "0", ""}, {"0.0.0.0:0 " + path, "0", "USAGE"},
+	} {
+		var fds []int
+		for name := range strings.FieldsSeq(c.passed) {
+			fds = append(fds, passes(t, name))
+		}
+		a.last++
+		a.sendWith(fds, "serve", asks("127.0.0.1:", 0, 64, "127.0.0.1")+
+			fmt.Sprintf("use=status\topen=%s\tname=fd:x\tfds=%d\n", c.open, len(fds)), a.last)
+		descriptor.Close(fds...)
+		m := a.answer()
+		if m.Name != c.reason {
+			t.Errorf("%+v: %q %s", c, m.Name, m.Text)
+		}
+		descriptor.Close(m.Fds...)
+		a.ask("close", "", a.last)
+	}
+}
+
+// passes listens at an address or a path.
+func passes(t *testing.T, name string) int {
+	t.Helper()
+	network := "tcp"
+	if !strings.Contains(name, ":") {
+		network = "unix"
+	}
+	l, err := net.Listen(network, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	file, err := l.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	fd, err := unix.Dup(int(file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }
 
 // question is a worker's end of a pair whose other end the reactor has.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -194,7 +195,7 @@ func (o *opening) openOne(w *wanted) (l named, err error) {
 	case l.passed:
 		fds = passed
 	default:
-		if err := w.checkAddresses(w.Addresses); err != nil {
+		if err := w.checkAddresses(); err != nil {
 			return l, err
 		}
 		l.Opened, err = listen.Listen(w.Options)
@@ -206,7 +207,7 @@ func (o *opening) openOne(w *wanted) (l named, err error) {
 		descriptor.Close(fds...)
 		return l, fmt.Errorf("can't listen on %s: %w", w.offeredAs(), err)
 	}
-	if err := w.checkAddresses(l.Addresses); err != nil {
+	if err := w.checkSockets(fds); err != nil {
 		descriptor.Close(fds...)
 		return l, err
 	}
@@ -216,21 +217,38 @@ func (o *opening) openOne(w *wanted) (l named, err error) {
 
 // errOpen answers a status listener that anybody could reach.
 var errOpen = errors.New("only this machine may see a pool's status, unless -status-password-file is given:" +
-	" listen on 127.0.0.1, [::1] or a Unix socket")
+	" listen on 127.0.0.1, [::1] or a Unix socket that has a file")
 
 // checkAddresses keeps a pool's status from other machines; no address is all of
-// them, unless there is a path.
-func (w *wanted) checkAddresses(addresses []netip.Addr) error {
-	if w.use != useStatus || w.open || w.Path != "" {
-		return nil
-	}
-	for _, address := range addresses {
-		if !address.IsLoopback() {
-			return errOpen
-		}
-	}
-	if len(addresses) == 0 {
+// them, unless there is a path. An abstract one has no permissions.
+func (w *wanted) checkAddresses() error {
+	isReached := func(a netip.Addr) bool { return !a.IsLoopback() }
+	switch {
+	case w.use != useStatus || w.open:
+	case w.Path != "" && w.Path[0] != '@':
+	case w.Path != "" || len(w.Addresses) == 0 || slices.ContainsFunc(w.Addresses, isReached):
 		return errOpen
+	}
+	return nil
+}
+
+// checkSockets is checkAddresses for sockets that somebody else has opened, each of
+// which may be of another kind.
+func (w *wanted) checkSockets(fds []int) error {
+	for _, fd := range fds {
+		one := wanted{use: w.use, open: w.open}
+		name, err := unix.Getsockname(fd)
+		switch name := name.(type) {
+		case *unix.SockaddrUnix:
+			one.Path = name.Name
+		case *unix.SockaddrInet4:
+			one.Addresses = []netip.Addr{netip.AddrFrom4(name.Addr)}
+		case *unix.SockaddrInet6:
+			one.Addresses = []netip.Addr{netip.AddrFrom16(name.Addr)}
+		}
+		if err = cmp.Or(err, one.checkAddresses()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
