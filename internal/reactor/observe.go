@@ -104,9 +104,30 @@ func isPacketSocket(fd int) bool {
 	return err == nil && listening == 0
 }
 
-// poolStatus has the pool say what its command "status" does.
+// poolStatus has the pool say what its command "status" does. Who asked and has gone
+// counts, too, until that is said.
 func (o *operator) poolStatus(*control.Message) {
-	o.pool.forward(&forwarded{operator: o}, patienceOfOperators, "status")
+	asked := 0
+	for _, f := range o.pool.forwarded {
+		if f.worker {
+			asked++
+		}
+	}
+	if asked >= mostAskers {
+		o.refuse("BUSY", "workers have asked too much already: try again")
+		return
+	}
+	o.pool.forward(&forwarded{operator: o, worker: true}, patienceOfOperators, "status")
+}
+
+// answer answers; to a worker that is all, whose socket might be anything.
+func (o *operator) answer(m control.Message) {
+	o.client.answer(m)
+	if o.path == nil {
+		r := o.pool.reactor
+		r.deadlines.set(&o.silent, r.sys.now()+firstQuestion) // To read it.
+		o.client.closeWhenSent()
+	}
 }
 
 // takeQuestion takes the socket on which a worker asks, or closes it.

@@ -111,6 +111,7 @@ func TestStatusListenerIsForThisMachine(t *testing.T) {
 		{"name=\tport=0", "USAGE"},
 		{"name=0.0.0.0:\tport=0\taddresses=0.0.0.0", "USAGE"},
 		{"name=x\tport=0\taddresses=127.0.0.1,0.0.0.0", "USAGE"},
+		{"name=unix:@x\tpath=@x", "USAGE"},
 		{"open=1\tname=0.0.0.0:\tport=0\taddresses=0.0.0.0", ""},
 		{"name=[::1]:\tport=0\taddresses=::1", ""},
 		{"name=unix:x\tpath=" + filepath.Join(t.TempDir(), "s"), ""},
@@ -203,17 +204,76 @@ func TestWorkerAsks(t *testing.T) {
 	a := begin(t)
 	s := controlled(a, filepath.Join(t.TempDir(), "c"), asks("127.0.0.1:", 0, 64, "127.0.0.1"))
 	worker := s.question(unix.SOCK_SEQPACKET)
-	defer worker.dies()
 	worker.sendWith(nil, "status", "")
 	token := a.commanded("status")
 	a.done("commanded", "\nall is well", s.handle, token)
 	if m := worker.answer(); m.Name != "" || string(m.Text) != "all is well" {
 		t.Errorf("%q %s", m.Name, m.Text)
 	}
+	worker.dies()
 	for _, name := range []string{"command", "takeover", "observe", "attach", "workers", "stack"} {
+		worker := s.question(unix.SOCK_SEQPACKET)
+		defer worker.dies()
 		if m := worker.ask(name, ""); m.Name != "USAGE" {
 			t.Errorf("%s: %q %s", name, m.Name, m.Text)
 		}
+	}
+}
+
+// TestWorkerAsksOnce: who keeps the socket keeps nobody else from asking; and one
+// that has given both ends away doesn't have the server talk to itself for ever.
+func TestWorkerAsksOnce(t *testing.T) {
+	a := begin(t)
+	s := controlled(a, filepath.Join(t.TempDir(), "c"), asks("127.0.0.1:", 0, 64, "127.0.0.1"))
+	worker := s.question(unix.SOCK_SEQPACKET)
+	worker.sendWith(nil, "status", "")
+	a.done("commanded", "\nall is well", s.handle, a.commanded("status"))
+	if m := worker.answer(); string(m.Text) != "all is well" {
+		t.Errorf("%q %s", m.Name, m.Text)
+	}
+	worker.hangsUp()
+
+	worker = s.question(unix.SOCK_SEQPACKET)
+	defer worker.dies()
+	other, err := unix.Dup(worker.fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker.sendWith(nil, "begin", "")
+	s.sendsBack(queue.Message{Kind: queue.KindAsk}, "", other)
+	look := []unix.PollFd{{Fd: int32(worker.fd), Events: unix.POLLIN}}
+	for range mostAskers { // Of what it is answered it may read some, or the server does.
+		if n, err := unix.Poll(look, 5000); n != 1 && err != unix.EINTR {
+			t.Fatal(n, err)
+		}
+		n, err := unix.Read(worker.fd, make([]byte, 1))
+		if n == 0 || err == unix.ECONNRESET {
+			return
+		}
+	}
+	t.Error("the server talks to itself")
+}
+
+// TestWorkersLeaveQuestions: who asks and doesn't wait takes from operators nothing of
+// what Tcl answers.
+func TestWorkersLeaveQuestions(t *testing.T) {
+	a := begin(t)
+	s := controlled(a, filepath.Join(t.TempDir(), "c"), asks("127.0.0.1:", 0, 64, "127.0.0.1"))
+	var tokens []int64
+	for range mostAskers {
+		worker := s.question(unix.SOCK_SEQPACKET)
+		worker.sendWith(nil, "status", "")
+		tokens = append(tokens, a.commanded("status"))
+		worker.dies()
+	}
+	worker := s.question(unix.SOCK_SEQPACKET)
+	defer worker.dies()
+	_ = unix.SetsockoptTimeval(worker.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5})
+	if m := worker.ask("status", ""); m.Name != "BUSY" {
+		t.Errorf("%q %s", m.Name, m.Text)
+	}
+	for _, token := range tokens {
+		a.done("commanded", "\nall is well", s.handle, token)
 	}
 }
 
