@@ -94,14 +94,11 @@ func MapToAsk(fd int) (*Board, error) {
 }
 
 func mapped(fd, protection int) (*Board, error) {
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		return nil, fmt.Errorf("can't read the scoreboard: %w", err)
-	}
-	if err := check(fd, stat.Size); err != nil {
+	size, err := sizeOf(fd)
+	if err != nil {
 		return nil, err
 	}
-	memory, err := unix.Mmap(fd, 0, int(stat.Size), protection, unix.MAP_SHARED)
+	memory, err := unix.Mmap(fd, 0, size, protection, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("can't read the scoreboard: %w", err)
 	}
@@ -112,17 +109,24 @@ func mapped(fd, protection int) (*Board, error) {
 	}, nil
 }
 
-// check makes sure that a board has a size that can be, and keeps it: to read what
-// was cut off would end the process.
-func check(fd int, size int64) error {
-	if size <= 0 || size%slotSize != 0 || size/slotSize > most {
-		return fmt.Errorf("a scoreboard has no %d bytes: %w", size, unix.EINVAL)
-	}
+// sizeOf is the size of a board, if it is one that can be, and that it keeps: to read
+// what was cut off would end the process.
+func sizeOf(fd int) (int, error) {
 	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
-	if err != nil || seals&unix.F_SEAL_SHRINK == 0 {
-		return fmt.Errorf("the scoreboard is not sealed against shrinking: %w", unix.EPERM)
+	if err == unix.EBADF {
+		return 0, fmt.Errorf("can't read the scoreboard: %w", err)
 	}
-	return nil
+	if err != nil || seals&unix.F_SEAL_SHRINK == 0 {
+		return 0, fmt.Errorf("the scoreboard is not sealed against shrinking: %w", unix.EPERM)
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return 0, fmt.Errorf("can't read the scoreboard: %w", err)
+	}
+	if size := stat.Size; size <= 0 || size%slotSize != 0 || size/slotSize > most {
+		return 0, fmt.Errorf("a scoreboard has no %d bytes: %w", size, unix.EINVAL)
+	}
+	return int(stat.Size), nil
 }
 
 // Slots is how many there are.

@@ -108,6 +108,7 @@ func TestNoBoard(t *testing.T) {
 	}{
 		{0, seals, unix.EINVAL}, {slotSize - 1, seals, unix.EINVAL}, {slotSize + 1, seals, unix.EINVAL},
 		{(most + 1) * slotSize, seals, unix.EINVAL}, {slotSize, unix.F_SEAL_GROW, unix.EPERM},
+		{slotSize + 1, 0, unix.EPERM}, // What size it has counts only once that can't change.
 	} {
 		if b, err := Map(newMemory(t, c.size, c.seals)); !errors.Is(err, c.want) {
 			t.Errorf("%+v: %v, %v", c, b, err)
