@@ -57,6 +57,7 @@ type fakeServer struct {
 	*controltest.Server
 	mutex    sync.Mutex
 	health   string
+	pid      int
 	slots    [][4]int
 	board    int
 	counters *counters.Counters
@@ -85,7 +86,7 @@ func newFake(t testing.TB, slots int) *fakeServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fakeServer{health: "ready", board: newBoard(t, slots), counters: c}
+	f := &fakeServer{health: "ready", pid: os.Getpid(), board: newBoard(t, slots), counters: c}
 	t.Cleanup(func() {
 		descriptor.Close(f.board)
 		descriptor.Close(f.sockets...)
@@ -120,7 +121,7 @@ func (f *fakeServer) observe(m control.Message) control.Message {
 	defer f.mutex.Unlock()
 	f.asked++
 	slots, _ := json.Marshal(f.slots)
-	answer := control.Message{Text: fmt.Appendf(nil, `{"status":%s,"slots":%s}`, fmt.Sprintf(statusJSON, os.Getpid(), f.health), slots)}
+	answer := control.Message{Text: fmt.Appendf(nil, `{"status":%s,"slots":%s}`, fmt.Sprintf(statusJSON, f.pid, f.health), slots)}
 	if m.Name != "observe" || m.Numbers[0] != 1 {
 		return control.Message{Name: "USAGE", Text: []byte("no such request")}
 	}

@@ -21,6 +21,12 @@ const (
 // errGone: the server has ended the connection.
 var errGone = errors.New("there is no connection to the server")
 
+// errSucceeded: another server has taken over.
+var errSucceeded = errors.New("another server has taken over")
+
+// isStopping is the health of a server that accepts no more.
+const isStopping = "stopping"
+
 // Source takes snapshots of a server, over a connection that Run keeps.
 type Source struct {
 	path    string
@@ -80,8 +86,30 @@ func (s *Source) look() (snapshot *Snapshot) {
 		}
 		return s.down(err)
 	}
+	if snapshot.State.Health == isStopping && !s.kept {
+		snapshot = s.succeeded(snapshot)
+	}
 	s.processes.update(snapshot, s.hasProcesses())
 	return snapshot
+}
+
+// succeeded looks at who listens at the path by now: a server that has been taken over
+// may have its connections for long. One that is kept is its server's own.
+func (s *Source) succeeded(snapshot *Snapshot) *Snapshot {
+	next, err := dial(s.path)
+	if err != nil {
+		return snapshot
+	}
+	newer, err := next.look(s.version)
+	if err != nil || next.server == s.link.server {
+		next.hangUp(errGone)
+		<-next.ended
+		next.close()
+		return snapshot
+	}
+	s.link.hangUp(errSucceeded) // Run closes it.
+	s.link = next
+	return newer
 }
 
 // isPassing tells whether the connection may be good after an error. Its end is for
@@ -111,7 +139,7 @@ func (s *Source) Run(ctx context.Context) {
 		if l != nil {
 			isOver = s.attend(ctx, l)
 		}
-		if isOver && s.kept || ctx.Err() != nil {
+		if isOver && s.kept || l == nil && ctx.Err() != nil {
 			return
 		}
 		select {
@@ -132,9 +160,11 @@ func (s *Source) attend(ctx context.Context, l *link) bool {
 	}
 	s.turn <- struct{}{}
 	defer s.leave()
-	s.link = nil
-	if l.fault() == nil {
-		s.problem = errGone
+	if s.link == l {
+		s.link = nil
+		if l.fault() == nil {
+			s.problem = errGone
+		}
 	}
 	l.close()
 	return l.fault() == nil

@@ -125,6 +125,30 @@ func TestOtherBoard(t *testing.T) {
 	}
 }
 
+// TestTakeover: a server that has been taken over still serves whom it has, perhaps for
+// long; who looks wants the one that clients reach.
+func TestTakeover(t *testing.T) {
+	leaktest.Check(t)
+	f := newFakeServer(t, 1)
+	source := watch(t, &Options{Path: f.Path})
+	f.change(func() { f.health = "stopping" })
+	for range 3 {
+		if s := source.fresh(t); !s.Up || s.State.Health != "stopping" {
+			t.Fatalf("%+v", s)
+		}
+	}
+	next := newFake(t, 1)
+	next.pid = 1
+	next.Server = controltest.StartAt(t, f.Path, controltest.Answering(next.observe))
+	await(t, "the successor", func() bool {
+		s := source.fresh(t)
+		if !s.Up {
+			t.Errorf("meanwhile: %s", s.Problem)
+		}
+		return s.State.Health == "ready"
+	})
+}
+
 // TestGone: the server ends, and another is there.
 func TestGone(t *testing.T) {
 	leaktest.Check(t)
