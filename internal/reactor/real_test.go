@@ -229,6 +229,9 @@ func (s *served) receive() (queue.Message, []int) {
 	for {
 		bytes, rights := make([]byte, queue.Size+queue.MostExtra), make([]byte, unix.CmsgSpace(4))
 		n, nRights, _, _, err := unix.Recvmsg(s.queue, bytes, rights, unix.MSG_CMSG_CLOEXEC)
+		if err == unix.EINTR { // With a time limit the system doesn't begin again.
+			continue
+		}
 		if err != nil {
 			s.a.t.Fatal(err)
 		}
