@@ -133,6 +133,16 @@ proc ::socketserver::log::Address {address port} {
             ? $address : "\[$address]"}] : $port]
 }
 
+# A handler as a message names it, on a line, for it may be a whole lambda.
+
+proc ::socketserver::log::Brief {handler} {
+    set text [string trim [regsub -all {\s+} $handler { }]]
+    if {[string length $text] > 64} {
+        set text [string range $text 0 60]...
+    }
+    return $text
+}
+
 # What is known of a worker, for Tell: from its entry on the board.
 
 proc ::socketserver::log::About {entry} {
@@ -162,7 +172,7 @@ proc ::socketserver::log::Worker {port entry} {
         set doing [expr {$note eq {} ? {} : ", \"$note\""}]
         if {$connections > 0} {
             append text ", busy with [Peer $peer $peerPort]$doing, handler\
-                    \"$handler\", for $for"
+                    \"[Brief $handler]\", for $for"
         } elseif {$state eq "starting"} {
             append text "$doing, not ready after $for"
         }

@@ -32,8 +32,8 @@ namespace eval ::socketserver::worker {
 #	port listener queue	where connections come from: the first listener's
 #				port, if it has one, and name
 #	board slot generation	where to show what it does
-#	errors			where programs write errors to, a descriptor; {}
-#				without -exec
+#	errors			where programs write errors to, a descriptor; or
+#				{}
 
 proc ::socketserver::worker::Run {given} {
     variable options [dict get $given options]
@@ -341,8 +341,8 @@ proc ::socketserver::worker::Failed {
         Tell info "$peer went away: $message" {} [list $address $peerPort]
         return
     }
-    Tell error "handler \"$handler\" failed, serving $peer: $message" $problem \
-            [list $address $peerPort]
+    Tell error "handler \"[::socketserver::log::Brief $handler]\" failed,\
+            serving $peer: $message" $problem [list $address $peerPort]
 }
 
 # Whether a connection's client is gone, and that is what failed.

@@ -128,8 +128,8 @@ proc ::socketserver::worker::Late {handler sock} {
 
     set peer [dict get $clients $sock]
     Tell error "the connection of [::socketserver::log::Peer {*}$peer],\
-            handler \"$handler\", took longer than -timeout\
-            [dict get $options -timeout]: closed" {} $peer
+            handler \"[::socketserver::log::Brief $handler]\", took longer\
+            than -timeout [dict get $options -timeout]: closed" {} $peer
     # What Tcl still writes would keep it open, for ever where nobody reads.
     catch {
         chan configure $sock -blocking 0
