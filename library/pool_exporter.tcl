@@ -11,18 +11,32 @@ namespace eval ::socketserver::exporter {
 }
 
 # Options with what an exporter needs: a control path, of which nobody else has
-# to know. An error where there is no program for it.
+# to know. An error where it could not begin.
 
 proc ::socketserver::exporter::Prepare {options} {
     if {[dict get $options -status] eq {}} {
         return $options
     }
     Program
+    CheckPasswords [dict get $options -status-password-file]
     if {[dict get $options -control] eq {}} {
         dict set options -control [format "@socketserver-%d-%08x%08x" [pid] \
                 [Random] [Random]]
     }
     return $options
+}
+
+# What the exporter would refuse, each time that it is started.
+
+proc ::socketserver::exporter::CheckPasswords {path} {
+    if {$path eq {}} {
+        return
+    }
+    chan close [open $path {RDONLY NONBLOCK}]
+    if {[file attributes $path -permissions] & 7} {
+        ::socketserver::options::Usage "-status-password-file $path: others may\
+                use it: chmod o= $path"
+    }
 }
 
 proc ::socketserver::exporter::Random {} {
@@ -71,15 +85,17 @@ proc ::socketserver::exporter::Program {} {
                 || [dict get $options -status] eq {}} {
             return
         }
-        set words [list [::socketserver::exporter::Program] exporter -s \
-                [dict get $options -control] --kept]
+        set words [list exporter -s [dict get $options -control] --kept]
         if {[dict get $options -status-password-file] ne {}} {
             lappend words --status-password-file \
                     [dict get $options -status-password-file]
         }
         lset exported 0 [::socketserver::Process clock]
         try {
-            set exporter [::socketserver::Process run $words $errors]
+            # The program may be exchanged for another at any time.
+            set exporter [::socketserver::Process run \
+                    [list [::socketserver::exporter::Program] {*}$words] \
+                    $errors]
             ::socketserver::Process watch $exporter [my Callback Unexported]
         } on error {message problem} {
             my Tell error "can't show the status: $message" $problem

@@ -41,6 +41,10 @@ func (p *program) export(o *exporter.Options) error {
 	if o.Kept == (o.Listen != "") {
 		return usage("where is the exporter to listen? say --listen 127.0.0.1:9100, or unix:/path")
 	}
+	if o.Kept {
+		// A terminal's ^C is for the server, which may take its time to stop.
+		_ = syscall.Setpgid(0, 0)
+	}
 	if version != "unknown" {
 		o.Version = version
 	}
