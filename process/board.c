@@ -12,6 +12,7 @@
 #include "fork.h"
 #include "group.h"
 #include "limit.h"
+#include "text_field.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -308,25 +309,6 @@ SsBoardRelease(int board, int slot)
     SsForkUnlock();
 }
 
-/* What there is room for, NUL included; whole characters only. */
-static void
-CopyText(
-    char *to,
-    const char *from,		/* UTF-8. */
-    size_t size)
-{
-    size_t length = strlen(from);
-
-    if (length >= size) {
-	length = size - 1;
-	while (length > 0 && ((unsigned char) from[length] & 0xc0) == 0x80) {
-	    length--;
-	}
-    }
-    memcpy(to, from, length);
-    to[length] = '\0';
-}
-
 void
 SsBoardTake(
     int board,
@@ -340,7 +322,7 @@ SsBoardTake(
 	.generation = generation, .started = SsMilliseconds() };
 
     entry.since = entry.started;
-    CopyText(entry.handler, handler, sizeof(entry.handler));
+    SsTextFieldSet(entry.handler, handler, sizeof(entry.handler));
     SsForkLock();
     if (ownSlotPtr != NULL) {
 	FreeLocked(ownSlotPtr);
@@ -393,7 +375,7 @@ SsBoardSet(int board, int slot, SsBoardState state, const char *trouble,
 	    }
 	}
 	if (trouble != NULL) {
-	    CopyText(entry.trouble, trouble, sizeof(entry.trouble));
+	    SsTextFieldSet(entry.trouble, trouble, sizeof(entry.trouble));
 	}
 	entry.dismissed |= dismissed;
 	Write(slotPtr, &entry);
@@ -410,7 +392,7 @@ SsBoardNote(const char *note)
     SsForkLock();
     if (ownSlotPtr != NULL) {
 	entry = ownSlotPtr->copies[ownSlotPtr->sequence % 2];
-	CopyText(entry.note, note, sizeof(entry.note));
+	SsTextFieldSet(entry.note, note, sizeof(entry.note));
 	Write(ownSlotPtr, &entry);
     }
     SsForkUnlock();
@@ -447,23 +429,6 @@ CopyEntry(Slot *slotPtr, SsBoardEntry *entryPtr)
     }
 }
 
-/* It goes into logs and to terminals.  Tcl has a NUL of two bytes. */
-static void
-CheckText(char *text, size_t size)
-{
-    unsigned char *bytes = (unsigned char *) text;
-
-    bytes[size - 1] = '\0';
-    for (; *bytes != '\0'; bytes++) {
-	if (*bytes < ' ' || *bytes == 0x7f) {
-	    *bytes = ' ';
-	} else if ((*bytes == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0)
-		|| (*bytes == 0xc0 && bytes[1] == 0x80)) {
-	    bytes[0] = bytes[1] = ' ';
-	}
-    }
-}
-
 static int64_t
 Within(int64_t least, int64_t value, int64_t most)
 {
@@ -490,10 +455,10 @@ Check(
     entryPtr->dismissed = (entryPtr->dismissed != 0);
     entryPtr->peerPort = Within(0, entryPtr->peerPort, INT_MAX);
     entryPtr->listener = Within(0, entryPtr->listener, UINT16_MAX);
-    CheckText(entryPtr->peer, sizeof(entryPtr->peer));
-    CheckText(entryPtr->handler, sizeof(entryPtr->handler));
-    CheckText(entryPtr->trouble, sizeof(entryPtr->trouble));
-    CheckText(entryPtr->note, sizeof(entryPtr->note));
+    SsTextFieldCheck(entryPtr->peer, sizeof(entryPtr->peer));
+    SsTextFieldCheck(entryPtr->handler, sizeof(entryPtr->handler));
+    SsTextFieldCheck(entryPtr->trouble, sizeof(entryPtr->trouble));
+    SsTextFieldCheck(entryPtr->note, sizeof(entryPtr->note));
 }
 
 int
@@ -568,7 +533,7 @@ SsBoardShowLocked(int connections, const SsBoardCounts *countsPtr,
     entry.waited = countsPtr->waited;
     entry.peerPort = oldestPtr->port;
     entry.listener = oldestPtr->listener;
-    CopyText(entry.peer, oldestPtr->address, sizeof(entry.peer));
+    SsTextFieldSet(entry.peer, oldestPtr->address, sizeof(entry.peer));
     Write(ownSlotPtr, &entry);
 }
 
