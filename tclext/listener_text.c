@@ -7,6 +7,7 @@
 #include "listener_text.h"
 #include "arguments.h"
 #include "boundary.h"
+#include "result.h"
 
 #include <string.h>
 
@@ -158,7 +159,8 @@ ReadLine(const char *line, int length, SsListener *listenerPtr)
 {
     Tcl_DString copy;
     const char **words;
-    int count, isRead = 0;
+    Tcl_Size count;
+    int isRead = 0;
 
     Tcl_DStringInit(&copy);
     Tcl_DStringAppend(&copy, line, length);

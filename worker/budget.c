@@ -1,7 +1,12 @@
 #include "budget.h"
-#include "result.h"
 
 #include <limits.h>
+
+#if TCL_MAJOR_VERSION > 8
+#define CHILDREN "::interp children"
+#else				/* Old ones know only this word. */
+#define CHILDREN "::interp slaves"
+#endif
 
 SsBudget
 SsBudgetSpend(Tcl_Interp *interp)
@@ -34,11 +39,11 @@ SsBudgetFreeChildren(Tcl_Interp *interp)
     Tcl_Obj **names;
     Tcl_Size count = 0;
 
-    if (Tcl_EvalEx(interp, "::interp slaves", -1, TCL_EVAL_GLOBAL) == TCL_OK) {
+    if (Tcl_EvalEx(interp, CHILDREN, -1, TCL_EVAL_GLOBAL) == TCL_OK) {
 	Tcl_ListObjGetElements(NULL, Tcl_GetObjResult(interp), &count, &names);
     }
     while (count > 0) {
-	childPtr = Tcl_GetSlave(interp, Tcl_GetString(names[--count]));
+	childPtr = Tcl_GetChild(interp, Tcl_GetString(names[--count]));
 	if (childPtr != NULL
 		&& Tcl_LimitTypeEnabled(childPtr, TCL_LIMIT_COMMANDS)
 		&& Tcl_LimitGetCommands(childPtr) == 0) {

@@ -7,10 +7,13 @@
 #ifndef SS_BUDGET_H
 #define SS_BUDGET_H
 
+#include "result.h"
+
 #include <tcl.h>
 
 typedef struct SsBudget {
-    int isLimited, commands;
+    int isLimited;
+    Tcl_Size commands;
 } SsBudget;
 
 /* Spends it.  Returns what it was. */

@@ -138,10 +138,10 @@ Cut(const char *text, int characters, int *cutPtr)
 static int
 NameSize(const char *name)
 {
-    int size = (int) strnlen(name, MOST_NAME + 1);
+    size_t length = strlen(name);
+    int size = (length < MOST_NAME) ? (int) length : MOST_NAME;
 
-    if (size > MOST_NAME) {
-	size = MOST_NAME;
+    if (length > MOST_NAME) {
 	while (size > 0 && ((unsigned char) name[size] & 0xc0) == 0x80) {
 	    size--;
 	}
@@ -302,7 +302,8 @@ FindIn(Loops *loopsPtr, const Tcl_Parse *parsePtr, int depth)
     for (i = 0; i < parsePtr->numWords; i++) {
 	if (wordPtr->type == TCL_TOKEN_SIMPLE_WORD
 		&& wordPtr->start[0] == '{') {
-	    FindLoops(loopsPtr, wordPtr->start + 1, wordPtr->size - 2, depth);
+	    FindLoops(loopsPtr, wordPtr->start + 1,
+		    (int) wordPtr->size - 2, depth);
 	}
 	wordPtr += wordPtr->numComponents + 1;
     }
