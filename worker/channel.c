@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* As with Tcl, a reset is the end of what there is to read. */
 static int
@@ -81,50 +82,119 @@ Close(void *clientData, Tcl_Interp *interp)
     return channelPtr->closedProc(channelPtr);
 }
 
+/* Tcl 9 closes all by this one, and begins with the reading half. */
 static int
-CloseHalf(void *clientData, Tcl_Interp *interp, int side)
+CloseSide(void *clientData, Tcl_Interp *interp, int side)
 {
-    (void) interp;
-    return (shutdown(((SsChannel *) clientData)->fd,
+    SsChannel *channelPtr = (SsChannel *) clientData;
+
+    if (side == 0) {
+	return Close(clientData, interp);
+    }
+    if (channelPtr->isClosing) {
+	return 0;
+    }
+    return (shutdown(channelPtr->fd,
 	    (side == TCL_CLOSE_READ) ? SHUT_RD : SHUT_WR) < 0) ? errno : 0;
 }
 
 /*
- * Tcl's own driver answers, so that the options are its: for a channel of Tcl's
- * on a second descriptor of the socket, both gone when this returns.  It is
- * registered because Tcl may take it for a standard channel that was closed.
+ * A channel of Tcl's own on a second descriptor of the socket, for a moment.
+ * When Tcl 9 closes it, it ends reading: so another socket has the number then.
  */
+
+typedef struct Twin {
+    Tcl_Channel channel;
+    int fd;			/* The channel's. */
+    int idleFd;			/* Of a socket that nobody has; -1. */
+} Twin;
+
+/* It is registered: Tcl may take it for a standard one that was closed. */
+static int
+OpenTwin(Twin *twinPtr, Tcl_Interp *interp, const SsChannel *channelPtr)
+{
+    twinPtr->idleFd = -1;
+    twinPtr->fd = fcntl(channelPtr->fd, F_DUPFD_CLOEXEC, 3);
+    if (twinPtr->fd >= 0 && TCL_MAJOR_VERSION > 8) {
+	twinPtr->idleFd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    }
+    if (twinPtr->fd < 0 || (twinPtr->idleFd < 0 && TCL_MAJOR_VERSION > 8)) {
+	if (interp != NULL) {
+	    SsErrorPosix(interp, errno,
+		    "can't get at options of a connection: %m");
+	}
+	if (twinPtr->fd >= 0) {
+	    close(twinPtr->fd);
+	}
+	return TCL_ERROR;
+    }
+    twinPtr->channel = Tcl_MakeTcpClientChannel(
+	    (void *) (intptr_t) twinPtr->fd);
+    Tcl_RegisterChannel(NULL, twinPtr->channel);
+    return TCL_OK;
+}
+
+static void
+CloseTwin(Twin *twinPtr)
+{
+    if (twinPtr->idleFd >= 0) {
+	dup3(twinPtr->idleFd, twinPtr->fd, O_CLOEXEC);
+	close(twinPtr->idleFd);
+    }
+    Tcl_UnregisterChannel(NULL, twinPtr->channel);
+}
+
+/* Tcl's own driver answers, so that the options are its. */
 static int
 GetOption(void *clientData, Tcl_Interp *interp, const char *option,
     Tcl_DString *valuePtr)
 {
-    int fd = fcntl(((SsChannel *) clientData)->fd, F_DUPFD_CLOEXEC, 3);
-    Tcl_Channel twin;
+    Twin twin;
     int code;
 
-    if (fd < 0) {
-	return (interp == NULL) ? TCL_ERROR : SsErrorPosix(interp, errno,
-		"can't get options of a connection: %m");
+    if (OpenTwin(&twin, interp, (SsChannel *) clientData) != TCL_OK) {
+	return TCL_ERROR;
     }
-    twin = Tcl_MakeTcpClientChannel((void *) (intptr_t) fd);
-    Tcl_RegisterChannel(NULL, twin);
-    code = Tcl_ChannelGetOptionProc(Tcl_GetChannelType(twin))(
-	    Tcl_GetChannelInstanceData(twin), interp, option, valuePtr);
-    Tcl_UnregisterChannel(NULL, twin);
+    code = Tcl_ChannelGetOptionProc(Tcl_GetChannelType(twin.channel))(
+	    Tcl_GetChannelInstanceData(twin.channel), interp, option,
+	    valuePtr);
+    CloseTwin(&twin);
     return code;
 }
+
+#if TCL_MAJOR_VERSION > 8
+static int
+SetOption(void *clientData, Tcl_Interp *interp, const char *option,
+    const char *value)
+{
+    Twin twin;
+    int code;
+
+    if (OpenTwin(&twin, interp, (SsChannel *) clientData) != TCL_OK) {
+	return TCL_ERROR;
+    }
+    code = Tcl_ChannelSetOptionProc(Tcl_GetChannelType(twin.channel))(
+	    Tcl_GetChannelInstanceData(twin.channel), interp, option, value);
+    CloseTwin(&twin);
+    return code;
+}
+#endif
 
 /* Tcl and others know by the name that there is a socket behind the channel. */
 static const Tcl_ChannelType streamType = {
     .typeName = "tcp",
     .version = TCL_CHANNEL_VERSION_5,
+#if TCL_MAJOR_VERSION > 8
+    .setOptionProc = SetOption,
+#else
     .closeProc = Close,
+#endif
     .inputProc = Input,
     .outputProc = Output,
     .getOptionProc = GetOption,
     .watchProc = Watch,
     .getHandleProc = GetHandle,
-    .close2Proc = CloseHalf,
+    .close2Proc = CloseSide,
     .blockModeProc = BlockMode
 };
 
@@ -144,6 +214,17 @@ NotStandard(Tcl_Channel channel)
 	    Tcl_DetachChannel(NULL, channel);
 	}
     }
+}
+
+/*
+ * That reading is closed before all of it is closed is not for us to do: it
+ * would end what others read who have the connection, a forked child's parent
+ * or whoever gets it from here.
+ */
+static void
+ClosingProc(void *clientData)
+{
+    ((SsChannel *) clientData)->isClosing = 1;
 }
 
 static const Tcl_ChannelType *_Atomic otherTypePtr = NULL;
@@ -168,6 +249,9 @@ SsChannelOpenAs(SsChannel *channelPtr, const Tcl_ChannelType *typePtr,
     channelPtr->channel = Tcl_CreateChannel(typePtr, name, channelPtr,
 	    TCL_READABLE | TCL_WRITABLE);
     NotStandard(channelPtr->channel);
+    if (TCL_MAJOR_VERSION > 8) {
+	Tcl_CreateCloseHandler(channelPtr->channel, ClosingProc, channelPtr);
+    }
     Tcl_SetChannelOption(NULL, channelPtr->channel, "-translation",
 	    "auto crlf");
 }

@@ -22,6 +22,7 @@ typedef struct SsChannel {
     struct SsDatagram *datagramPtr;
 				/* NULL: a stream. */
     int answered;		/* Whether a reply to the datagram was sent. */
+    int isClosing;		/* All of it: Tcl 9 has begun. */
 
     /*
      * Called once, when Tcl has closed the channel and written the last byte,

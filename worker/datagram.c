@@ -465,10 +465,13 @@ Close(void *clientData, Tcl_Interp *interp)
     return (error != 0) ? error : closedError;
 }
 
+/* Tcl 9 closes all by this one.  The socket's own halves are everybody's. */
 static int
-CloseHalf(void *clientData, Tcl_Interp *interp, int side)
+CloseSide(void *clientData, Tcl_Interp *interp, int side)
 {
-    (void) interp;
+    if (side == 0) {
+	return Close(clientData, interp);
+    }
     return (side == TCL_CLOSE_WRITE) ? Reply((SsChannel *) clientData) : 0;
 }
 
@@ -516,13 +519,15 @@ GetOption(void *clientData, Tcl_Interp *interp, const char *option,
 static const Tcl_ChannelType type = {
     .typeName = "udp",
     .version = TCL_CHANNEL_VERSION_5,
+#if TCL_MAJOR_VERSION < 9
     .closeProc = Close,
+#endif
     .inputProc = Input,
     .outputProc = Output,
     .getOptionProc = GetOption,
     .watchProc = Watch,
     .getHandleProc = GetHandle,
-    .close2Proc = CloseHalf,
+    .close2Proc = CloseSide,
     .blockModeProc = BlockMode
 };
 
