@@ -281,6 +281,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     # standing	dict: phase generation wanted minworkers maxworkers limitReached
     # errors		where programs write errors to, a descriptor; or {}
     # timer		calls Step again
+    # soon		whether it does so at once
     # counts	dict: forked ended died killed reloads failed attached; of the
     #		workers that have ended: served, taken, waited ns; exits: of
     #		the forked ones, by why
@@ -297,7 +298,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
     variable options listeners port tellers exporter exported service notify \
             owner supervisor board slots children stuck reopening queues fed \
             seen afterwards standing \
-            timer counts accepted front samples whyNot lastError last over \
+            timer soon counts accepted front samples whyNot lastError last over \
             asked successor failure errors
 
     constructor {givenListeners givenTellers givenOptions} {
@@ -320,6 +321,7 @@ proc ::socketserver::pool::Reloading {script callback logCmd} {
         set asked 0
         set failure {}
         set timer {}
+        set soon 0
         set seen {}
         set afterwards {}
         set errors {}

@@ -35,13 +35,17 @@
         append seen $line \n
     }
 
-    # Have Step called.
+    # Have Step called; at once, however often that is wanted meanwhile: who wants
+    # it in each turn of the event loop would put it off for ever.
 
     method Soon {} {
-        my Later 0
+        if {!$soon} {
+            my Later 0
+        }
     }
 
     method Later {milliseconds} {
+        set soon [expr {$milliseconds == 0}]
         set before $timer
         set timer [::socketserver::Timer start $milliseconds \
                 [my Callback Step]]
@@ -55,6 +59,7 @@
         if {$over} {
             return
         }
+        set soon 0
         set wake 1000
         try {
             my Check
