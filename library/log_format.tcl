@@ -118,19 +118,28 @@ proc ::socketserver::log::Fit {text room {quotes {}}} {
 }
 
 # Control characters, those that change the direction of text or end lines
-# elsewhere, and backslashes are written as in JSON. Half a surrogate pair is no
-# character.
+# elsewhere, and backslashes are written as in JSON.
 
 proc ::socketserver::log::Escaped {text quotes} {
     variable escapes
 
     if {[regexp {[\ud800-\udfff]} $text]} {
-        set halves {[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]|[^\ud800-\udfff]+}
-        set text [join [lmap part [regexp -all -inline $halves $text] {
-            regsub {^[\ud800-\udfff]$} $part \ufffd
-        }] {}]
+        set text [Whole $text]
     }
     string map [concat $quotes $escapes] $text
+}
+
+# Half a surrogate pair is no character. A whole one is one in Tcl 8.6, whose own
+# have 16 bits.
+
+proc ::socketserver::log::Whole {text} {
+    if {[package vsatisfies [package provide Tcl] 9-]} {
+        return [regsub -all {[\ud800-\udfff]} $text \ufffd]
+    }
+    set halves {[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]|[^\ud800-\udfff]+}
+    join [lmap part [regexp -all -inline $halves $text] {
+        regsub {^[\ud800-\udfff]$} $part \ufffd
+    }] {}
 }
 
 proc ::socketserver::log::Escapes {} {
