@@ -124,7 +124,9 @@ TellLocked(SsConnection *connectionPtr)
     }
     Tcl_ThreadQueueEvent(connectionPtr->thread, &connectionPtr->header,
 	    TCL_QUEUE_TAIL);
-    Tcl_ThreadAlert(connectionPtr->thread);
+    if (connectionPtr->thread != Tcl_GetCurrentThread()) {
+	Tcl_ThreadAlert(connectionPtr->thread);
+    }
     return 1;
 }
 
