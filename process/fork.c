@@ -1,6 +1,7 @@
 #include "fork.h"
 #include "dispositions.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,7 +19,26 @@ static __thread int sparedFd
 
 static int forkCount = 0;
 
-static void (*childLastProc)(void) = NULL;
+static SsForkSteps steps;
+static __thread int isOurs
+	__attribute__((tls_model("initial-exec"))) = 0;
+				/* SsForkProcess has done what comes before. */
+
+static void
+Before(void)
+{
+    if (!isOurs) {
+	SsForkLock();
+	steps.beforeProc(0);
+    }
+}
+
+static void
+InParent(void)
+{
+    steps.parentProc();
+    SsForkUnlock();
+}
 
 /*
  * The child has one thread, this one, and a copy of the lock, which that thread
@@ -30,6 +50,7 @@ InChild(void)
     int i;
 
     forkCount++;
+    steps.closingProc(serverFds, numServerFds);
     for (i = 0; i < numServerFds; i++) {
 	if (serverFds[i] != sparedFd) {
 	    close(serverFds[i]);
@@ -37,15 +58,36 @@ InChild(void)
     }
     numServerFds = 0;
     SsDispositionsGiveBack();
-    childLastProc();
+    steps.childProc();
     pthread_mutex_init(&forkMutex, NULL);
 }
 
 int
-SsForkInstall(void (*childProc)(void))
+SsForkInstall(const SsForkSteps *stepsPtr)
 {
-    childLastProc = childProc;
-    return pthread_atfork(SsForkLock, SsForkUnlock, InChild);
+    steps = *stepsPtr;
+    return pthread_atfork(Before, InParent, InChild);
+}
+
+pid_t
+SsForkProcess(int *refusedPtr)
+{
+    pid_t pid = -1;
+    int error;
+
+    SsForkLock();
+    error = steps.beforeProc(1);
+    *refusedPtr = (error != 0);
+    if (error != 0) {
+	InParent();
+    } else {
+	isOurs = 1;
+	pid = fork();
+	error = errno;
+	isOurs = 0;
+    }
+    errno = error;
+    return pid;
 }
 
 void

@@ -7,14 +7,36 @@
 #ifndef SS_FORK_H
 #define SS_FORK_H
 
+#include <sys/types.h>
+
 /*
- * Arranges for all this, once per process; returns 0 or an errno.  childProc is
- * called at the end of the child's steps, between fork and exec perhaps:
- * nothing but system calls and its own variables.  The handlers run before
- * Tcl's own in the parent, which Tcl registered earlier, so a thread may call
- * Tcl's notifier with the lock held.
+ * What is to be done around each fork, in the thread that forks, the lock held.
+ * In the child that is between fork and exec perhaps: nothing but system calls
+ * and variables.
  */
-int		SsForkInstall(void (*childProc)(void));
+typedef struct SsForkSteps {
+    /* Before; with "ours" an errno means that there is no fork. */
+    int (*beforeProc)(int ours);
+
+    /* In the parent, also when the fork failed. */
+    void (*parentProc)(void);
+
+    /* In the child, first: these descriptors are about to be closed... */
+    void (*closingProc)(const int *fds, int count);
+
+    /* ...and last. */
+    void (*childProc)(void);
+} SsForkSteps;
+
+/*
+ * Arranges for all this, once per process; returns 0 or an errno.  The handlers
+ * run before Tcl's own in the parent, which Tcl registered earlier, so a thread
+ * may call Tcl's notifier with the lock held.
+ */
+int		SsForkInstall(const SsForkSteps *stepsPtr);
+
+/* As fork, but *refusedPtr is set to 1 where the step before it failed. */
+pid_t		SsForkProcess(int *refusedPtr);
 
 /*
  * Between the two no fork happens in this process.  Hold it for moments only,

@@ -3,7 +3,9 @@
 #include "commands.h"
 #include "arguments.h"
 #include "control.h"
+#include "fork.h"
 #include "group.h"
+#include "notifier.h"
 #include "process.h"
 #include "quit.h"
 #include "result.h"
@@ -33,6 +35,22 @@ FlushStandard(
 	    "can't flush %s before the fork: %m", name);
 }
 
+/* The child would have no event loop of its own. */
+static int
+Refused(
+    Tcl_Interp *interp,
+    int error)			/* As of SsForkProcess. */
+{
+    if (error == ENOSYS) {
+	return SsErrorOurs(interp, "NOREPAIR",
+		"can't fork: with Tcl 9 a child needs /proc to have an event"
+		" loop of its own; mount it before this package is loaded");
+    }
+    return SsErrorPosix(interp, error,
+	    "can't fork: no event loop for the child, which needs two more"
+	    " descriptors: %m");
+}
+
 /*
  * The result is the pid.  Signals are blocked until the child's fork handler
  * has given the application's dispositions back.
@@ -43,7 +61,7 @@ Fork(
     pid_t *pidPtr)		/* Set to the child's; in the child to 0. */
 {
     sigset_t all, before;
-    int error;
+    int error, refused;
 
     if (FlushStandard(interp, TCL_STDOUT, "stdout") != TCL_OK
 	    || FlushStandard(interp, TCL_STDERR, "stderr") != TCL_OK) {
@@ -51,9 +69,13 @@ Fork(
     }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    *pidPtr = fork();
+    *pidPtr = SsForkProcess(&refused);
     error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (refused) {
+	return Refused(interp, error);
+    }
+    SsNotifierShared();
     if (*pidPtr < 0) {
 	return SsErrorPosix(interp, error, "can't fork: %m");
     }

@@ -69,7 +69,6 @@ InChild(void)
 {
     SsSignalsGiveBack();
     SsLimitForget();
-    SsNotifierForked();
     SsConnectionsForget();
     SsAttachedForget();
     SsLinesForget();
@@ -79,22 +78,24 @@ InChild(void)
     SsControlForget();
     SsServeForget();
     SsPortsForget();
+    SsNotifierForked();
     pthread_mutex_init(&prepareMutex, NULL);
 }
 
 /*
  * Makes sure of Tcl, and readies the process, once: Go has started, forks are
- * taken care of, signals are as the application had them.  Not with Tcl 9, of
- * whose event loop forked processes share the epoll set: a worker there soon
- * crashes the server.
+ * taken care of, signals are as the application had them.
  */
 
 static int
 Prepare(Tcl_Interp *interp)
 {
+    static const SsForkSteps steps = {
+	SsNotifierBefore, SsNotifierAfter, SsNotifierClosing, InChild
+    };
     int error = 0;
 
-    if (Tcl_InitStubs(interp, "8.6", 0) == NULL) {
+    if (Tcl_InitStubs(interp, "8.6-", 0) == NULL) {
 	return TCL_ERROR;
     }
     pthread_mutex_lock(&prepareMutex);
@@ -103,11 +104,14 @@ Prepare(Tcl_Interp *interp)
 	if (error == 0) {
 	    SsNotifierPrepare();
 	    SsConnectionsPrepare();
-	    error = SsForkInstall(InChild);
+	    error = SsForkInstall(&steps);
 	}
 	prepared = (error == 0);
     }
     pthread_mutex_unlock(&prepareMutex);
+    if (error == 0) {
+	error = SsNotifierBegin(interp);
+    }
     if (error != 0) {
 	return SsErrorPosix(interp, error, "can't start socketserver: %m");
     }
@@ -160,7 +164,7 @@ Socketserver_Init(Tcl_Interp *interp)
 DLLEXPORT int
 Socketserver_SafeInit(Tcl_Interp *interp)
 {
-    if (Tcl_InitStubs(interp, "8.6", 0) == NULL) {
+    if (Tcl_InitStubs(interp, "8.6-", 0) == NULL) {
 	return TCL_ERROR;
     }
     return SsErrorOurs(interp, "SAFE",

@@ -44,7 +44,7 @@ TakePlace(const SsPort *portPtr)
 	SsPlaceInit(placePtr);
 	Tcl_CreateThreadExitHandler(ThreadExitProc, NULL);
     }
-    error = SsPlaceTake(placePtr, -1, portPtr->queueFd, portPtr->socketsPtr,
+    error = SsPlaceTake(placePtr, NULL, portPtr->queueFd, portPtr->socketsPtr,
 	    SsEngagements() > SsKeepCount() || SsKeepBegins());
     errno = error;
     return (error == 0) ? 0 : -1;

@@ -213,7 +213,8 @@ Place(Tcl_Interp *interp, SsPort *portPtr, SsArrival *arrivalPtr)
 		" this Tcl, which waits with select: close files or start"
 		" more workers", arrivalPtr->address, fd);
     }
-    if (bound == 0 && fd >= SCARCE && fd < SELECTABLE) {
+    if (TCL_MAJOR_VERSION < 9 && bound == 0
+	    && fd >= SCARCE && fd < SELECTABLE) {
 	raised = fcntl(fd, F_DUPFD_CLOEXEC, SELECTABLE);
     }
     if (raised >= 0) {

@@ -1,3 +1,5 @@
+//go:build !tcl9
+
 #include "files.h"
 
 #include <errno.h>

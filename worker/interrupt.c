@@ -24,7 +24,8 @@
 
 #define SOON	    20		/* For Tcl to get a turn. */
 #define LONG	    100		/* Another interpreter may run. */
-#define NAP	    700		/* Tcl 8.6 sleeps for 500 at a time. */
+#define NAP	    700		/* Tcl sleeps for 500 at a time; 9.1 doesn't
+				 * look before the end. */
 #define LATE	    2000	/* After that nothing is waited for. */
 
 /*

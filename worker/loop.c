@@ -1,6 +1,7 @@
 #include "loop.h"
 #include "fork.h"
 #include "limit.h"
+#include "notifier.h"
 
 typedef struct WatchEvent {
     Tcl_Event header;
@@ -16,6 +17,12 @@ int
 SsLoopIsOurs(void)
 {
     return isOurs;
+}
+
+int
+SsLoopIsDirect(void)
+{
+    return isOurs || SsNotifierPoll() != NULL;
 }
 
 void
@@ -68,38 +75,44 @@ SsLoopNestedProc(void *clientData, int mask)
 }
 
 /*
- * With Tcl's notifier a wait is never exclusive: an epoll that another thing
- * waits for is told, and the next in the order of places, too.
+ * With an epoll of its own that Tcl watches a wait is never exclusive: an epoll
+ * that another thing waits for is told, and the next in the order of places,
+ * too.
  */
 void
 SsWatchWant(SsWatch *watchPtr, int queueFd, SsSockets *socketsPtr, int last)
 {
+    const SsLoopPoll *loopPtr = SsNotifierPoll();
     SsPlace *placePtr = &watchPtr->place;
     int error;
 
-    if (isOurs) {
+    if (SsLoopIsDirect()) {
 	watchPtr->wanted = 1;
 	watchPtr->queueFd = queueFd;
 	watchPtr->socketsPtr = socketsPtr;
+    }
+    if (isOurs) {
 	watchPtr->last |= last;
 	return;
     }
-    error = SsPlaceTake(placePtr, -1, queueFd, socketsPtr, last);
+    error = SsPlaceTake(placePtr, loopPtr, queueFd, socketsPtr, last);
     if (error != 0) {
 	SsWatchFire(watchPtr, error);
-    } else if (!placePtr->watched) {
+    } else if (loopPtr == NULL && !placePtr->watched) {
 	placePtr->watched = 1;
 	Tcl_CreateFileHandler(placePtr->pollFd, TCL_READABLE,
 		SsLoopNestedProc, watchPtr);
     }
 }
 
+/* Tcl 9 may have an event queued that fires it. */
 int
 SsWatchReady(SsWatch *watchPtr)
 {
     struct epoll_event events[SS_PLACE_EVENTS];
 
-    return watchPtr->fired || (watchPtr->place.watched
+    return watchPtr->fired || (watchPtr->wanted && SsNotifierPoll() != NULL)
+	    || (watchPtr->place.watched
 	    && SsPlaceSleep(&watchPtr->place, 0, NULL, events) > 0);
 }
 
@@ -111,6 +124,27 @@ SsWatchStop(SsWatch *watchPtr)
 	watchPtr->place.watched = 0;
 	Tcl_DeleteFileHandler(watchPtr->place.pollFd);
     }
+}
+
+/* Watches of one thread share their place at a queue. */
+void
+SsWatchRest(SsWatch *watchPtr)
+{
+    const SsLoopPoll *loopPtr = SsNotifierPoll();
+    int queueFd = watchPtr->place.queueFd;
+    SsWatch *otherPtr;
+
+    if (loopPtr == NULL || queueFd < 0) {
+	return;
+    }
+    for (otherPtr = firstPtr; otherPtr != NULL; otherPtr = otherPtr->nextPtr) {
+	if (otherPtr->wanted && otherPtr->queueFd == queueFd) {
+	    return;
+	}
+    }
+    SsForkLock();
+    SsPlacesLeaveLocked(loopPtr->fd, queueFd);
+    SsForkUnlock();
 }
 
 static int
@@ -141,6 +175,7 @@ SsWatchClose(SsWatch *watchPtr)
 int
 SsLoopArrange(int pollFd, int timeout)
 {
+    const SsLoopPoll loop = { .fd = pollFd };
     SsWatch *watchPtr;
     int error, sleeps = (timeout != 0);
 
@@ -155,7 +190,7 @@ SsLoopArrange(int pollFd, int timeout)
 	if (!watchPtr->wanted) {
 	    continue;
 	}
-	error = SsPlaceTake(&watchPtr->place, pollFd, watchPtr->queueFd,
+	error = SsPlaceTake(&watchPtr->place, &loop, watchPtr->queueFd,
 		watchPtr->socketsPtr, sleeps && watchPtr->last);
 	if (sleeps) {
 	    watchPtr->last = 0;

@@ -1,8 +1,9 @@
 /*
  * What a worker needs of Tcl's event loop: that it waits for a queue, too.
  *
- * In a forked process Tcl 8.6 gets a notifier of ours (notifier.h), one epoll
- * for files and queues.  Where it keeps its own, in a process that was not
+ * Tcl 9 waits in an epoll of its own, and the queue is put there.  In a forked
+ * process Tcl 8.6 gets a notifier of ours (notifier.h), one epoll for files and
+ * queues.  Where it keeps its own, which selects, in a process that was not
  * forked, an epoll that holds the queue is one more file to it.
  *
  * A watch is what one request waits for a queue with: when there is something
@@ -28,7 +29,7 @@ typedef struct SsWatch {
     void *clientData;
     int fired;			/* An event is queued that calls it... */
     int error;			/* ...with this. */
-    int wanted;			/* Our notifier: until it fires... */
+    int wanted;			/* In the loop's own epoll: until it fires... */
     int queueFd;		/* ...it waits for this queue... */
     SsSockets *socketsPtr;	/* ...and its sockets (NULL: none)... */
     int last;			/* ...and goes behind the others first. */
@@ -36,10 +37,10 @@ typedef struct SsWatch {
 } SsWatch;
 
 /*
- * Whether our notifier runs this process's event loops: they bear any number of
- * descriptors.
+ * Whether this thread's event loop waits for queues in its own wait:
+ * exclusively, in turn with its files, and at no cost worth avoiding.
  */
-int		SsLoopIsOurs(void);
+int		SsLoopIsDirect(void);
 
 void		SsWatchInit(SsWatch *watchPtr, SsWatchProc *readyProc,
 		    void *clientData);
@@ -63,8 +64,14 @@ int		SsWatchReady(SsWatch *watchPtr);
 void		SsWatchStop(SsWatch *watchPtr);
 
 /*
- * For our notifier.  SsLoopArrange takes the places that this thread's watches
- * want on its epoll, and, if it is going to sleep, gives up the others; it
+ * The event loop is about to wait, and this watch for nothing: in Tcl 9's epoll
+ * it gives up its place, which it keeps until then.
+ */
+void		SsWatchRest(SsWatch *watchPtr);
+
+/*
+ * For notifiers.  SsLoopArrange takes the places that this thread's watches want
+ * on our notifier's epoll, and, if it is going to sleep, gives up the others; it
  * returns the timeout, 0 if one has fired for want of a place.  SsLoopFire
  * fires those that want this queue (-1: any).
  */
@@ -72,9 +79,10 @@ int		SsLoopArrange(int pollFd, int timeout);
 void		SsLoopFire(int queueFd, int error);
 
 /*
- * In the child's fork handler: whose notifier runs its event loops.  Ours takes
- * over no handler that has this procedure.
+ * In the child's fork handler: whether our notifier runs its event loops.  That
+ * takes over no handler that has this procedure.
  */
+int		SsLoopIsOurs(void);
 void		SsLoopForked(int ours);
 void		SsLoopNestedProc(void *clientData, int mask);
 

@@ -38,31 +38,32 @@ RemoveLocked(SsPlace *placePtr)
 
 /* Another watch of this thread may have put it there.  0 or an errno. */
 static int
-Add(int pollFd, int fd, uint32_t events, int queueFd)
+Add(const SsPlace *placePtr, int fd, uint32_t events, uint64_t data)
 {
-    struct epoll_event event = {
-	.events = events, .data.u64 = SS_PLACE_DATA | (uint64_t) queueFd
-    };
+    struct epoll_event event = { .events = events, .data.u64 = data };
 
-    return (epoll_ctl(pollFd, EPOLL_CTL_ADD, fd, &event) < 0
+    return (epoll_ctl(placePtr->pollFd, EPOLL_CTL_ADD, fd, &event) < 0
 	    && errno != EEXIST) ? errno : 0;
 }
 
 /* After an error what was added is to be removed. */
 static int
-AddLocked(SsPlace *placePtr)
+AddLocked(SsPlace *placePtr, uint64_t data)
 {
     const uint32_t exclusive = EPOLLIN | EPOLLEXCLUSIVE;
     SsSockets *socketsPtr = placePtr->socketsPtr;
-    int i, pollFd = placePtr->pollFd, queueFd = placePtr->queueFd;
-    int error = Add(pollFd, queueFd, exclusive, queueFd);
+    int i, error;
 
+    if (data == 0) {
+	data = SS_PLACE_DATA | (uint64_t) placePtr->queueFd;
+    }
+    error = Add(placePtr, placePtr->queueFd, exclusive, data);
     if (socketsPtr != NULL && !placePtr->isOpen && error == 0) {
-	return Add(pollFd, socketsPtr->gateFd, EPOLLIN, queueFd);
+	return Add(placePtr, socketsPtr->gateFd, EPOLLIN, data);
     }
     for (i = 0; socketsPtr != NULL && i < socketsPtr->count && error == 0;
 	    i++) {
-	error = Add(pollFd, socketsPtr->all[i].fd, exclusive, queueFd);
+	error = Add(placePtr, socketsPtr->all[i].fd, exclusive, data);
     }
     return error;
 }
@@ -90,19 +91,19 @@ LeaveLocked(SsPlace *placePtr)
 }
 
 int
-SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd, SsSockets *socketsPtr,
-    int last)
+SsPlaceTake(SsPlace *placePtr, const SsLoopPoll *loopPtr, int queueFd,
+    SsSockets *socketsPtr, int last)
 {
     int error, isOpen = SsSocketsLook(socketsPtr);
 
     if (!last && placePtr->queueFd == queueFd && placePtr->isOpen == isOpen
-	    && (pollFd < 0 || placePtr->pollFd == pollFd)) {
+	    && (loopPtr == NULL || placePtr->pollFd == loopPtr->fd)) {
 	return 0;
     }
     SsForkLock();
     LeaveLocked(placePtr);
-    if (pollFd >= 0) {
-	placePtr->pollFd = pollFd;
+    if (loopPtr != NULL) {
+	placePtr->pollFd = loopPtr->fd;
     } else if (placePtr->pollFd < 0) {
 	placePtr->pollFd = SsForEventLoop(epoll_create1(EPOLL_CLOEXEC));
 	placePtr->own = 1;
@@ -112,7 +113,7 @@ SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd, SsSockets *socketsPtr,
 	placePtr->queueFd = queueFd;
 	placePtr->socketsPtr = socketsPtr;
 	placePtr->isOpen = isOpen;
-	error = AddLocked(placePtr);
+	error = AddLocked(placePtr, (loopPtr != NULL) ? loopPtr->data : 0);
 	if (error != 0) {
 	    RemoveLocked(placePtr);
 	}

@@ -26,7 +26,7 @@
 #include <sys/epoll.h>
 
 /*
- * What an epoll tells of a queue and its sockets: this and the queue's
+ * What an epoll of ours tells of a queue and its sockets: this and the queue's
  * descriptor.
  */
 
@@ -48,12 +48,21 @@ void		SsPlaceInit(SsPlace *placePtr);
 void		SsPlaceClose(SsPlace *placePtr);
 
 /*
+ * An event loop's epoll, and with which data places are put there; 0: with
+ * SS_PLACE_DATA.
+ */
+typedef struct SsLoopPoll {
+    int fd;
+    uint64_t data;
+} SsLoopPoll;
+
+/*
  * Takes the place at a queue and its UDP sockets (NULL: none), on an event
- * loop's epoll or its own (-1), giving up one at another, or keeps it; with
+ * loop's epoll or its own (NULL), giving up one at another, or keeps it; with
  * last, goes behind all others.  Returns 0 or an errno.
  */
-int		SsPlaceTake(SsPlace *placePtr, int pollFd, int queueFd,
-		    SsSockets *socketsPtr, int last);
+int		SsPlaceTake(SsPlace *placePtr, const SsLoopPoll *loopPtr,
+		    int queueFd, SsSockets *socketsPtr, int last);
 
 /*
  * Sleeps, with a place on an epoll of its own, until the queue has something,

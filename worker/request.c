@@ -88,8 +88,11 @@ SetupProc(
     Request *requestPtr = (Request *) clientData;
     SsWatch *watchPtr = &requestPtr->watch;
 
-    if (!(flags & TCL_FILE_EVENTS) || !IsAsked(requestPtr)
-	    || watchPtr->fired) {
+    if (!(flags & TCL_FILE_EVENTS) || !IsAsked(requestPtr)) {
+	SsWatchRest(watchPtr);
+	return;
+    }
+    if (watchPtr->fired) {
 	return;
     }
     if (requestPtr->use.portPtr->ended
@@ -97,6 +100,7 @@ SetupProc(
 	SsWatchFire(watchPtr, 0);
     } else if (requestPtr->retry != 0
 	    && requestPtr->retry > SsMilliseconds()) {
+	SsWatchRest(watchPtr);
 	Tcl_SetMaxBlockTime(&delay);
     } else {
 	SsWatchWant(watchPtr, requestPtr->use.portPtr->queueFd,
@@ -114,7 +118,7 @@ CheckProc(
     void *clientData,		/* The request. */
     int flags)
 {
-    if (!SsLoopIsOurs()) {
+    if (!SsLoopIsDirect()) {
 	((Request *) clientData)->looked = SsMilliseconds();
     }
 }
@@ -256,7 +260,7 @@ Receive(
 	return 1;
     case SS_RECEIVE_EMPTY:
 	requestPtr->reported = 0;
-	requestPtr->isVain = !SsLoopIsOurs();
+	requestPtr->isVain = !SsLoopIsDirect();
 	return 0;
     case SS_RECEIVE_END:
     case SS_RECEIVE_RETIRE:
@@ -353,7 +357,7 @@ SsRequest(
     requestPtr->isNew = 1;
     requestPtr->process = SsForkCount();
     SsEngage();
-    if (!SsLoopIsOurs() && SsMilliseconds() - requestPtr->looked < EAGER) {
+    if (!SsLoopIsDirect() && SsMilliseconds() - requestPtr->looked < EAGER) {
 	SsWatchFire(&requestPtr->watch, 0);
     }
     return TCL_OK;

@@ -5,10 +5,10 @@
  * The turn is the handler of a limit of commands, which is set for it and taken
  * back there, between two commands; or, where Tcl waits, an event.  An
  * asynchronous handler would break "catch": between an error and the end of its
- * catch bytecode takes what that returns for a new error (Tcl 8.6).  So it is
- * marked only to raise one, or where Tcl is in a call and looks itself.  All of
- * this with the fork lock held: no child gets what Tcl locks for it, and no
- * signal handler has a part in it.
+ * catch bytecode takes what that returns for a new error.  So it is marked only
+ * to raise one, or where Tcl is in a call and looks itself.  All of this with
+ * the fork lock held: no child gets what Tcl locks for it, and no signal handler
+ * has a part in it.
  *
  * The error is one that scripts can catch, {SOCKETSERVER TIMEOUT}.  It is
  * raised once, in the connection that was the oldest when it was asked for, and

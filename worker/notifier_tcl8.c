@@ -1,3 +1,5 @@
+//go:build !tcl9
+
 #include "notifier.h"
 #include "files.h"
 #include "fork.h"
@@ -93,8 +95,10 @@ TryMain(
 }
 
 /*
- * Tried on a thread of its own, whose notifier is nobody's else.  Signals are
- * for the application's threads.
+ * Finds out, once, whether Tcl's notifier can be replaced in children: what was
+ * set up in it before the fork must go on, and so its private list of file
+ * handlers must be what we know.  Tried on a thread of its own, whose notifier
+ * is nobody's else.  Signals are for the application's threads.
  */
 void
 SsNotifierPrepare(void)
@@ -368,6 +372,43 @@ static Tcl_NotifierProcs hooks = {
     NULL, Wait, CreateHandler, DeleteHandler, Init, Finalize, Alert,
     ServiceMode
 };
+
+int
+SsNotifierBegin(Tcl_Interp *interp)
+{
+    (void) interp;
+    return 0;
+}
+
+const SsLoopPoll *
+SsNotifierPoll(void)
+{
+    return NULL;
+}
+
+int
+SsNotifierBefore(int ours)
+{
+    (void) ours;
+    return 0;
+}
+
+void
+SsNotifierAfter(void)
+{
+}
+
+void
+SsNotifierClosing(const int *fds, int count)
+{
+    (void) fds;
+    (void) count;
+}
+
+void
+SsNotifierShared(void)
+{
+}
 
 /*
  * Tcl's own handler has run before ours.  With our hooks set, in a grandchild,
