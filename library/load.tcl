@@ -29,7 +29,7 @@ proc ::socketserver::load::Package {version directory files} {
                 Socketserver]
         # The library has read them and taken them out of the environment; this
         # array would show them on.
-        foreach name {LISTEN_PID LISTEN_FDS LISTEN_FDNAMES} {
+        foreach name {LISTEN_PID LISTEN_PIDFDID LISTEN_FDS LISTEN_FDNAMES} {
             unset -nocomplain ::env($name)
         }
         foreach file $files {

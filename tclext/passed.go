@@ -19,6 +19,7 @@ const _ = uint(C.SS_PASSED_MOST - systemd.MostPassed) // All have room.
 // may have changed them since Go took its copy.
 func takePassed(started *C.SsStarted) {
 	pid, fds, names := takeVariable("LISTEN_PID"), takeVariable("LISTEN_FDS"), takeVariable("LISTEN_FDNAMES")
+	takeVariable("LISTEN_PIDFDID") // What newer versions of systemd say beside the number.
 	all, err := systemd.PassedTo(unix.Getpid(), pid, fds, names)
 	for i, p := range all {
 		started.passed[i].fd = C.int(p.FD)
