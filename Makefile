@@ -5,12 +5,18 @@
 
 VERSION := $(strip $(file <VERSION))
 
-# Deferred, because "make run" and "make test" may install Tcl's files first.
-ask = $(shell TCL_CONFIG='$(TCL_CONFIG)' CC='$(CC)' tools/tcl-config $(1))
-need = $(or $(call ask,$(1)),$(error Tcl is missing: "tools/setup run" helps))
+# The tclConfig.sh of each Tcl, 8.6 and 9; those that TCL_CONFIG names, in its
+# order. The first is what "make run" takes, and whose places "make install"
+# does. None yet is no error for who doesn't need one.
+find = TCL_CONFIG='$(TCL_CONFIG)' CC='$(CC)' tools/tcl-config files
+tcls := $(shell $(find) 2>/dev/null)
+ask = $(if $(tcls),$(shell TCL_CONFIG='$(tcls)' tools/tcl-config $(1)))
+need = $(or $(call ask,$(1)),$(error $(shell $(find) 2>&1); "tools/setup run" helps))
+majors := $(call ask,majors)
 
 GO ?= go
-TCLSH ?= $(call need,tclsh)
+# What each is tested with; others may be named, and the first runs the servers.
+TCLSH ?= $(or $(foreach major,$(majors),$(call ask,tclsh $(major))),$(call need,tclsh))
 CFLAGS ?= -O2 -g
 WERROR ?= -Werror
 BUILD ?= build
@@ -34,13 +40,23 @@ bashdir = $(DESTDIR)$(datarootdir)/bash-completion/completions
 fishdir = $(DESTDIR)$(datarootdir)/fish/vendor_completions.d
 zshdir = $(DESTDIR)$(datarootdir)/zsh/$(if $(filter /usr/share,$(datarootdir)),vendor-completions,site-functions)
 
+# One source, a library for each major version of Tcl, of which $(1) is one.
+lib8 = $(BUILD)/libsocketserver.so
+lib9 = $(BUILD)/libtcl9socketserver.so
+# For an installation alone neither flags count nor which Tcls there are, where
+# something is built: root may have others, and no Go.
+installing := $(if $(filter-out install,$(or $(MAKECMDGOALS),build)),,yes)
+built = $(and $(installing),$(wildcard $(lib8) $(lib9)))
+libs = $(or $(built),$(foreach major,$(majors),$(lib$(major))),$(lib8))
+
 # go reads CGO_CFLAGS itself, without a shell: quotes inside stay as they are.
 # Go's own C has unused parameters, and gets the same flags.
 cflags = $(CFLAGS) -Wall -Wextra -Wno-unused-parameter $(WERROR) \
-	$(call need,include) -DUSE_TCL_STUBS -DPACKAGE_VERSION="$(VERSION)" \
+	$(call need,include $(1)) -DUSE_TCL_STUBS -DPACKAGE_VERSION="$(VERSION)" \
 	$(SANITIZE)
-ldflags = $(LDFLAGS) $(call need,stubs) $(SANITIZE)
-goenv = CGO_ENABLED=1 CC='$(CC)' CGO_CFLAGS='$(cflags)' CGO_LDFLAGS='$(ldflags)'
+ldflags = $(LDFLAGS) $(call need,stubs $(1)) $(SANITIZE)
+goenv = CGO_ENABLED=1 CC='$(CC)' CGO_CFLAGS='$(cflags)' CGO_LDFLAGS='$(ldflags)' $(goflags$(1))
+goflags9 = GOFLAGS="$$($(GO) env GOFLAGS) -tags=tcl9"
 tclenv = TCLLIBPATH="{$(abspath $(BUILD))} $$TCLLIBPATH" \
 	SOCKETSERVER_BUILD='$(abspath $(BUILD))'
 manpages = doc/socketserver.n doc/socketserver_pool.n
@@ -58,36 +74,40 @@ sources := $(sort $(filter-out %_test.go $(addsuffix /%,$(programdirs)),$(wildca
 programsources := $(sort $(filter-out %_test.go,$(wildcard cmd/*/*.go \
 	$(addsuffix /*.go,$(programdirs) $(shareddirs)) $(addprefix internal/exporter/*.,html css js svg))))
 completions = $(addprefix $(BUILD)/completion.,bash zsh fish)
-package = $(addprefix $(BUILD)/,libsocketserver.so pkgIndex.tcl $(tclfiles) socketserverctl) $(completions)
+package = $(libs) $(addprefix $(BUILD)/,madeof pkgIndex.tcl $(tclfiles) socketserverctl) $(completions)
 setup = CC='$(CC)' GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/setup
 submake = $(MAKE) --no-print-directory
 
-.PHONY: all build run test check test-asan bench install uninstall clean \
-	distclean help
+.PHONY: all build run test test-all tcl9-root check test-asan bench install \
+	uninstall deb clean distclean help
 
 all: build
 
 build: $(package) ## the complete package, in build/ (the default)
 
-# Also built anew: with other flags, and when a source has gone. But for an
-# installation alone flags don't count: root may have others, and no Go.
+# Also built anew: with other flags, and when a source has gone.
 parts := : $(sources) $(programsources) $(tclfiles) :
-flags := $(CC) : $(CFLAGS) : $(LDFLAGS) : $(SANITIZE) : $(TCL_CONFIG)
-same := $(parts) $(if $(filter-out install,$(or $(MAKECMDGOALS),build)),$(flags))
-ifeq ($(findstring $(strip $(same)),$(strip $(file <$(BUILD)/madeof))),)
-$(BUILD)/libsocketserver.so $(BUILD)/pkgIndex.tcl $(BUILD)/socketserverctl: again
+flags := $(CC) : $(CFLAGS) : $(LDFLAGS) : $(SANITIZE) : $(TCL_CONFIG) :
+ifeq ($(findstring $(strip $(parts) $(if $(installing),,$(flags))),$(strip $(file <$(BUILD)/madeof))),)
+$(lib8) $(lib9) $(BUILD)/pkgIndex.tcl $(BUILD)/socketserverctl: again
 endif
 .PHONY: again
 
 $(BUILD)/.:
 	@mkdir -p '$@'
 
-# The last of what is compiled: what it writes says that all of it is as it is.
-$(BUILD)/libsocketserver.so: $(sources) go.mod go.sum VERSION Makefile | $(BUILD)/. $(BUILD)/socketserverctl
-	$(file >$(BUILD)/madeof.new,$(parts) $(flags))
-	$(goenv) $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -o '$@' ./tclext
-	@rm -f '$(BUILD)/libsocketserver.h'
-	@mv '$(BUILD)/madeof.new' '$(BUILD)/madeof'
+$(lib8): major = 8
+$(lib9): major = 9
+$(lib8) $(lib9): $(sources) go.mod go.sum VERSION Makefile | $(BUILD)/.
+	$(call goenv,$(major)) $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -o '$@' ./tclext
+	@rm -f '$(@:so=h)'
+
+# Written when all is compiled: it says that all of it is as it is. A library of
+# a Tcl that has gone since would not be.
+$(BUILD)/madeof: $(libs) $(BUILD)/socketserverctl
+	$(file >$@.new,$(parts) $(flags))
+	@rm -f $(filter-out $(libs),$(lib8) $(lib9))
+	@mv '$@.new' '$@'
 
 $(BUILD)/socketserverctl: $(programsources) go.mod go.sum VERSION Makefile | $(BUILD)/.
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' \
@@ -108,36 +128,65 @@ $(addprefix $(BUILD)/,$(tclfiles)): $(BUILD)/%: library/% | $(BUILD)/.
 # make expands a whole recipe before it runs the first line of it. What wants to
 # know where Tcl is has a recipe of its own, run when setup has done its work.
 
-run: ## what is missing, build, then the echo server on PORT (8888)
+run: ## what is missing, build, then the echo server on PORT (8888); TCLSH= for another
 	@$(setup) run
-	@$(submake) build
+	@$(submake) build tclx
 	@exec $(submake) run-only
 
-test: ## what is missing, build, then every test; TESTFLAGS go to tcltest
+test: ## what is missing, build, then every test on each Tcl; TESTFLAGS go to tcltest
 	@$(setup) test
 	@$(submake) build load
 	@$(submake) test-only
+
+tcl9-root: ## a Debian 13 with Tcl 9 to test in, outside of here (TCL9_ROOT=), once
+	@$(setup) tcl9-root
+	@exec env GO='$(GO)' tools/tcl9-root make
+
+test-all: ## make test, and the same in that Debian at the same time
+	@$(setup) test
+	@$(submake) build load
+	@exec env GO='$(GO)' TESTFLAGS='$(TESTFLAGS)' tools/test-all $(QUICK)
 
 check: ## style, static analysis, the fork rule; STEPS= for some
 	@$(setup) check
 	@$(submake) check-only WERROR=-Werror
 
-.PHONY: run-only test-only check-only
+.PHONY: run-only test-only test-go test-tcl check-only
 run-only:
-	@exec env $(tclenv) $(TCLSH) tests/echo_server.tcl $(PORT)
+	@exec env $(tclenv) $(firstword $(TCLSH)) tests/echo_server.tcl $(PORT)
 
 test-only:
-	SOCKETSERVER_BUILD='$(abspath $(BUILD))' TCLSH='$(TCLSH)' CGO_ENABLED=1 \
+	@$(submake) test-go
+	@$(submake) test-tcl
+
+test-go:
+	SOCKETSERVER_BUILD='$(abspath $(BUILD))' TCLSH='$(firstword $(TCLSH))' CGO_ENABLED=1 \
 	    $(GO) test -race ./internal/... ./cmd/... ./tests/load/... ./tests/page/...
-	$(goenv) $(GO) test ./worker/... ./process/... ./tclext/...
-	@$(tclenv) $(TCLSH) tests/all.tcl $(TESTFLAGS)
+	$(foreach major,$(majors),$(call goenv,$(major)) $(GO) test ./worker/... ./process/... ./tclext/... &&) :
 
+test-tcl:
+	@exec env $(tclenv) TCLSH='$(TCLSH)' $(firstword $(TCLSH)) tests/all.tcl $(TESTFLAGS)
+
+# All with the first Tcl, and what looks at the library with the other, too.
+check-only: others = $(filter-out $(firstword $(majors)),$(majors))
+check-only: again = $(if $(STEPS),$(filter $(STEPS),$(ofeach)),$(ofeach))
 check-only:
-	@$(goenv) GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/check $(STEPS)
+	@$(call check,$(firstword $(majors))) $(STEPS)
+	@$(if $(again),$(foreach major,$(others),TCL=$(major) $(call check,$(major)) $(again)),:)
+check = $(call goenv,$(1)) GO='$(GO)' TCL_CONFIG='$(TCL_CONFIG)' tools/check
+ofeach = warnings fork_rule entry
 
-# What the Tcl tests load a server with.
-.PHONY: load
-load: $(BUILD)/load
+# What the Tcl tests have beside the package: a program that loads a server, and
+# on Tcl 9, for which Debian 13 has no Tclx, one of their own.
+.PHONY: load tclx
+load: $(BUILD)/load tclx
+tclx: $(and $(filter 9,$(majors)),$(wildcard tests/tclx/tclx.c),$(BUILD)/tclx/pkgIndex.tcl)
+	@:
+
+$(BUILD)/tclx/pkgIndex.tcl: $(wildcard tests/tclx/*) VERSION Makefile
+	@mkdir -p '$(@D)'
+	$(CC) $(call cflags,9) -fPIC -shared -o '$(@D)/libtcl9tclx.so' tests/tclx/tclx.c $(call ldflags,9)
+	@cp tests/tclx/pkgIndex.tcl '$@'
 
 $(BUILD)/load: $(wildcard tests/load/*.go tests/load/client/*.go) go.mod go.sum Makefile | $(BUILD)/.
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o '$@' ./tests/load/client
@@ -150,7 +199,7 @@ test-asan: ## the Tcl tests with the C side under AddressSanitizer
 
 .PHONY: run-asan
 run-asan:
-	@$(tclenv) CC='$(CC)' tools/asan $(TCLSH) tests/all.tcl $(TESTFLAGS)
+	@exec env $(tclenv) TCLSH='$(TCLSH)' CC='$(CC)' tools/asan $(firstword $(TCLSH)) tests/all.tcl $(TESTFLAGS)
 
 bench: build ## the benchmarks; BENCH=name for one
 	@if [ -f bench/Makefile ]; then \
@@ -162,7 +211,7 @@ bench: build ## the benchmarks; BENCH=name for one
 install: build ## PREFIX= for another place than Tcl's own, DESTDIR= to stage
 	$(INSTALL) -d '$(pkgdir)' '$(manndir)' '$(man1dir)' '$(exampledir)/systemd' '$(exampledir)/ways' \
 	    '$(exampledir)/prometheus' '$(DESTDIR)$(bindir)' '$(bashdir)' '$(zshdir)' '$(fishdir)'
-	$(INSTALL) -m 755 '$(BUILD)/libsocketserver.so' '$(pkgdir)'
+	$(INSTALL) -m 755 $(libs) '$(pkgdir)'
 	$(INSTALL) -m 644 $(addprefix '$(BUILD)'/,pkgIndex.tcl $(tclfiles)) '$(pkgdir)'
 	$(INSTALL) -m 755 '$(BUILD)/socketserverctl' '$(DESTDIR)$(bindir)'
 	$(INSTALL) -m 644 '$(BUILD)/completion.bash' '$(bashdir)/socketserverctl'
@@ -182,6 +231,9 @@ uninstall: ## what install put there
 	    '$(DESTDIR)$(bindir)/socketserverctl' '$(bashdir)/socketserverctl' \
 	    '$(zshdir)/_socketserverctl' '$(fishdir)/socketserverctl.fish'
 	rmdir '$(dir $(exampledir))' 2>/dev/null || :
+
+deb: ## packages for this Debian, beside this directory (doc/deploy.md)
+	dpkg-buildpackage -us -uc -b
 
 clean: ## what make left
 	rm -rf build build-asan

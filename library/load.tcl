@@ -23,10 +23,10 @@ proc ::socketserver::load::Package {version directory files} {
     variable loaded
 
     if {![info exists loaded]} {
-        CheckTcl $version
         CheckLimits
-        uplevel #0 [list load [file join $directory libsocketserver.so] \
-                Socketserver]
+        set library [file join $directory [Library]]
+        CheckBuilt $library
+        uplevel #0 [list load $library Socketserver]
         # The library has read them and taken them out of the environment; this
         # array would show them on.
         foreach name {LISTEN_PID LISTEN_PIDFDID LISTEN_FDS LISTEN_FDNAMES} {
@@ -40,13 +40,24 @@ proc ::socketserver::load::Package {version directory files} {
     package provide socketserver $loaded
 }
 
-proc ::socketserver::load::CheckTcl {version} {
-    set tcl [package provide Tcl]
-    if {[package vsatisfies $tcl 9-]} {
-        return -code error -errorcode {SOCKETSERVER TCL9} "socketserver\
-                $version can't be loaded into Tcl $tcl, whose forked processes\
-                disturb each other: run this program with Tcl 8.6"
+# Each major version of Tcl has a library of its own.
+
+proc ::socketserver::load::Library {} {
+    expr {[package vsatisfies [package provide Tcl] 9-]
+            ? "libtcl9socketserver.so" : "libsocketserver.so"}
+}
+
+# A safe interpreter can't look.
+
+proc ::socketserver::load::CheckBuilt {library} {
+    if {[catch {file exists $library} there] || $there} {
+        return
     }
+    set version [info tclversion]
+    return -code error -errorcode {SOCKETSERVER NOLIBRARY} \
+            "socketserver was built without Tcl $version: there is no $library;\
+            build it again where the development files of Tcl $version are\
+            (Debian: tcl$version-dev), or use another Tcl"
 }
 
 # Go doesn't return from a start without threads or memory. What can't be read,
@@ -138,7 +149,8 @@ proc ::socketserver::load::Megabytes {kilobytes} {
 }
 
 proc ::socketserver::load::Read {path} {
-    set chan [open $path]
+    # Bytes: a process may have any name.
+    set chan [open $path rb]
     try {
         return [chan read $chan]
     } finally {
