@@ -198,8 +198,8 @@ proc http::Find {target} {
     if {[string index $target 0] ne "/"} {
         return 400
     }
-    set name [Decode $target]
-    if {[string first \0 $name] >= 0} {
+    # In Tcl 9, bytes that are no text are an error.
+    if {[catch {Decode $target} name] || [string first \0 $name] >= 0} {
         return 400
     }
     set path [file join $root [string trimleft $name /]]

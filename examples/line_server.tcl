@@ -12,7 +12,8 @@ package require Tcl 8.6-
 package require socketserver
 
 proc handle {sock ipaddr port} {
-    chan configure $sock -buffering line
+    # Bytes come back as they came, whether they are text or not.
+    chan configure $sock -buffering line -encoding iso8859-1
     while {[chan gets $sock line] >= 0 && $line ne "quit"} {
         chan puts $sock "[pid]: $line"
     }

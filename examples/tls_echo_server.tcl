@@ -27,7 +27,8 @@ proc handle {certificate key sock ipaddr port} {
         chan puts stderr "[pid] $ipaddr port $port: $message"
         return
     }
-    chan configure $sock -buffering line -translation lf
+    # Bytes come back as they came, whether they are text or not.
+    chan configure $sock -buffering line -translation lf -encoding iso8859-1
     while {[chan gets $sock line] >= 0 && $line ne "quit"} {
         chan puts $sock "[pid]: $line"
     }

@@ -18,7 +18,7 @@ package require socketserver
 #	Serves one connection, then asks for the next.
 
 proc handle {sock ipaddr peerPort} {
-    chan configure $sock -buffering line
+    chan configure $sock -buffering line -encoding iso8859-1
     try {
         while {[chan gets $sock line] >= 0 && $line ne "quit"} {
             chan puts $sock "[pid]: $line"

@@ -18,7 +18,7 @@ package require socketserver
 #	words stand in the command prefix that a worker asks with.
 
 proc handle {service port sock ipaddr peerPort} {
-    chan configure $sock -buffering line
+    chan configure $sock -buffering line -encoding iso8859-1
     try {
         while {[chan gets $sock line] >= 0 && $line ne "quit"} {
             chan puts $sock "$service [pid]: $line"

@@ -16,7 +16,7 @@ package require Tcl 8.6-
 package require socketserver
 
 proc answer {sock address port} {
-    chan configure $sock -buffering line
+    chan configure $sock -buffering line -encoding iso8859-1
     while {[chan gets $sock text] >= 0} {
         chan puts $sock [string toupper $text]
     }
