@@ -3,16 +3,16 @@
 #	Workers that are forked beforehand, all of which accept from the one
 #	listening socket that they inherit. A client wakes all that are idle,
 #	and the first takes it. Nobody counts, replaces or reloads workers:
-#	hand_over_accept.tcl has all that.
+#	hand_over_accept.tcl has all that. Only the fork is our package's.
 
-package require Tclx
+package require socketserver
 source [file join [file dirname [info script]] job.tcl]
 
 # StartWorker -- The pipe's other end is the parent's alone: when that is gone,
 # a worker reads the end of file.
 
 proc StartWorker {alive parent} {
-    if {[fork] == 0} {
+    if {[::socketserver::fork] == 0} {
         chan close $parent
         chan event $alive readable exit
         vwait forever
