@@ -15,7 +15,7 @@ namespace eval ::lives {
     namespace export newcomer httpOf healthOf awaitHealth socketOf asNobody json
 
     variable counter 0
-    variable program [file join $env(SOCKETSERVER_BUILD) socketserverctl]
+    variable program [file join $::env(SOCKETSERVER_BUILD) socketserverctl]
     variable replies	;# (channel): bytes that came from a control path.
     array set replies {}
     variable told	;# (channel): what a service manager heard, as it came.

@@ -20,6 +20,7 @@ namespace eval ::support {
     namespace export running freeze exchange connect send receive awaitFin drop
     namespace export await tidy watch descriptors kinds threads descendants
     namespace export processes scale allow stderrOf pidOf status repeated word
+    namespace export byTcl
 
     variable deadline 20000	;# Milliseconds that nothing should take.
     variable directory		;# Of the scripts and of their stderr.
@@ -117,6 +118,13 @@ set ::support::Prelude {
     proc handleLines {sock ipaddr port} {
 	serveLines $sock
 	::socketserver::socket client handleLines
+    }
+
+    # library -- The package's shared library for this Tcl.
+    proc library {} {
+	set name [expr {[package vsatisfies [package provide Tcl] 9-]
+		? "libtcl9socketserver.so" : "libsocketserver.so"}]
+	file join $::env(SOCKETSERVER_BUILD) $name
     }
 
     # repeated -- Evaluates a script a number of times; returns the results.
@@ -869,6 +877,14 @@ proc ::support::Tidy {handle} {
 
 proc ::support::scale {usual full} {
     expr {[::tcltest::testConstraint full] ? $full : $usual}
+}
+
+# ::support::byTcl --
+#
+#	One of two values: what holds in Tcl 8.6, or what does in Tcl 9.
+
+proc ::support::byTcl {old new} {
+    expr {[package vsatisfies [package provide Tcl] 9-] ? $new : $old}
 }
 
 # ::support::Initialize --

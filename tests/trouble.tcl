@@ -13,7 +13,7 @@ namespace eval ::trouble {
     namespace export calmDown starve feed ticks field errors settle clean stateOf
     namespace export signals asleep signalAll awaitEnd tables acceptThread
 
-    variable program [file join $env(SOCKETSERVER_BUILD) load]
+    variable program [file join $::env(SOCKETSERVER_BUILD) load]
     variable loads {}		;# Channel of a load client -> endless.
     variable tracers {}		;# Channels of straces.
     variable counter 0
