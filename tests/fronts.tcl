@@ -23,7 +23,9 @@ set ::fronts::Prelude {
     # waits for its client's next line, which comes back as well.
     proc talk {sock address port} {
 	set ::sock $sock
-	chan configure $sock -translation lf -buffering line
+	# What comes needn't be text.
+	chan configure $sock -translation lf -buffering line \
+		-encoding iso8859-1
 	if {[chan gets $sock text] < 0} {
 	    return
 	}
@@ -52,7 +54,8 @@ set ::fronts::Prelude {
     # talkEvent -- The same in an event loop. Connections are parked after each
     # line.
     proc talkEvent {sock address port} {
-	chan configure $sock -translation lf -buffering line -blocking 0
+	chan configure $sock -translation lf -buffering line -blocking 0 \
+		-encoding iso8859-1
 	chan event $sock readable [list answerLine $sock $address $port]
     }
     proc answerLine {sock address port} {
