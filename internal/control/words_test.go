@@ -1,6 +1,8 @@
 package control
 
 import (
+	"cmp"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -42,8 +44,8 @@ func TestSplitWords(t *testing.T) {
 
 // TestWordsAreTcls lets Tcl read what we write, and write what we read.
 func TestWordsAreTcls(t *testing.T) {
-	tclsh, err := exec.LookPath("tclsh")
-	if err != nil {
+	tclsh := cmp.Or(os.Getenv("TCLSH"), "tclsh")
+	if _, err := exec.LookPath(tclsh); err != nil {
 		t.Skip("no tclsh")
 	}
 	for _, words := range wordLists[1:] {

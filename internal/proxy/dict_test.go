@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/netip"
@@ -147,8 +148,8 @@ func unquoted(t *testing.T, word string) string {
 
 // TestTclReadsIt asks Tcl itself for the bytes.
 func TestTclReadsIt(t *testing.T) {
-	tclsh, err := exec.LookPath("tclsh")
-	if err != nil {
+	tclsh := cmp.Or(os.Getenv("TCLSH"), "tclsh")
+	if _, err := exec.LookPath(tclsh); err != nil {
 		t.Skip("no tclsh")
 	}
 	const script = `

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -50,11 +51,7 @@ func real(t *testing.T) (pool, page string) {
 	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tclsh := "tclsh8.6"
-	if named := os.Getenv("TCLSH"); named != "" {
-		tclsh = named
-	}
-	server := exec.Command(tclsh, file)
+	server := exec.Command(cmp.Or(os.Getenv("TCLSH"), "tclsh"), file)
 	server.Env = append(os.Environ(), "TCLLIBPATH="+build)
 	server.Stderr = os.Stderr
 	in, err := server.StdinPipe()
