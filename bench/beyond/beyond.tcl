@@ -13,7 +13,7 @@
 #		come; all else goes back as it is
 #
 #	The variable BEYOND_CONTROL of the environment is a file for the number
-#	of a port where each connection is told what the server has counted.
+#	of a port where a line is answered by what the server has counted.
 
 package require socketserver
 
@@ -71,9 +71,10 @@ proc Announce {pool} {
 
 # Control --
 #
-#	The names and numbers of datagrams.
+#	Who asks gets the names and numbers of datagrams.
 
 proc Control {pool sock args} {
+    gets $sock
     foreach {name n} [dict get [$pool status] datagrams] {
 	puts $sock "$name $n"
     }

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"socketserver/bench/internal/contest"
 	"socketserver/bench/internal/server"
+	"socketserver/bench/internal/tally"
 	"socketserver/tests/load"
 )
 
@@ -49,26 +49,13 @@ func (s *site) counted() (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.DialTimeout("tcp4", "127.0.0.1:"+strings.TrimSpace(string(port)), 5*time.Second)
+	number, err := strconv.Atoi(strings.TrimSpace(string(port)))
 	if err != nil {
-		return nil, fmt.Errorf("the server doesn't tell what it counted: %w", err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
-	counts := map[string]int{}
-	lines := bufio.NewScanner(conn)
-	for lines.Scan() {
-		var name string
-		var n int
-		if _, err := fmt.Sscan(lines.Text(), &name, &n); err == nil {
-			counts[name] = n
-		}
-	}
-	if err := lines.Err(); err != nil {
 		return nil, err
 	}
-	if len(counts) == 0 {
-		return nil, fmt.Errorf("the server counts no datagrams%s", s.Complaint())
+	counts, err := tally.Ask(number, "datagrams")
+	if err != nil {
+		return nil, fmt.Errorf("%w%s", err, s.Complaint())
 	}
 	return counts, nil
 }

@@ -77,7 +77,7 @@ func hostile(ctx context.Context, r run) (criterion.Row, error) {
 	if err != nil || failure != nil {
 		return got, fmt.Errorf("%w, %w", err, failure)
 	}
-	after := settled(srv, before)
+	after := srv.SettledDescriptors(before)
 	got.Seen = fmt.Sprintf("%d sent; failed %d of %d; %d descriptors before, %d after; %.1f MB after a tenth of them, %.1f after all; health: %s %v",
 		sent, loading.Lost(result), result.Started, before, after, mega(memory), mega(server.OwnPSS(srv.Pid())), status, askErr)
 	got.Outcomes = loading.Outcomes(result)
@@ -87,17 +87,6 @@ func hostile(ctx context.Context, r run) (criterion.Row, error) {
 
 func mega(kilobytes int) float64 {
 	return float64(kilobytes) / 1024
-}
-
-// settled waits until a server has no more open than before, but not for ever.
-func settled(srv *server.Server, before int) int {
-	for range 200 {
-		if server.Descriptors(srv.Pid()) <= before {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return server.Descriptors(srv.Pid())
 }
 
 // silence connects operators that say nothing; those that are let go stay so.

@@ -183,6 +183,18 @@ func Descriptors(pid int) int {
 	return len(own)
 }
 
+// SettledDescriptors waits until the first process has no more open than before, but
+// not for ever, and counts them.
+func (s *Server) SettledDescriptors(before int) int {
+	for range 200 {
+		if Descriptors(s.leader()) <= before {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return Descriptors(s.leader())
+}
+
 // opened lists what a process or thread has open.
 func opened(folder string) []string {
 	var targets []string
